@@ -1,0 +1,1 @@
+"""What can answer "which quality?"; every estimator gives the same kind of answer."""

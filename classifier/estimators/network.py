@@ -1,0 +1,100 @@
+"""The network's answer: predict the patches of a picture, take the median of the confident ones."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.estimators.result import Estimate
+from classifier.q1net import fusion, patches, weights
+from classifier.q1net.configs import Config
+from utils import files
+from utils.errors import UserError, note, show
+
+Backend = Literal["float32", "float16", "int8", "tf"]
+BACKENDS: tuple[Backend, ...] = ("float32", "float16", "int8", "tf")
+Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+def predictor(config: Config, folder: Path, backend: Backend, threads: int) -> Predict:
+    """Return a function from patches (n, 16, 16, 3) in the weights' channel order to (n, 2) confidence and quality.
+
+    `backend` names the shipped LiteRT model, or "tf" for the checkpoint in TensorFlow. Not to be shared by threads.
+    """
+    if backend == "tf":
+        model = weights.load_model(config, folder)
+        return lambda values: np.asarray(model.predict_on_batch(values.astype(np.float32)))
+    from utils.litert import LiteModel
+
+    path = folder / weights.TFLITE_NAMES[backend]
+    _check(folder, path)
+    return LiteModel(path, threads)
+
+
+def _check(folder: Path, path: Path) -> None:
+    """Refuse a damaged shipped model, and say so when the weights beside it are newer."""
+    recorded = weights.read_card(folder).get("tflite", {}).get(path.name)
+    if recorded is None or not path.exists():
+        return
+    if files.sha256(path) != recorded["sha256"]:
+        raise UserError(f"{show(path)} is damaged (its checksum differs); restore it or run to_tflite.py")
+    if weights.weights_hash(folder) not in (None, recorded["weights_sha256"]):
+        note(f"{show(path)} was made from other weights than {show(folder / 'best')}; run to_tflite.py")
+
+
+class NetworkEstimator:
+    """Estimates with one model; hold one a thread."""
+
+    def __init__(
+        self,
+        config: Config,
+        save_path: str | os.PathLike[str] | None = None,
+        backend: Backend = "float32",
+        threads: int = 1,
+        threshold: float | None = None,
+    ) -> None:
+        """Load the model; raise `UserError` when its files are missing or damaged."""
+        folder = weights.model_folder(config, save_path)
+        self.order = weights.channel_order(folder)
+        self.threshold = weights.threshold(config, folder, backend) if threshold is None else threshold
+        self._predict = predictor(config, folder, backend, threads)
+
+    def predict_patches(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return (n, 2) confidence and quality for RGB patches (n, 16, 16, 3)."""
+        return self._predict(patches.to_channel_order(rgb, self.order))
+
+    def estimate(self, pixels: NDArray[np.uint8]) -> Estimate:
+        """Return the estimate for (height, width, 3) uint8 RGB pixels; raise `UserError` below 24x24."""
+        return self.estimate_patches(patches.cut_grid(pixels))
+
+    def estimate_patches(self, rgb: NDArray[np.uint8]) -> Estimate:
+        """Return the estimate for the patches of one picture."""
+        started = time.perf_counter()
+        predictions = self.predict_patches(rgb)
+        fused = fusion.fuse(predictions, self.threshold)
+        evidence: dict[str, Any] = {
+            "network": {
+                "quality": None if fused.quality is None else round(fused.quality, 3),
+                "confident_patches": fused.confident,
+                "threshold": self.threshold,
+            }
+        }
+        reason = None
+        if fused.quality is None:
+            best = float(predictions[:, 0].max())
+            reason = f"none of {len(rgb)} patches is confident (best {best:.1f}, needed more than {self.threshold:g})"
+        return Estimate(
+            fused.quality,
+            fused.confident,
+            len(rgb),
+            fused.spread,
+            reason=reason,
+            evidence=evidence,
+            seconds=time.perf_counter() - started,
+        )

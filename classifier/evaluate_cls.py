@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""Measure how right the estimates are: photographs compressed at known qualities, or patches of an HDF5 file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from classifier.estimators.network import BACKENDS, NetworkEstimator
+from classifier.q1net.configs import CONFIGS, QUALITIES, Config, get_config
+from utils import files, images, tasks
+from utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the command's parser."""
+    parser = argparse.ArgumentParser(prog="evaluate_cls.py", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--in_path", help="folder of never-compressed photographs")
+    parser.add_argument("--hdf5_val_path", help="patches made by gen_data.py (instead of --in_path)")
+    parser.add_argument(
+        "--comp_type", default="jpeg_paper", choices=list(CONFIGS), help="variant (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--out_path", default="out", help="folder for confusion_matrix.png and by_quality.csv (default: %(default)s)"
+    )
+    parser.add_argument("--qualities", default="1-100", help="10,20,30 or 5-95:10 (default: %(default)s)")
+    parser.add_argument(
+        "--crop_offset",
+        default="0,0",
+        help="pixels dy,dx cut off the top and left after compression, or random: one of the 63 misaligned offsets "
+        "a picture (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the random offsets (default: %(default)s)")
+    parser.add_argument("--recursive", action="store_true", help="look into the subfolders too")
+    parser.add_argument(
+        "--backend",
+        default="float32",
+        choices=BACKENDS,
+        help="LiteRT model, or tf for the checkpoint (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--save_path", help="folder that holds <comp_type>/ with the weights (default: the repository's save)"
+    )
+    parser.add_argument(
+        "--threshold", type=float, help="confidence (0..100) a patch must exceed (default: the weights' own)"
+    )
+    parser.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = build_parser().parse_args(arguments)
+    if (options.in_path is None) == (options.hdf5_val_path is None):
+        raise UserError("give either --in_path FOLDER or --hdf5_val_path FILE")
+    config = get_config(options.comp_type)
+
+    from classifier.q1net import evaluation
+
+    if options.hdf5_val_path:
+        return _patches(options, config)
+    qualities = evaluation.parse_qualities(options.qualities)
+    crop_offset = evaluation.parse_crop_offset(options.crop_offset)
+    found = images.find_images(options.in_path, options.recursive)
+    out = files.output_folder(options.out_path)
+
+    def load() -> NetworkEstimator:
+        return NetworkEstimator(config, options.save_path, options.backend, 1, options.threshold)
+
+    def report(number: int, scores: evaluation.Scores) -> None:
+        mae = scores.summary()["mae"]
+        if not options.json:
+            print(
+                f"Images processed: {number:3d}/{len(found)}: {'unknown' if mae is None else f'{mae:.2f}'}", flush=True
+            )
+
+    load()  # a missing or damaged model is said once, before the first picture
+    scores, failed, seconds = evaluation.run_pictures(
+        found, qualities, load, crop_offset, options.seed, options.workers, report
+    )
+    summary = scores.summary()
+    if options.json:
+        print(json.dumps({"comp_type": config.comp_type, **_rounded(summary), "seconds": round(seconds, 2)}))
+    elif summary["mae"] is None:
+        print("mae unknown: no picture has an answer")
+    else:
+        print(f"mae {summary['mae']:.2f}, std of error {summary['std']:.2f}")
+        unknown = summary["predictions"] - summary["answered"]
+        print(
+            f"{summary['predictions']} predictions, {unknown} unknown, exact {summary['exact']:.1%}, within 1 "
+            f"{summary['within_1']:.1%}, within 2 {summary['within_2']:.1%}, bias {summary['bias']:+.2f}, worst 1 % "
+            f"{summary['worst_1_percent']:.1f}, {seconds:.0f} seconds"
+        )
+    evaluation.write_table(scores.by_quality(), out / "by_quality.csv")
+    from classifier.q1net.confusion import draw
+
+    draw(scores.confusion(), out / "confusion_matrix.png", config.comp_type, summary)
+    if failed:
+        note(f"evaluate_cls.py: {failed} of {len(found)} pictures could not be used")
+    return EXIT_SOME_FAILED if failed else EXIT_OK
+
+
+def _patches(options: argparse.Namespace, config: Config) -> int:
+    """Evaluate single patches of an HDF5 file, with and without regard to confidence."""
+    import numpy as np
+
+    from classifier.q1net import evaluation
+    from classifier.q1net.dataset import PatchFile
+
+    started = time.perf_counter()
+    file = PatchFile(options.hdf5_val_path)
+    out = files.output_folder(options.out_path)
+    estimator = NetworkEstimator(
+        config, options.save_path, options.backend, tasks.worker_count(options.workers), options.threshold
+    )
+    predictions, truth = evaluation.evaluate_patches(file, estimator)
+    errors = predictions[:, 1] - truth
+    rows = []
+    for quality in [q for q in QUALITIES if (truth == q).any()]:
+        part = errors[truth == quality]
+        rows.append(
+            {
+                "quality": quality,
+                "n": len(part),
+                "mae": float(np.abs(part).mean()),
+                "bias": float(part.mean()),
+                "std": float(part.std()),
+                "confident": float((predictions[truth == quality, 0] > estimator.threshold).mean()),
+            }
+        )
+        if not options.json:
+            print(
+                f"quality {quality:3d}: mae {rows[-1]['mae']:2.0f}, bias {rows[-1]['bias']:2.0f}, "
+                f"std {rows[-1]['std']:2.0f}"
+            )
+    confident = predictions[:, 0] > estimator.threshold
+    loss = np.abs(errors) + 0.5 * np.abs(100 - np.abs(errors) - predictions[:, 0])
+    summary = {
+        "patches": len(truth),
+        "mae": float(np.abs(errors).mean()),
+        "loss": float(loss.mean()),
+        "confident": float(confident.mean()),
+        "mae_confident": float(np.abs(errors[confident]).mean()) if confident.any() else None,
+    }
+    if options.json:
+        seconds = round(time.perf_counter() - started, 2)
+        print(json.dumps({"comp_type": config.comp_type, **_rounded(summary), "seconds": seconds}))
+    else:
+        print(f"MAE: {summary['mae']:.2f}")
+        print(f"{len(truth)} patches, loss {summary['loss']:.3f}, confident {summary['confident']:.1%}")
+    evaluation.write_table(rows, out / "by_quality.csv")
+    return EXIT_OK
+
+
+def _rounded(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: round(value, 5) if isinstance(value, float) else value for name, value in record.items()}
+
+
+def command() -> int:
+    """Run as a console script."""
+    return run_command("evaluate_cls.py", main)
+
+
+if __name__ == "__main__":
+    sys.exit(command())

@@ -1,0 +1,1 @@
+"""The network: its configurations, patches, fusion, architecture, weights, data and training."""

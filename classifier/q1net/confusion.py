@@ -1,0 +1,55 @@
+"""The confusion matrix as a picture that a person can read at 100 classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utils import figures
+
+
+def draw(counts: NDArray[np.intp], path: Path, title: str, summary: dict[str, Any]) -> None:
+    """Draw (100, 100) counts, row = true quality, as the share of its row, beside the error by true quality."""
+    from matplotlib.colors import LogNorm
+
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    with figures.figure(path, 12.5, 7) as drawing:
+        matrix, column = drawing.subplots(1, 2, width_ratios=(3, 1), sharey=True)
+        visible = np.ma.masked_less_equal(shares, 0)
+        # One colour step a decade: a single wrong answer among a hundred pictures still shows beside the diagonal.
+        image = matrix.pcolormesh(
+            np.arange(0.5, 101), np.arange(0.5, 101), visible, cmap="viridis_r", norm=LogNorm(0.01, 1, clip=True)
+        )
+        matrix.set_aspect("equal")
+        matrix.set_facecolor("#f4f4f4")
+        matrix.set_xlabel("predicted quality")
+        matrix.set_ylabel("true quality")
+        ticks = [1, *range(10, 101, 10)]
+        matrix.set_xticks(ticks)
+        matrix.set_yticks(ticks)
+        matrix.grid(True, color="white", linewidth=0.6)
+        matrix.set_axisbelow(True)
+        bar = drawing.colorbar(image, ax=matrix, shrink=0.8)
+        bar.set_label("share of the pictures of a true quality")
+        bar.set_ticks([0.01, 0.1, 1], labels=["1 %", "10 %", "100 %"])
+
+        rows = np.flatnonzero(totals[:, 0])
+        predicted = np.arange(1, 101)
+        distance = np.abs(predicted[None] - (rows + 1)[:, None])
+        column.plot((shares[rows] * distance).sum(axis=1), rows + 1, color="#30638e", linewidth=1.5)
+        column.set_xlabel("mean absolute error")
+        column.set_xlim(left=0)
+        column.grid(True, alpha=0.3)
+        if summary["mae"] is None:
+            heading = f"{title}: no answer"
+        else:
+            unknown = summary["predictions"] - summary["answered"]
+            heading = (
+                f"{title}: MAE {summary['mae']:.2f}, exact {summary['exact']:.1%}, within 2 {summary['within_2']:.1%} "
+                f"of {summary['predictions']} predictions" + (f", {unknown} unknown (not drawn)" if unknown else "")
+            )
+        drawing.suptitle(heading)

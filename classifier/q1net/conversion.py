@@ -1,0 +1,189 @@
+"""From the checkpoint to `.tflite`: float32, float16, int8 with raw pixels in; compared with the Keras model."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.q1net import fusion, mosaic, patches, weights
+from classifier.q1net.configs import AREA, PATCH, Config
+from utils import files, images
+from utils.errors import UserError
+from utils.litert import LiteModel
+from utils.training import tf
+
+SIGNATURE = "estimate_quality"
+OUTPUT = "confidence_quality"
+CALIBRATION_QUALITIES = tuple(range(1, 101, 3))
+COMPARED_QUALITIES = (5, 20, 35, 50, 65, 80, 90, 95)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a converted model may differ by: quality and confidence of a patch, quality of a whole picture (mean)."""
+
+    patch: float
+    picture: float
+
+
+# int8 has 256 steps over the sigmoid's 0..100; its single patches are rough, the median of many is not.
+LIMITS = {"float32": Limits(0.01, 0.01), "float16": Limits(2.0, 0.1), "int8": Limits(100.0, 0.5)}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a `.tflite` differs from the Keras model on real patches and whole pictures, its size and its speed."""
+
+    kind: str
+    bytes: int
+    largest_patch_difference: float
+    mean_patch_difference: float
+    mean_picture_difference: float
+    pictures_compared: int
+    answered_by_one_only: int
+    milliseconds_per_batch_1_thread: float
+    milliseconds_per_batch_2_threads: float
+    batch: int
+
+    @property
+    def within_limits(self) -> bool:
+        """Whether the stated limits hold."""
+        limits = LIMITS[self.kind]
+        return self.largest_patch_difference <= limits.patch and self.mean_picture_difference <= limits.picture
+
+    def record(self) -> dict[str, Any]:
+        """Return the comparison with numbers rounded for reading."""
+        return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
+
+
+def picture_patches(paths: Sequence[Path], qualities: Sequence[int], order: str) -> Iterator[NDArray[np.uint8]]:
+    """Yield the grid patches of every picture at every quality, in the network's channel order."""
+    for path in paths:
+        grid = mosaic.picture_mosaic(images.read_rgb(path, minimum_side=AREA).pixels)
+        for quality in qualities:
+            yield patches.to_channel_order(grid.compressed_patches(quality), order)
+
+
+def convert(model: Any, kind: str, batch: int, calibration: Sequence[NDArray[np.uint8]] = ()) -> bytes:
+    """Return the model as a `.tflite` of fixed batch size with input `input_1` and a named signature.
+
+    `kind` is float32, float16 (weights) or int8 (weights and activations; uint8 input of scale 1, so that raw pixels
+    go straight in; the output stays float). int8 needs `calibration`: batches of uint8 patches.
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec((batch, PATCH, PATCH, 3), tf.float32, name="input_1")])
+    def estimate(input_1: Any) -> dict[str, Any]:
+        return {OUTPUT: model(input_1, training=False)}
+
+    module = tf.Module()
+    module.model = model
+    with tempfile.TemporaryDirectory() as folder:
+        # Only a saved model carries a signature's name into the file.
+        tf.saved_model.save(module, folder, signatures={SIGNATURE: estimate})
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+        return bytes(_configured(converter, kind, batch, calibration).convert())
+
+
+def _configured(converter: Any, kind: str, batch: int, calibration: Sequence[NDArray[np.uint8]]) -> Any:
+    if kind == "float16":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    elif kind == "int8":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        # The whole range of pixel values is seen once, so that the input's scale is exactly 1.
+        ramp = np.resize(np.arange(256, dtype=np.float32), (batch, PATCH, PATCH, 3))
+
+        def representative() -> Iterator[list[NDArray[np.float32]]]:
+            yield [ramp]
+            for values in calibration:
+                yield [np.resize(values, (batch, PATCH, PATCH, 3)).astype(np.float32)]
+
+        converter.representative_dataset = representative
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.uint8
+        converter.inference_output_type = tf.float32
+    return converter
+
+
+def compare(model: Any, path: Path, kind: str, threshold: float, sets: Sequence[NDArray[np.uint8]]) -> Comparison:
+    """Return how the `.tflite` at `path` differs from the Keras model on `sets`, the patches of one answer each."""
+    lite = LiteModel(path, 2)
+    patch_differences, picture_differences, one_only = [], [], 0
+    for values in sets:
+        expected = np.asarray(model(values.astype(np.float32), training=False))
+        got = lite(values)
+        patch_differences.append(np.abs(got - expected).max(axis=1))
+        answers = [fusion.fuse(predictions, threshold).quality for predictions in (expected, got)]
+        if None not in answers:
+            picture_differences.append(abs(answers[0] - answers[1]))  # type: ignore[operator]
+        elif answers != [None, None]:
+            one_only += 1
+    differences = np.concatenate(patch_differences)
+    return Comparison(
+        kind,
+        path.stat().st_size,
+        float(differences.max()),
+        float(differences.mean()),
+        float(np.mean(picture_differences)) if picture_differences else 0.0,
+        len(picture_differences),
+        one_only,
+        milliseconds(path, 1, sets[0]),
+        milliseconds(path, 2, sets[0]),
+        lite.batch,
+    )
+
+
+def milliseconds(path: Path, threads: int, values: NDArray[np.uint8], runs: int = 15) -> float:
+    """Return the median time of one batch in milliseconds, after two runs to warm up."""
+    lite = LiteModel(path, threads)
+    full = np.resize(values, (lite.batch, *values.shape[1:]))
+    times = []
+    for _ in range(runs + 2):
+        started = time.perf_counter()
+        lite(full)
+        times.append(time.perf_counter() - started)
+    return float(np.median(times[2:]) * 1e3)
+
+
+def write_model(
+    config: Config, folder: Path, kind: str, batch: int, photographs: Sequence[Path], compared: Sequence[Path]
+) -> Comparison:
+    """Convert a variant's weights, compare, and put the `.tflite` in place when it is within the stated limits.
+
+    Raises `UserError` when it is not (nothing is written then) or when int8 has no photographs to calibrate with.
+    """
+    model = weights.load_model(config, folder)
+    order = weights.channel_order(folder)
+    if kind == "int8" and not photographs:
+        raise UserError("--quantize int8 needs --in_path, a folder of photographs to measure the activations on")
+    calibration = list(picture_patches(photographs, CALIBRATION_QUALITIES, order)) if kind == "int8" else []
+    sets = list(picture_patches(compared, COMPARED_QUALITIES, order))
+    path = folder / weights.TFLITE_NAMES[kind]
+    with files.atomic_path(path) as temporary:
+        temporary.write_bytes(convert(model, kind, batch, calibration))
+        comparison = compare(model, temporary, kind, weights.threshold(config, folder, kind), sets)
+        if not comparison.within_limits:
+            raise UserError(
+                f"the {kind} model differs too much: {comparison.largest_patch_difference:.4f} at a patch, "
+                f"{comparison.mean_picture_difference:.4f} at a picture (limits {LIMITS[kind].patch:g} and "
+                f"{LIMITS[kind].picture:g}); {path.name} was not written"
+            )
+    recorded = {
+        **weights.read_card(folder).get("tflite", {}),
+        path.name: {
+            "sha256": files.sha256(path),
+            "weights_sha256": weights.weights_hash(folder),
+            "batch": batch,
+            "signature": SIGNATURE,
+            "comparison": comparison.record(),
+        },
+    }
+    weights.update_card(folder, tflite=dict(sorted(recorded.items())))
+    return comparison

@@ -1,0 +1,120 @@
+"""Patches in HDF5: `x_noise` (N, 16, 16, 3) uint8 and `y_quality` (N,) uint8, as the original writes them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.q1net.configs import PATCH, QUALITIES
+from utils.errors import UserError, show
+
+Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+PATCHES_NAME = "x_noise"
+QUALITIES_NAME = "y_quality"
+RUN = 32  # rows read together: long enough for the disk, short enough to mix
+POOL = 512  # runs shuffled together: 16,384 patches, 12 MB
+
+
+class PatchFile:
+    """An HDF5 set of patches, opened for reading and checked; patches come out as RGB."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Open `path`; raise `UserError` naming what is wrong with it (missing, truncated, wrong shape, type, NaN)."""
+        import h5py
+
+        name = show(path)
+        if not Path(path).exists():
+            raise UserError(f"{name} does not exist; make it with gen_data.py")
+        try:
+            self._file = h5py.File(path, "r")
+        except OSError:
+            raise UserError(f"{name} is not a whole HDF5 file; make it again with gen_data.py") from None
+        for wanted in (PATCHES_NAME, QUALITIES_NAME):
+            if wanted not in self._file or not isinstance(self._file[wanted], h5py.Dataset):
+                raise UserError(f"{name} has no dataset {wanted}; make it with gen_data.py")
+        self._patches: Any = self._file[PATCHES_NAME]
+        qualities: Any = self._file[QUALITIES_NAME]
+        shape = self._patches.shape
+        if self._patches.dtype != np.uint8 or shape[1:] != (PATCH, PATCH, 3):
+            raise UserError(
+                f"{name}: {PATCHES_NAME} is {self._patches.dtype} {shape}; uint8 (N, {PATCH}, {PATCH}, 3) is needed"
+            )
+        if qualities.shape not in ((shape[0],), (shape[0], 1)) or qualities.dtype.kind not in "uif":
+            raise UserError(
+                f"{name}: {QUALITIES_NAME} is {qualities.dtype} {qualities.shape}; {shape[0]} numbers are needed"
+            )
+        try:
+            values = np.asarray(qualities).reshape(-1)
+        except OSError:
+            raise UserError(f"{name} is cut short; make it again with gen_data.py") from None
+        if not len(values):
+            raise UserError(f"{name} holds no patches; make it again with gen_data.py")
+        if values.dtype.kind == "f" and np.isnan(values).any():
+            raise UserError(f"{name}: {QUALITIES_NAME} holds NaN; make it again with gen_data.py")
+        if values.min() < QUALITIES[0] or values.max() > QUALITIES[-1]:
+            raise UserError(f"{name}: {QUALITIES_NAME} reaches from {values.min()} to {values.max()}; 1..100 is needed")
+        self.name = name
+        self.qualities = values.astype(np.uint8)
+        order = self._file.attrs.get("channel_order", "BGR")
+        self._reverse = (order.decode() if isinstance(order, bytes) else str(order)) != "RGB"
+
+    def __len__(self) -> int:
+        return len(self.qualities)
+
+    def patches(self, start: int, stop: int) -> NDArray[np.uint8]:
+        """Return patches `start`..`stop`-1 as RGB."""
+        try:
+            rows = self._patches[start:stop]
+        except OSError:
+            raise UserError(f"{self.name} is cut short at patch {start}; make it again with gen_data.py") from None
+        return rows[..., ::-1] if self._reverse else rows
+
+    def in_order(self, batch_size: int) -> Iterator[Batch]:
+        """Yield the whole file in order, the last batch as short as it comes."""
+        for start in range(0, len(self), batch_size):
+            yield self.patches(start, start + batch_size), self.qualities[start : start + batch_size]
+
+
+class FileSource:
+    """Shuffled batches from a patch file: short runs from all over the file are mixed in pools of 16,384 patches.
+
+    The order depends on (seed, epoch) alone, so that a run can resume in the middle of an epoch.
+    """
+
+    def __init__(self, file: PatchFile, batch_size: int, seed: int = 0) -> None:
+        """Raise `UserError` when the file holds less than one batch."""
+        self.file, self.batch_size, self.seed = file, batch_size, seed
+        if len(file) < batch_size:
+            raise UserError(f"{file.name} holds {len(file)} patches, less than one batch of {batch_size}; make more")
+        # Short files are cut into shorter runs, so that they too are mixed and lose next to nothing.
+        self._run = max(1, min(RUN, len(file) // POOL))
+        self._runs = len(file) // self._run
+        self._pool = min(POOL * RUN // self._run, self._runs)
+        self.batches_per_pool = max(1, self._pool * self._run // batch_size)
+        if self._pool * self._run < batch_size:
+            self._pool = -(-batch_size // self._run)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """How many whole batches an epoch over the file gives."""
+        whole, rest = divmod(self._runs, self._pool)
+        return whole * self.batches_per_pool + rest * self._run // self.batch_size
+
+    def batches(self, epoch: int, start: int, stop: int) -> Iterator[Batch]:
+        """Yield batches `start`..`stop`-1 of an epoch: patches (b, 16, 16, 3) uint8 RGB, qualities (b,) uint8."""
+        order = np.random.default_rng([self.seed, epoch]).permutation(self._runs)
+        for pool in range(start // self.batches_per_pool, -(-stop // self.batches_per_pool)):
+            runs = order[pool * self._pool : (pool + 1) * self._pool] * self._run
+            patches = np.concatenate([self.file.patches(run, run + self._run) for run in runs])
+            qualities = self.file.qualities[(runs[:, None] + np.arange(self._run)).ravel()]
+            mixed = np.random.default_rng([self.seed, epoch, pool]).permutation(len(patches))
+            first = pool * self.batches_per_pool
+            for number in range(max(start, first), min(stop, first + self.batches_per_pool)):
+                part = mixed[(number - first) * self.batch_size : (number - first + 1) * self.batch_size]
+                yield patches[part], qualities[part]

@@ -1,0 +1,224 @@
+"""How right are the answers? Pictures x qualities, compressed in memory, and patches from HDF5."""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.estimators.network import NetworkEstimator
+from classifier.q1net import mosaic
+from classifier.q1net.configs import AREA, BLOCK, QUALITIES
+from classifier.q1net.dataset import PatchFile
+from utils import files, images, tasks
+from utils.errors import UserError, note
+
+
+def parse_qualities(text: str) -> list[int]:
+    """Return the qualities of `10,20,30`, `5-95:10`, `1-100` or a mixture; raise `UserError` for anything else."""
+    chosen: list[int] = []
+    try:
+        for part in text.split(","):
+            span, _, step = part.partition(":")
+            first, _, last = span.partition("-")
+            chosen += range(int(first), int(last or first) + 1, int(step or 1))
+    except ValueError:
+        chosen = []
+    if not chosen or min(chosen) < 1 or max(chosen) > 100:
+        raise UserError(f"--qualities {text}: give numbers 1..100 like 10,20,30 or 5-95:10")
+    return sorted(set(chosen))
+
+
+def parse_crop_offset(text: str) -> tuple[int, int] | None:
+    """Return (dy, dx) of `dy,dx`, None for `random`; raise `UserError` for anything else."""
+    if text == "random":
+        return None
+    try:
+        top, left = (int(part) for part in text.split(","))
+    except ValueError:
+        top = left = -1
+    if min(top, left) < 0:
+        raise UserError(f"--crop_offset {text}: give random or two numbers of pixels like 3,5")
+    return top, left
+
+
+@dataclass
+class Scores:
+    """Collected answers, one row a prediction: the true quality and the predicted one (NaN: unknown)."""
+
+    truth: list[int] = field(default_factory=list)
+    predicted: list[float] = field(default_factory=list)
+
+    def add(self, truth: int, predicted: float | None) -> None:
+        """Take one answer in."""
+        self.truth.append(truth)
+        self.predicted.append(float("nan") if predicted is None else predicted)
+
+    def _arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+        predicted = np.array(self.predicted)
+        return np.array(self.truth, float), predicted, ~np.isnan(predicted)
+
+    def summary(self) -> dict[str, Any]:
+        """Return answered, MAE, bias, standard deviation, shares exact and within 1 and 2, mean of the worst 1 %.
+
+        Exact and within compare the prediction rounded half up; unknown answers count as not within anything, and
+        are left out of MAE, bias and standard deviation.
+        """
+        truth, predicted, known = self._arrays()
+        errors = predicted[known] - truth[known]
+        steps = np.abs(round_half_up(predicted[known]) - truth[known])
+        nothing: dict[str, Any] = {"mae": None, "bias": None, "std": None, "worst_1_percent": None}
+        worst = np.sort(np.abs(errors))[-max(1, round(len(errors) / 100)) :]
+        measured = (
+            nothing
+            if not len(errors)
+            else {
+                "mae": float(np.abs(errors).mean()),
+                "bias": float(errors.mean()),
+                "std": float(errors.std()),
+                "worst_1_percent": float(worst.mean()),
+            }
+        )
+        shares = {
+            name: float((steps <= limit).sum() / max(1, len(truth)))
+            for name, limit in (("exact", 0), ("within_1", 1), ("within_2", 2))
+        }
+        return {"predictions": len(truth), "answered": int(known.sum()), **measured, **shares}
+
+    def by_quality(self) -> list[dict[str, Any]]:
+        """Return the summary of every quality that was asked for."""
+        rows = []
+        for quality in sorted(set(self.truth)):
+            part = Scores(
+                *map(
+                    list,
+                    zip(*[p for p in zip(self.truth, self.predicted, strict=True) if p[0] == quality], strict=True),
+                )
+            )
+            rows.append({"quality": quality, **part.summary()})
+        return rows
+
+    def confusion(self) -> NDArray[np.intp]:
+        """Return counts (100, 100): row = true quality, column = predicted, rounded half up and clipped to 1..100."""
+        truth, predicted, known = self._arrays()
+        counts = np.zeros((len(QUALITIES), len(QUALITIES)), np.intp)
+        columns = np.clip(round_half_up(predicted[known]), 1, 100).astype(int) - 1
+        np.add.at(counts, (truth[known].astype(int) - 1, columns), 1)
+        return counts
+
+
+def round_half_up(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values rounded to whole numbers, halves up (NumPy rounds halves to even)."""
+    return np.floor(values + 0.5)
+
+
+Answer = tuple[Path, int, float | None]
+
+
+def evaluate_pictures(
+    paths: Sequence[Path],
+    qualities: Sequence[int],
+    load: Callable[[], NetworkEstimator],
+    crop_offset: tuple[int, int] | None = (0, 0),
+    seed: int = 0,
+    workers: int | None = None,
+) -> Iterator[tuple[Path, list[float | None]] | tuple[Path, UserError]]:
+    """Yield per picture its answers, one a quality; or the error that kept it from being read.
+
+    Only the coded units that the patches need are compressed. `crop_offset` None draws one of the 63 misaligned
+    offsets a picture. Every thread loads its own estimator; memory holds a few pictures, however many there are.
+    """
+    local = threading.local()
+    random = np.random.default_rng(seed)
+
+    def jobs() -> Iterator[tuple[Path, int, mosaic.PictureMosaic | UserError]]:
+        for path in paths:
+            draw = divmod(int(random.integers(1, BLOCK * BLOCK)), BLOCK)
+            try:
+                pixels = images.read_rgb(path, minimum_side=AREA).pixels
+                grid = mosaic.picture_mosaic(pixels, draw if crop_offset is None else crop_offset)
+            except UserError as error:
+                message = str(error)
+                yield path, 0, error if str(path.name) in message else UserError(f"{path.name}: {message}")
+                continue
+            for quality in qualities:
+                yield path, quality, grid
+
+    def answer(job: tuple[Path, int, mosaic.PictureMosaic | UserError]) -> tuple[Path, float | UserError | None]:
+        path, quality, grid = job
+        if isinstance(grid, UserError):
+            return path, grid
+        if not hasattr(local, "estimator"):
+            local.estimator = load()
+        return path, local.estimator.estimate_patches(grid.compressed_patches(quality)).quality
+
+    collected: list[float | None] = []
+    for path, result in tasks.ordered_map(answer, jobs(), workers, ahead=8):
+        if isinstance(result, UserError):
+            yield path, result
+            continue
+        collected.append(result)
+        if len(collected) == len(qualities):
+            yield path, collected
+            collected = []
+
+
+def evaluate_patches(
+    file: PatchFile, estimator: NetworkEstimator, batch_size: int = 256
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Return (n, 2) confidence and quality for every patch of a file, and the true qualities."""
+    predictions = [
+        estimator.predict_patches(patches)
+        for patches, _ in tasks.progress(file.in_order(batch_size), total=-(-len(file) // batch_size), unit="batch")
+    ]
+    return np.concatenate(predictions), file.qualities
+
+
+def write_table(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Write rows as CSV."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(
+        {name: f"{value:.4f}" if isinstance(value, float) else value for name, value in row.items()} for row in rows
+    )
+    files.write_text(path, buffer.getvalue())
+
+
+def run_pictures(
+    paths: Sequence[Path],
+    qualities: Sequence[int],
+    load: Callable[[], NetworkEstimator],
+    crop_offset: tuple[int, int] | None,
+    seed: int,
+    workers: int | None,
+    report: Callable[[int, Scores], None],
+) -> tuple[Scores, int, float]:
+    """Evaluate all pictures, calling `report(number, scores of the picture)` after each.
+
+    Returns all scores, how many pictures could not be read, and the seconds it took.
+    """
+    started = time.perf_counter()
+    everything, failed = Scores(), 0
+    answers = evaluate_pictures(paths, qualities, load, crop_offset, seed, workers)
+    for number, (_, answer) in enumerate(tasks.progress(answers, total=len(paths), unit="picture"), 1):
+        if isinstance(answer, UserError):
+            failed += 1
+            note(f"evaluate_cls.py: {answer}")
+            continue
+        single = Scores()
+        for quality, predicted in zip(qualities, answer, strict=True):
+            single.add(quality, predicted)
+            everything.add(quality, predicted)
+        report(number, single)
+    if failed == len(paths):
+        raise UserError(f"none of the {len(paths)} pictures could be evaluated")
+    return everything, failed, time.perf_counter() - started

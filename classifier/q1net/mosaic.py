@@ -1,0 +1,111 @@
+"""Compress only what the patches need, with pixels identical to the whole picture's JPEG.
+
+A decoded pixel depends on its own minimum coded unit (16x16 pixels at 4:2:0) and, through the smooth upsampling of the
+chroma, on one chroma sample of the neighbouring units. So units can be cut out and laid side by side: what is one
+pixel or more away from a seam comes out as it would in the whole picture. Two uses: the units under one picture's grid
+of patches (`PictureMosaic`), and windows of many photographs compressed together (`tile`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.q1net import patches
+from classifier.q1net.configs import AREA, BLOCK, PATCH
+from utils import jpeg
+from utils.errors import UserError
+
+WINDOW = 3 * jpeg.MCU  # holds any block with its neighbours (24x24) and a safe margin
+WINDOWS_ACROSS = 15  # 15 x 10 windows: 720x480 pixels, small enough to stay in the processor's cache
+WINDOWS_DOWN = 10
+WINDOWS = WINDOWS_ACROSS * WINDOWS_DOWN
+
+
+def needed_units(starts: NDArray[np.intp], length: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the pixel indices of the coded units that patches at `starts` need along a side, and the starts there.
+
+    Every patch gets one pixel of margin, except where the side itself ends. A last, incomplete unit stays last, so
+    that the encoder pads it exactly as it pads the whole picture.
+    """
+    first = np.maximum(starts - 1, 0) // jpeg.MCU
+    last = np.minimum(starts + PATCH, length - 1) // jpeg.MCU
+    units = np.unique(np.concatenate([np.arange(a, b + 1) for a, b in zip(first, last, strict=True)]))
+    indices = (units[:, None] * jpeg.MCU + np.arange(jpeg.MCU)).ravel()
+    return indices[indices < length], np.searchsorted(indices, starts)
+
+
+@dataclass(frozen=True)
+class PictureMosaic:
+    """The part of a picture that its grid of patches needs: `pixels` and where the patches start in it."""
+
+    pixels: NDArray[np.uint8]
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+
+    def compressed_patches(self, quality: int) -> NDArray[np.uint8]:
+        """Return the grid's patches, (n, 16, 16, 3) RGB, as cut from the whole picture's JPEG at `quality`."""
+        return patches.cut(jpeg.compress(self.pixels, quality), self.rows, self.columns)
+
+
+def picture_mosaic(pixels: NDArray[np.uint8], crop_offset: tuple[int, int] = (0, 0)) -> PictureMosaic:
+    """Return the mosaic of a picture that will be compressed whole and then cropped by `crop_offset` (dy, dx).
+
+    Raises `UserError` where less than 24x24 pixels remain.
+    """
+    height, width = pixels.shape[:2]
+    top, left = crop_offset
+    rows, row_starts = needed_units(patches.grid_starts(height - top) + top, height)
+    columns, column_starts = needed_units(patches.grid_starts(width - left) + left, width)
+    return PictureMosaic(np.ascontiguousarray(pixels[rows[:, None], columns]), row_starts, column_starts)
+
+
+def place_count(length: int) -> int:
+    """Return how many places lie along a side of `length` pixels: blocks whose window is made of whole coded units.
+
+    Raises `UserError` below 48 pixels.
+    """
+    if length < WINDOW:
+        raise UserError(f"a side of {length} pixels is too short; at least {WINDOW} are needed")
+    return length // jpeg.MCU * 2 - 4
+
+
+def place_window(place: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return for places 0, 1, ... where their window starts in the picture and where their 24 pixels start in it."""
+    area = (place + 1) * BLOCK  # the first block has no neighbour above, so it is no place
+    window = (area - BLOCK) // jpeg.MCU * jpeg.MCU
+    return window, area - window
+
+
+def tile(windows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay (n, 48, 48, 3) windows side by side, 15 a row; the last row is filled with the first windows again."""
+    count, side = windows.shape[:2]
+    down = -(-count // WINDOWS_ACROSS)
+    full = windows[np.arange(down * WINDOWS_ACROSS) % count]
+    grid = full.reshape(down, WINDOWS_ACROSS, side, side, 3)
+    return np.ascontiguousarray(grid.transpose(0, 2, 1, 3, 4)).reshape(down * side, WINDOWS_ACROSS * side, 3)
+
+
+def untile(mosaic: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+    """Undo `tile`: return a (count, 48, 48, 3) view or copy of the windows in a mosaic."""
+    down, across = mosaic.shape[0] // WINDOW, mosaic.shape[1] // WINDOW
+    grid = mosaic.reshape(down, WINDOW, across, WINDOW, 3).transpose(0, 2, 1, 3, 4)
+    return grid.reshape(-1, WINDOW, WINDOW, 3)[:count]
+
+
+def area_patches(
+    windows: NDArray[np.uint8], areas: NDArray[np.intp], perturbations: NDArray[np.intp]
+) -> NDArray[np.uint8]:
+    """Cut patches out of (n, 48, 48, 3) windows: window i's 24x24 area starts at `areas[i]` (row, column).
+
+    `perturbations` is (n, p, 2) or (p, 2): offsets -4..3 from the aligned patch in the area's middle. Returns
+    (n * p, 16, 16, 3) uint8, window by window.
+    """
+    starts = areas[:, None, :] + perturbations + (AREA - PATCH) // 2
+    count, side = windows.shape[:2]
+    # With pixels and channels in one axis, a patch's row is one piece of memory.
+    rows = np.ascontiguousarray(windows).reshape(count, side, side * 3)
+    views = np.lib.stride_tricks.sliding_window_view(rows, (PATCH, PATCH * 3), axis=(1, 2))
+    return views[np.arange(count)[:, None], starts[..., 0], starts[..., 1] * 3].reshape(-1, PATCH, PATCH, 3)

@@ -1,0 +1,152 @@
+"""Weights on disk: ours and the original's (Keras TensorFlow-format checkpoints under the prefix `best/`)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from classifier.q1net.configs import CONFIGS, Config
+from utils import files
+from utils.errors import UserError, show
+
+SAVE = files.REPOSITORY / "save"
+VARIABLES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
+GIT_LFS = b"version https://git-lfs"
+TFLITE_NAMES = {"float32": "comp_cls.tflite", "float16": "comp_cls_float16.tflite", "int8": "comp_cls_int8.tflite"}
+
+
+def model_folder(config: Config, save_path: str | os.PathLike[str] | None = None) -> Path:
+    """Return the folder of a variant's weights: `save_path` (default: the repository's `save`) / comp_type."""
+    return Path(save_path or SAVE) / config.comp_type
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return what is recorded beside weights; the original's have no record: BGR, threshold of the paper."""
+    path = folder / "model.json"
+    return files.read_json(path) if path.exists() else {}
+
+
+def update_card(folder: Path, **entries: Any) -> None:
+    """Set entries of the record beside weights."""
+    files.write_json(folder / "model.json", {**read_card(folder), **entries})
+
+
+def channel_order(folder: Path) -> str:
+    """Return the channel order that weights expect, "BGR" (the original's, the default) or "RGB"."""
+    return str(read_card(folder).get("channel_order", "BGR"))
+
+
+def threshold(config: Config, folder: Path, kind: str = "float32") -> float:
+    """Return the calibrated confidence threshold (0..100) of weights, or the paper's where none is recorded."""
+    calibration = read_card(folder).get("calibration", {})
+    entry = calibration.get(kind) or calibration.get("float32") or {}
+    return float(entry.get("threshold", config.threshold))
+
+
+def checkpoint_prefix(path: str | os.PathLike[str]) -> str:
+    """Return the prefix of the checkpoint at `path`: a variant's folder, its `best` folder, or the prefix itself.
+
+    Raises `UserError` for missing files and for Git LFS pointers that were never resolved.
+    """
+    base = os.fspath(path).rstrip("/")
+    for prefix in (f"{base}/best/", f"{base}/", base):
+        index = Path(f"{prefix}.index")
+        if index.is_file():
+            shards = sorted(index.parent.glob(f"{index.name[: -len('.index')]}.data-*"))
+            if not shards:
+                raise UserError(f"{show(index)} has no data file (.data-00000-of-00001) beside it; restore it")
+            for part in (index, *shards):
+                with part.open("rb") as handle:
+                    if handle.read(len(GIT_LFS)) == GIT_LFS:
+                        raise UserError(
+                            f"{show(part)} is a Git LFS pointer, not weights; run `git lfs pull` where it came from"
+                        )
+            return prefix
+    raise UserError(f"no weights at {show(base)} (looked for best/.index and .index); train them or restore them")
+
+
+def load(model: Any, path: str | os.PathLike[str]) -> None:
+    """Load a Keras checkpoint into `model` with exact matching: every variable present, every shape equal.
+
+    Raises `UserError` for damaged files and for weights of another width.
+    """
+    from utils.training import tf
+
+    prefix = checkpoint_prefix(path)
+    try:
+        reader = tf.compat.v1.train.NewCheckpointReader(prefix)
+        shapes = reader.get_variable_to_shape_map()
+    except (tf.errors.OpError, ValueError, UnicodeDecodeError):
+        raise UserError(f"the weights {show(prefix)}.index are damaged; restore them") from None
+    weighted = [layer for layer in model.layers if layer.weights]
+    wanted = {
+        f"layer_with_weights-{number}/{name}/.ATTRIBUTES/VARIABLE_VALUE": getattr(layer, name)
+        for number, layer in enumerate(weighted)
+        for name in VARIABLES
+        if getattr(layer, name, None) is not None
+    }
+    found = {key for key in shapes if key.startswith("layer_with_weights-") and ".OPTIMIZER_SLOT" not in key}
+    if found != set(wanted) or any(list(shapes[key]) != value.shape.as_list() for key, value in wanted.items()):
+        raise UserError(f"the weights at {show(prefix)} are of another network{_width_hint(shapes)}; check --comp_type")
+    try:
+        values = [(variable, reader.get_tensor(key)) for key, variable in wanted.items()]
+    except (tf.errors.OpError, ValueError):
+        raise UserError(f"the weights {show(prefix)}.data-* are damaged; restore them") from None
+    for variable, value in values:
+        variable.assign(value)
+
+
+def _width_hint(shapes: dict[str, list[int]]) -> str:
+    shape = shapes.get("layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE", [0])
+    names = [config.comp_type for config in CONFIGS.values() if config.width == shape[-1]]
+    return f" (width {shape[-1]}{', ' + names[0] if names else ''})" if len(shape) == 4 else ""
+
+
+def load_model(config: Config, path: str | os.PathLike[str]) -> Any:
+    """Return the Keras model of a variant with weights from `path`."""
+    from classifier.q1net.architecture import build
+    from utils import training  # noqa: F401  (sets the environment before tf-keras is imported)
+
+    model = build(config.width)
+    load(model, path)
+    return model
+
+
+def save(config: Config, values: list[Any], folder: Path, **record: Any) -> None:
+    """Write weights (`model.get_weights()`) as `folder/best/`, swapping the whole folder in, and `record` beside it.
+
+    A reader finds the old weights or the new ones, never a mixture of both.
+    """
+    from classifier.q1net.architecture import build
+
+    model = build(config.width)  # a model that was never compiled, so that no optimizer state is written along
+    model.set_weights(values)
+    best, fresh, previous = folder / "best", folder / "best.partial", folder / "best.previous"
+    recover(folder)
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    model.save_weights(f"{fresh}/", save_format="tf")
+    # Keras notes the absolute name of what it wrote; the files have no name but their folder's.
+    (fresh / "checkpoint").write_text('model_checkpoint_path: "."\nall_model_checkpoint_paths: "."\n')
+    (fresh / "val_loss.txt").write_text(f"{record['val_loss']:.6f}\n")
+    if best.exists():
+        best.rename(previous)
+    fresh.rename(best)
+    shutil.rmtree(previous, ignore_errors=True)
+    update_card(folder, **record)
+
+
+def recover(folder: Path) -> None:
+    """Bring back the previous weights when a run was killed between the two renames of `save`."""
+    best, previous = folder / "best", folder / "best.previous"
+    if previous.exists() and not best.exists():
+        previous.rename(best)
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+def weights_hash(folder: Path) -> str | None:
+    """Return the SHA-256 of a variant's weights, None without any."""
+    shard = folder / "best" / ".data-00000-of-00001"
+    return files.sha256(shard) if shard.exists() else None

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Export trained weights as TensorFlow Lite models for phones, and compare them with the weights."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from classifier.q1net import weights
+from classifier.q1net.configs import CONFIGS, get_config
+from utils import files, images
+from utils.errors import UserError, run_command, show
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the command's parser."""
+    parser = argparse.ArgumentParser(prog="to_tflite.py", description=__doc__, allow_abbrev=False)
+    parser.add_argument(
+        "--comp_type", default="jpeg_paper", choices=list(CONFIGS), help="variant (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--quantize",
+        default="float32",
+        choices=[*weights.TFLITE_NAMES, "all"],
+        help="float32, float16 (half the size), int8 (raw uint8 pixels in, fastest), all (default: %(default)s)",
+    )
+    parser.add_argument("--batch", type=int, default=256, help="patches a call, fixed (default: %(default)s)")
+    parser.add_argument(
+        "--in_path", help="photographs to calibrate int8 on, up to 24 are taken (default: sample_image)"
+    )
+    parser.add_argument(
+        "--save_path", help="folder that holds <comp_type>/ with the weights (default: the repository's save)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object a model")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = build_parser().parse_args(arguments)
+    if options.batch < 1:
+        raise UserError("--batch must be at least 1")
+    config = get_config(options.comp_type)
+    folder = weights.model_folder(config, options.save_path)
+    weights.checkpoint_prefix(folder)  # said before TensorFlow has been loaded
+    samples = images.find_images(files.REPOSITORY / "sample_image")
+    photographs = images.find_images(options.in_path)[:24] if options.in_path else samples
+
+    from classifier.q1net.conversion import write_model
+
+    for kind in weights.TFLITE_NAMES if options.quantize == "all" else [options.quantize]:
+        comparison = write_model(config, folder, kind, options.batch, photographs, samples)
+        if options.json:
+            print(json.dumps(comparison.record()), flush=True)
+            continue
+        print(
+            f"{show(folder / weights.TFLITE_NAMES[kind])}: {comparison.bytes:,} bytes, largest difference "
+            f"{comparison.largest_patch_difference:.4f} at a patch, mean {comparison.mean_picture_difference:.4f} at "
+            f"{comparison.pictures_compared} pictures, {comparison.milliseconds_per_batch_1_thread:.1f} ms a batch of "
+            f"{comparison.batch} on one thread, {comparison.milliseconds_per_batch_2_threads:.1f} ms on two",
+            flush=True,
+        )
+    return 0
+
+
+def command() -> int:
+    """Run as a console script."""
+    return run_command("to_tflite.py", main)
+
+
+if __name__ == "__main__":
+    sys.exit(command())

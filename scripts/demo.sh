@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# The first thing to run after cloning: sets up what prediction needs, and asks the sample pictures for their quality.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+if [ -x .venv/bin/python ] && [ -f .venv/.stamp ]; then
+    python=.venv/bin/python
+else
+    scripts/setup.sh --predict
+    python=.venv-predict/bin/python
+fi
+. ./env.sh
+
+echo "\$ python3 classifier/predict_cls.py --in_path sample_image"
+"$python" classifier/predict_cls.py --in_path sample_image
+answer=$("$python" classifier/predict_cls.py --in_path sample_image/coffee_jpeg_q20.png)
+echo
+echo "coffee_jpeg_q20.png is a PNG that was a JPEG of quality 20 before. From its pixels alone: $answer."

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Set everything up and run style, types and the fast tests; --all adds the slow ones. Other arguments go to pytest.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+scripts/setup.sh
+marks=(-m "not slow")
+if [ "${1:-}" = --all ]; then
+    marks=()
+    shift
+fi
+export TF_CPP_MIN_LOG_LEVEL=2
+.venv/bin/ruff check .
+.venv/bin/mypy
+.venv/bin/python -m pytest "${marks[@]}" "$@"

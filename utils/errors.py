@@ -1,0 +1,99 @@
+"""What a person reads when something is wrong, and the exit code a program reads."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+EXIT_OK = 0
+EXIT_SOME_FAILED = 1  # some inputs of a batch failed, the rest is done
+EXIT_WRONG_USE = 2  # nothing could be done with what was asked
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+
+class UserError(Exception):
+    """Something the person who typed the command can mend; the message is one line: what, which file, what to do."""
+
+
+class TerminatedError(Exception):
+    """SIGTERM arrived; raised in the main thread so that temporary files are removed on the way out."""
+
+
+def show(path: str | os.PathLike[str]) -> str:
+    """Return a file name as one printable line, also when it holds newlines or bytes that are not UTF-8."""
+    text = os.fspath(path)
+    printable = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in printable)
+
+
+def note(message: str) -> None:
+    """Print one line for a person to stderr."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def os_error_line(error: OSError) -> str:
+    """Return an operating system's error as one line that names the file and says what to do."""
+    name = show(error.filename) if isinstance(error.filename, (str, os.PathLike)) else "a file"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full while writing {name}; free some space or choose another output folder"
+    if error.errno == errno.EROFS:
+        return f"{name} lies on a read-only disk; choose another output folder"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"no permission for {name}; check its owner and mode"
+    if error.errno == errno.ENOENT:
+        return f"{name} does not exist"
+    if error.errno == errno.ELOOP:
+        return f"{name} is a symbolic link that leads to itself"
+    return f"{name}: {error.strerror or error}"
+
+
+def _raise_terminated(_signal: int, _frame: FrameType | None) -> None:
+    raise TerminatedError
+
+
+def run_command(name: str, main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | None = None) -> int:
+    """Run a command's `main` and turn every expected failure into one line on stderr and an exit code.
+
+    Bad input never shows a traceback; a programming error still does, because hiding it would help nobody.
+    """
+    signal.signal(signal.SIGTERM, _raise_terminated)
+    try:
+        code = main(arguments)
+        sys.stdout.flush()
+        return code
+    except UserError as error:
+        note(f"{name}: {error}")
+        return EXIT_WRONG_USE
+    except BrokenPipeError:
+        # The reader went away (`| head -1`): that is its right. Point stdout at nothing, so that the interpreter's
+        # own flush at exit has no broken pipe left to complain about.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except KeyboardInterrupt:
+        note(f"{name}: stopped")
+        return EXIT_INTERRUPTED
+    except TerminatedError:
+        note(f"{name}: terminated")
+        return EXIT_TERMINATED
+    except OSError as error:
+        note(f"{name}: {os_error_line(error)}")
+        return EXIT_WRONG_USE
+    except MemoryError:
+        note(f"{name}: not enough memory; give it fewer or smaller pictures, or fewer workers")
+        return EXIT_WRONG_USE
+
+
+def existing_folder(path: str | os.PathLike[str]) -> Path:
+    """Return `path` as a readable folder, or raise a `UserError` that says what it is instead."""
+    folder = Path(path)
+    if not folder.exists():
+        raise UserError(f"{show(folder)} does not exist; give a folder of pictures")
+    if not folder.is_dir():
+        raise UserError(f"{show(folder)} is a file; give a folder of pictures")
+    return folder

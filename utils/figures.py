@@ -1,0 +1,37 @@
+"""Pictures of results, drawn with matplotlib without a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from utils import files
+
+
+@contextmanager
+def figure(path: Path, width: float, height: float) -> Iterator[Any]:
+    """Yield a matplotlib figure of `width` x `height` inches and save it to `path` (PNG) atomically."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    drawing = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    FigureCanvasAgg(drawing)
+    yield drawing
+    with files.atomic_path(path) as temporary:
+        drawing.savefig(temporary, format="png")
+
+
+def loss_curves(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Draw training and validation loss by epoch; `rows` have epoch, train_loss, val_loss."""
+    with figure(path, 7, 4.5) as drawing:
+        axes = drawing.add_subplot()
+        epochs = [int(row["epoch"]) for row in rows]
+        for name, label in (("train_loss", "training"), ("val_loss", "validation")):
+            axes.plot(epochs, [float(row[name]) for row in rows], marker=".", label=label)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel("loss")
+        axes.set_yscale("log")
+        axes.grid(True, which="both", alpha=0.3)
+        axes.legend()

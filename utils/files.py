@@ -1,0 +1,96 @@
+"""Files that are whole or absent: atomic writes, disk space, checksums."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from utils.errors import UserError, show
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def output_folder(path: str | os.PathLike[str]) -> Path:
+    """Create the folder `path` with its parents and return it; raise `UserError` where it cannot be written."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UserError(f"{show(folder)} is a file; choose another output folder") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(f"{show(folder)} cannot be written to; choose another output folder")
+    return folder
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any error.
+
+    A reader sees the old file or the new one, never a part, whatever moment the process dies at.
+    """
+    final = Path(path)
+    if final.is_dir():
+        raise UserError(f"{show(final)} is a folder; give the name of a file to write")
+    temporary = final.with_name(f".{final.name}.{os.getpid()}.partial")
+    try:
+        yield temporary
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(final)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write `content` to `path` atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: str | os.PathLike[str], content: str) -> None:
+    """Write `content` as UTF-8 to `path` atomically."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: str | os.PathLike[str], record: Any) -> None:
+    """Write `record` as indented JSON to `path` atomically."""
+    write_text(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read JSON from `path`; raise `UserError` where it is damaged."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError):
+        raise UserError(f"{show(path)} is damaged (not JSON); restore it from the repository") from None
+
+
+def human_bytes(count: float) -> str:
+    """Return a byte count as a person reads it: 768 B, 1.5 MB, 4.9 TB (powers of 1000)."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if count < 1000 or unit == "TB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError("unreachable")
+
+
+def require_space(folder: str | os.PathLike[str], needed: int, what: str) -> None:
+    """Raise `UserError` when the disk that holds `folder` has less than `needed` bytes free."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"{what} needs {human_bytes(needed)}, but {show(folder)} has {human_bytes(free)} free; "
+            "ask for less or choose another disk"
+        )
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file's content in hexadecimal."""
+    with Path(path).open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
