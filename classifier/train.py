@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         held_out = PatchFile(options.hdf5_val_path)
         validation = lambda: held_out.in_order(2048)  # noqa: E731
 
-    from classifier.q1net.training import Settings, train
+    from classifier.q1net.training import Run, Settings
 
     settings = Settings(
         data=str(Path(options.in_path or options.hdf5_train_path)),
@@ -128,17 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seed=options.seed,
         strategy=options.strategy,
     )
-    return train(
-        config,
-        settings,
-        source,
-        validation,
-        Path(options.save_path),
-        Path(options.out_path),
-        options.checkpoint_steps,
-        options.restart,
-        options.overwrite,
-    )
+    run = Run(config, settings, source, validation, Path(options.save_path), Path(options.out_path))
+    return run.train(options.checkpoint_steps, options.restart, options.overwrite)
 
 
 def command() -> int:

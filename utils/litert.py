@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from utils.errors import UserError, show
 
-
 _stderr_lock = threading.Lock()
 
 
@@ -35,27 +34,33 @@ def _quiet_stderr() -> Iterator[None]:
             os.close(nowhere)
 
 
+def load_interpreter(path: str | os.PathLike[str], threads: int) -> Any:
+    """Load a `.tflite` file; raise `UserError` when it is missing or damaged."""
+    try:
+        # Given content is checked as a flatbuffer before use; a file name would be mapped into memory, and a cut
+        # file could then end the process.
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{show(path)} is missing; make it with to_tflite.py or restore it") from None
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        with _quiet_stderr():
+            interpreter = Interpreter(model_content=content, num_threads=threads)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError):
+        raise UserError(
+            f"{show(path)} is damaged (not a TensorFlow Lite model); restore it or run to_tflite.py"
+        ) from None
+    return interpreter
+
+
 class LiteModel:
     """One `.tflite` with a single input and output of fixed batch size; one instance a thread."""
 
     def __init__(self, path: str | os.PathLike[str], threads: int) -> None:
         """Load the model; raise `UserError` when the file is missing or damaged."""
-        try:
-            # Given content is checked as a flatbuffer before use; a file name would be mapped into memory, and a cut
-            # file could then end the process.
-            content = Path(path).read_bytes()
-        except FileNotFoundError:
-            raise UserError(f"{show(path)} is missing; make it with to_tflite.py or restore it") from None
-        from ai_edge_litert.interpreter import Interpreter
-
-        try:
-            with _quiet_stderr():
-                self._interpreter: Any = Interpreter(model_content=content, num_threads=threads)
-                self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError):
-            raise UserError(
-                f"{show(path)} is damaged (not a TensorFlow Lite model); restore it or run to_tflite.py"
-            ) from None
+        self._interpreter = load_interpreter(path, threads)
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
         self.batch = int(self._input["shape"][0])
@@ -73,3 +78,24 @@ class LiteModel:
         output = self._interpreter.get_tensor(self._output["index"])[: len(values)]
         scale, zero = self._output["quantization"]
         return (output.astype(np.float32) - zero) * scale if scale else output.astype(np.float32)
+
+
+class ResizableModel:
+    """One `.tflite` with one input of free height and width and any number of outputs; one instance a thread."""
+
+    def __init__(self, path: str | os.PathLike[str], threads: int) -> None:
+        """Load the model; raise `UserError` when the file is missing or damaged."""
+        self._interpreter = load_interpreter(path, threads)
+        self._shape: tuple[int, ...] = ()
+
+    def __call__(self, values: NDArray[Any]) -> list[NDArray[np.float32]]:
+        """Return the model's outputs for one input of any size."""
+        index = self._interpreter.get_input_details()[0]["index"]
+        if values.shape != self._shape:
+            self._interpreter.resize_tensor_input(index, values.shape)
+            with _quiet_stderr():
+                self._interpreter.allocate_tensors()
+            self._shape = values.shape
+        self._interpreter.set_tensor(index, values)
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(output["index"]) for output in self._interpreter.get_output_details()]

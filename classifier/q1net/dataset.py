@@ -108,6 +108,7 @@ class FileSource:
 
     def batches(self, epoch: int, start: int, stop: int) -> Iterator[Batch]:
         """Yield batches `start`..`stop`-1 of an epoch: patches (b, 16, 16, 3) uint8 RGB, qualities (b,) uint8."""
+        stop = min(stop, self.batches_per_epoch)
         order = np.random.default_rng([self.seed, epoch]).permutation(self._runs)
         for pool in range(start // self.batches_per_pool, -(-stop // self.batches_per_pool)):
             runs = order[pool * self._pool : (pool + 1) * self._pool] * self._run

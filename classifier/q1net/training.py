@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import math
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +20,7 @@ from classifier.q1net.architecture import build, loss, quality_error
 from classifier.q1net.configs import Config
 from classifier.q1net.patches import to_channel_order
 from utils import figures, files, tasks
-from utils.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, UserError, note
+from utils.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, UserError, note, show
 from utils.training import (
     AveragedWeights,
     Resume,
@@ -33,6 +34,7 @@ from utils.training import (
 )
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+Validation = Callable[[], Iterable[Batch]]
 
 STATISTICS_BATCHES = 24  # to gather BatchNorm statistics for averaged weights
 STATISTICS_EPOCH = 1 << 20  # a number no training epoch reaches, so that these batches are not training batches
@@ -66,7 +68,7 @@ class Settings:
     strategy: str
 
 
-def _dataset(source: Source, epoch: int, start: int, stop: int) -> Any:
+def dataset(source: Source, epoch: int, start: int, stop: int) -> Any:
     """Return batches as a `tf.data` pipeline, made ahead of the training step."""
 
     def generate() -> Iterator[Batch]:
@@ -84,8 +86,8 @@ def _dataset(source: Source, epoch: int, start: int, stop: int) -> Any:
     return data.with_options(options)
 
 
-def _validate(predict: Any, batches: Any) -> tuple[float, float]:
-    """Return the mean loss and mean quality error over validation batches (any iterable that can be read again)."""
+def _validate(predict: Any, batches: Validation) -> tuple[float, float]:
+    """Return the mean loss and the mean quality error over all validation patches."""
     total = np.zeros(3)
     for patches, qualities in batches():
         values = to_channel_order(patches, CHANNEL_ORDER).astype(np.float32)
@@ -118,154 +120,162 @@ class History:
         files.write_text(self.path, buffer.getvalue())
 
 
-def train(
-    config: Config,
-    settings: Settings,
-    source: Source,
-    validation: Any,
-    save_path: Path,
-    out_path: Path,
-    checkpoint_steps: int = 500,
-    restart: bool = False,
-    overwrite: bool = False,
-) -> int:
-    """Train, keep the best and the last weights, and return an exit code (130 or 143 when a signal ended the run).
+class Run:
+    """One training run: the model and everything that has to be saved so that it can go on."""
 
-    `validation()` yields batches, RGB. Best weights go to `save_path/<comp_type>/best/`, the whole state every
-    `checkpoint_steps` steps to `save_path/last/`, history and curves to `out_path`.
-    """
-    folder = weights.model_folder(config, save_path)
-    last = files.output_folder(save_path / "last")
-    files.output_folder(folder)
-    files.output_folder(out_path)
-    weights.recover(folder)
-    stop = StopRequest(Path.cwd())
-    tf.keras.utils.set_random_seed(settings.seed)
-    strategy = make_strategy(settings.strategy)
-    with strategy.scope():
-        model = build(config.width)
-        if settings.base_weights:
-            weights.load(model, settings.base_weights)
-        optimizer = keras.optimizers.Adam(
-            make_schedule(
+    def __init__(
+        self,
+        config: Config,
+        settings: Settings,
+        source: Source,
+        validation: Validation,
+        save_path: Path,
+        out_path: Path,
+    ) -> None:
+        """Build the model under the strategy, with the base weights if any; raise `UserError` when these do not fit."""
+        self.config, self.settings, self.source, self.validation = config, settings, source, validation
+        self.folder = files.output_folder(weights.model_folder(config, save_path))
+        self.last = files.output_folder(save_path / "last")
+        self.out = files.output_folder(out_path)
+        weights.recover(self.folder)
+        keras.utils.set_random_seed(settings.seed)
+        self.strategy = make_strategy(settings.strategy)
+        with self.strategy.scope():
+            self.model = build(config.width)
+            if settings.base_weights:
+                weights.load(self.model, settings.base_weights)
+            schedule = make_schedule(
                 settings.schedule,
                 settings.learning_rate,
                 settings.epochs * settings.steps_per_epoch,
                 settings.warmup_steps,
             )
-        )
-        optimizer.build(model.trainable_variables)
-        average = AveragedWeights(model, settings.average_weights) if settings.average_weights else None
-        # Counters live in the checkpoint, so that weights and position can never disagree.
-        state = {
-            name: tf.Variable(value, trainable=False, dtype=tf.float64)
-            for name, value in {"epoch": 0.0, "step": 0.0, "loss_sum": 0.0, "best": math.inf}.items()
-        }
-    tracked = {"average": average.averages, "average_count": average.count} if average else {}
-    predict = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
-    resume = Resume(
-        last, {"comp_type": config.comp_type, **asdict(settings)}, model=model, optimizer=optimizer, **state, **tracked
-    )
-    resumed = resume.start(restart)
-    if resumed:
-        note(f"resuming at epoch {int(state['epoch'].numpy()) + 1}, step {int(state['step'].numpy())}")
-    else:
-        state["best"].assign(_bar(predict, folder, settings, validation, overwrite))
+            self.optimizer = keras.optimizers.Adam(schedule)
+            self.optimizer.build(self.model.trainable_variables)
+            self.average = AveragedWeights(self.model, settings.average_weights) if settings.average_weights else None
+            # Counters live in the checkpoint, so that weights and position can never disagree.
+            self.state = {
+                name: tf.Variable(value, trainable=False, dtype=tf.float64)
+                for name, value in {"epoch": 0.0, "step": 0.0, "loss_sum": 0.0, "best": math.inf}.items()
+            }
+        tracked = {"average": self.average.averages, "average_count": self.average.count} if self.average else {}
+        parameters = {"comp_type": config.comp_type, **asdict(settings)}
+        self.resume = Resume(self.last, parameters, model=self.model, optimizer=self.optimizer, **self.state, **tracked)
+        self._take_step = make_step(self.strategy, self.model, self.optimizer, loss)
+        self._predict = tf.function(lambda inputs: self.model(inputs, training=False), reduce_retracing=True)
 
-    take_step = make_step(strategy, model, optimizer, loss)
-    history = History(out_path / "history_cls.csv", int(state["epoch"].numpy()))
-    writer = tf.summary.create_file_writer(str(out_path / "tensorboard")) if is_chief() else None
-    for epoch in range(int(state["epoch"].numpy()), settings.epochs):
-        started = time.perf_counter()
-        first, total = int(state["step"].numpy()), float(state["loss_sum"].numpy())
-        bar = tasks.progress(
-            total=settings.steps_per_epoch, initial=first, desc=f"epoch {epoch + 1}/{settings.epochs}", unit="step"
-        )
+    def get(self, name: str) -> float:
+        """Return a counter: epoch, step, loss_sum, best."""
+        return float(self.state[name].numpy())
 
-        data = _dataset(source, epoch, first, settings.steps_per_epoch)
-        for step, (patches, qualities) in enumerate(strategy.experimental_distribute_dataset(data), first + 1):
-            total += float(take_step(patches, qualities))
+    def train(self, checkpoint_steps: int, restart: bool, overwrite: bool) -> int:
+        """Train to the end or until stopped; return an exit code (130 or 143 when a signal ended the run)."""
+        stop = StopRequest(Path.cwd())
+        if self.resume.start(restart):
+            note(f"resuming at epoch {int(self.get('epoch')) + 1}, step {int(self.get('step'))}")
+        else:
+            self.state["best"].assign(self._bar(overwrite))
+        history = History(self.out / "history_cls.csv", int(self.get("epoch")))
+        for epoch in range(int(self.get("epoch")), self.settings.epochs):
+            started = time.perf_counter()
+            if not self._train_epoch(epoch, checkpoint_steps, stop):
+                note("stopped; the same command goes on from here")
+                return EXIT_INTERRUPTED if stop.signal == signal.SIGINT else EXIT_TERMINATED
+            row = self._finish_epoch(epoch)
+            if is_chief():
+                history.add({**row, "seconds": f"{time.perf_counter() - started:.1f}"})
+                self._show(history)
+            if stop.after_epoch():
+                note("stopped after this epoch; the same command goes on from here")
+                break
+        if int(self.get("epoch")) == self.settings.epochs:
+            self.resume.mark(finished=True)
+        return EXIT_OK
+
+    def _train_epoch(self, epoch: int, checkpoint_steps: int, stop: StopRequest) -> bool:
+        """Take the epoch's remaining steps; return False when a signal stopped it (the state is saved then)."""
+        steps, first, total = self.settings.steps_per_epoch, int(self.get("step")), self.get("loss_sum")
+        data = self.strategy.experimental_distribute_dataset(dataset(self.source, epoch, first, steps))
+        bar = tasks.progress(total=steps, initial=first, desc=f"epoch {epoch + 1}/{self.settings.epochs}", unit="step")
+        for step, (patches, qualities) in enumerate(data, first + 1):
+            total += float(self._take_step(patches, qualities))
             if not math.isfinite(total):
                 raise UserError("the loss is not a number any more; give a smaller --learning_rate")
-            if average:
-                average.update()
+            if self.average:
+                self.average.update()
             bar.update()
             bar.set_postfix(loss=f"{total / step:.3f}", refresh=False)
-            if stop.signal is not None or step % checkpoint_steps == 0:
-                state["step"].assign(step)
-                state["loss_sum"].assign(total)
-                resume.save()
+            self.state["step"].assign(step)
+            self.state["loss_sum"].assign(total)
+            if stop.signal is not None or (step % checkpoint_steps == 0 and step < steps):
+                self.resume.save()
             if stop.signal is not None:
-                break
+                return False
         bar.close()
-        if stop.signal is not None:
-            break  # in the middle of an epoch; the state was saved
-        kept = None
-        if average:
-            kept = average.swap_in(
-                [
-                    to_channel_order(patches, CHANNEL_ORDER).astype(np.float32)
-                    for patches, _ in source.batches(STATISTICS_EPOCH, 0, STATISTICS_BATCHES)
-                ]
-            )
-        val_loss, val_mae = _validate(predict, validation)
-        if val_loss < float(state["best"].numpy()):
-            state["best"].assign(val_loss)
-            _save_best(model, folder, config, settings, epoch, val_loss)
+        return True
+
+    def _finish_epoch(self, epoch: int) -> dict[str, str]:
+        """Validate, keep the weights when they are the best so far, save the state; return the row for the history."""
+        kept = self.average.swap_in(self._statistics_batches()) if self.average else None
+        val_loss, val_mae = _validate(self._predict, self.validation)
+        if val_loss < self.get("best"):
+            self.state["best"].assign(val_loss)
+            self._save_best(epoch, val_loss)
         if kept is not None:
-            model.set_weights(kept)
-        state["epoch"].assign(epoch + 1)
-        state["step"].assign(0)
-        state["loss_sum"].assign(0)
+            self.model.set_weights(kept)
+        train_loss = self.get("loss_sum") / self.settings.steps_per_epoch
+        self.state["epoch"].assign(epoch + 1)
+        self.state["step"].assign(0)
+        self.state["loss_sum"].assign(0)
+        self.resume.save()
+        return {
+            "epoch": str(epoch + 1),
+            "train_loss": f"{train_loss:.5f}",
+            "val_loss": f"{val_loss:.5f}",
+            "val_mae": f"{val_mae:.5f}",
+            "learning_rate": f"{float(self.optimizer.learning_rate):.3e}",
+        }
+
+    def _statistics_batches(self) -> list[NDArray[np.float32]]:
+        batches = self.source.batches(STATISTICS_EPOCH, 0, STATISTICS_BATCHES)
+        return [to_channel_order(patches, CHANNEL_ORDER).astype(np.float32) for patches, _ in batches]
+
+    def _show(self, history: History) -> None:
+        row = history.rows[-1]
+        figures.loss_curves(history.rows, self.out / "history_cls.png")
+        with tf.summary.create_file_writer(str(self.out / "tensorboard")).as_default(step=int(row["epoch"])):
+            for name in ("train_loss", "val_loss", "val_mae", "learning_rate"):
+                tf.summary.scalar(name, float(row[name]))
+        print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
+
+    def _bar(self, overwrite: bool) -> float:
+        """Return the validation loss to beat: that of the base weights, when they are those that would be replaced."""
+        best = self.folder / "best"
+        if not best.exists() or overwrite:
+            return math.inf
+        base = self.settings.base_weights
+        if base and Path(weights.checkpoint_prefix(base)).resolve() == best.resolve():
+            val_loss, _ = _validate(self._predict, self.validation)
+            note(f"base weights: validation loss {val_loss:.4f}; replaced only by better ones")
+            return val_loss
+        raise UserError(
+            f"{show(best)} already holds weights; train on from them with --base_weights {show(self.folder)}, "
+            "choose another --save_path, or give --overwrite"
+        )
+
+    def _save_best(self, epoch: int, val_loss: float) -> None:
+        # Every worker reads its variables (which may be a collective operation); only the chief's files are the result.
+        values = self.model.get_weights()
+        trained = {**asdict(self.settings), "data": Path(self.settings.data).name, "epoch": epoch + 1}
+        if self.settings.base_weights:
+            trained["base_weights"] = Path(self.settings.base_weights).name
         if is_chief():
-            row = {
-                "epoch": str(epoch + 1),
-                "train_loss": f"{total / settings.steps_per_epoch:.5f}",
-                "val_loss": f"{val_loss:.5f}",
-                "val_mae": f"{val_mae:.5f}",
-                "learning_rate": f"{float(optimizer.learning_rate):.3e}",
-                "seconds": f"{time.perf_counter() - started:.1f}",
-            }
-            history.add(row)
-            figures.loss_curves(history.rows, out_path / "history_cls.png")
-            with writer.as_default(step=epoch + 1):
-                for name in ("train_loss", "val_loss", "val_mae", "learning_rate"):
-                    tf.summary.scalar(name, float(row[name]))
-            print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
-        resume.save()
-        if stop.after_epoch():
-            note("stopped after this epoch; the same command goes on from here")
-            break
-    else:
-        resume.mark(finished=True)
-    if stop.signal is not None:
-        note("stopped; the same command goes on from here")
-        return EXIT_INTERRUPTED if stop.signal == 2 else EXIT_TERMINATED
-    return EXIT_OK
-
-
-def _bar(predict: Any, folder: Path, settings: Settings, validation: Any, overwrite: bool) -> float:
-    """Return the validation loss that new weights must beat: that of the base weights, when they lie in `folder`."""
-    if not (folder / "best").exists() or overwrite:
-        return math.inf
-    if settings.base_weights and Path(weights.checkpoint_prefix(settings.base_weights)) == folder / "best":
-        val_loss, _ = _validate(predict, validation)
-        note(f"base weights: validation loss {val_loss:.4f}; replaced only by better ones")
-        return val_loss
-    raise UserError(
-        f"{folder / 'best'} already holds weights; train on from them with --base_weights {folder}, "
-        "choose another --save_path, or give --overwrite"
-    )
-
-
-def _save_best(model: Any, folder: Path, config: Config, settings: Settings, epoch: int, val_loss: float) -> None:
-    record = {
-        "comp_type": config.comp_type,
-        "channel_order": CHANNEL_ORDER,
-        "val_loss": round(val_loss, 5),
-        "trained": {**asdict(settings), "data": Path(settings.data).name, "epoch": epoch + 1},
-    }
-    # Every worker reads its variables (which may be a collective operation); only the chief's files are the result.
-    values = model.get_weights()
-    if is_chief():
-        weights.save(config, values, folder, **record)
+            weights.save(
+                self.config,
+                values,
+                self.folder,
+                comp_type=self.config.comp_type,
+                channel_order=CHANNEL_ORDER,
+                val_loss=round(val_loss, 5),
+                trained=trained,
+            )

@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""Measure the suite on this machine: medians of repeated runs, as a table and as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from classifier.estimators.network import NetworkEstimator
+from classifier.q1net import mosaic, weights
+from classifier.q1net.configs import get_config
+from utils import files, images, results
+from utils.errors import run_command
+
+SAMPLES = files.REPOSITORY / "sample_image"
+COFFEE = SAMPLES / "coffee_jpeg_q20.png"
+CONFIG = get_config("jpeg_paper")
+
+
+def median(function: Callable[[], Any], runs: int, warm: int = 1) -> float:
+    """Return the median seconds of `runs` calls after `warm` uncounted ones."""
+    times = []
+    for number in range(warm + runs):
+        started = time.perf_counter()
+        function()
+        if number >= warm:
+            times.append(time.perf_counter() - started)
+    return float(np.median(times))
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the suite as a whole process."""
+    environment = {**os.environ, "PYTHONPATH": str(files.REPOSITORY)}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=files.REPOSITORY, env=environment, check=True, capture_output=True, text=True
+    )
+
+
+def cold_start(runs: int) -> Iterator[tuple[str, float, str]]:
+    """Whole process, from typing to answer."""
+    call = ["classifier/predict_cls.py", "--in_path", str(COFFEE)]
+    yield "predict_cls.py, one 600x400 PNG, whole process", median(lambda: command(*call), runs), "s"
+
+
+def warm_estimate(runs: int) -> Iterator[tuple[str, float, str]]:
+    """One estimate with a loaded model."""
+    pixels = images.read_rgb(COFFEE).pixels
+    folder = weights.model_folder(CONFIG)
+    for backend in ("float32", "int8"):
+        if not (folder / weights.TFLITE_NAMES[backend]).exists():
+            continue
+        for threads in (1, 2):
+            estimator = NetworkEstimator(CONFIG, backend=backend, threads=threads)  # type: ignore[arg-type]
+            seconds = median(lambda e=estimator: e.estimate(pixels), 5 * runs, 3)
+            yield f"one estimate, 256 patches, {backend}, {threads} thread(s)", seconds * 1e3, "ms"
+
+
+def folder_throughput(runs: int) -> Iterator[tuple[str, float, str]]:
+    """Many pictures in one process."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(40):
+            (Path(folder) / f"{number:02d}.png").symlink_to(COFFEE)
+        seconds = median(lambda: command("classifier/predict_cls.py", "--in_path", folder), runs, 0)
+    yield "predict_cls.py, folder of 40 PNGs 600x400", 40 / seconds, "pictures/s"
+
+
+def generation(runs: int) -> Iterator[tuple[str, float, str]]:
+    """gen_data with all 64 perturbations, as a whole process."""
+    with tempfile.TemporaryDirectory() as folder:
+        sizes = []
+
+        def generate() -> None:
+            call = ["classifier/gen_data.py", "--in_path", str(SAMPLES), "--out_path", folder, "--hdf5_name", "b.hdf5"]
+            sizes.append(int(command(*call, "--num_samples", "120").stdout.split()[-2].replace(",", "")))
+
+        seconds = median(generate, runs)
+    yield "gen_data.py, 64 perturbations, whole process", sizes[-1] / seconds, "patches/s"
+
+
+def training_rate(runs: int) -> Iterator[tuple[str, float, str]]:
+    """Training steps of 256 patches: bare on data in memory, from HDF5, from photographs; taken in turn."""
+    from classifier.q1net.architecture import build, loss
+    from classifier.q1net.dataset import FileSource, PatchFile
+    from classifier.q1net.generation import Plan, Request, generate
+    from classifier.q1net.photographs import PatchSource, load_photographs
+    from classifier.q1net.training import Source, dataset
+    from utils.training import keras, make_step, tf
+
+    batch, steps = 256, 40
+    model = build(CONFIG.width)
+    optimizer = keras.optimizers.Adam(1e-3)
+    optimizer.build(model.trainable_variables)
+    step = make_step(tf.distribute.get_strategy(), model, optimizer, loss)
+    found = images.find_images(SAMPLES)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "b.hdf5"
+        generate(Plan(Request("jpeg_paper", 8), tuple(found)), path)
+        sources: dict[str, Source] = {
+            "HDF5": FileSource(PatchFile(path), batch),
+            "photographs": PatchSource(load_photographs(found), batch),
+        }
+        patches, qualities = next(iter(dataset(sources["HDF5"], 0, 0, 1)))
+
+        def bare() -> float:
+            started = time.perf_counter()
+            for _ in range(steps):
+                float(step(patches, qualities))
+            return batch * steps / (time.perf_counter() - started)
+
+        def fed(name: str, epoch: int) -> float:
+            # The first batches fill the pipeline; what counts is the rate it can hold.
+            data = iter(dataset(sources[name], epoch, 0, steps + 3))
+            for _ in range(3):
+                float(step(*next(data)))
+            started = time.perf_counter()
+            for arrays in data:
+                float(step(*arrays))
+            return batch * steps / (time.perf_counter() - started)
+
+        bare()
+        rates: dict[str, list[float]] = {"bare": [], "HDF5": [], "photographs": []}
+        for number in range(runs):
+            rates["bare"].append(bare())
+            rates["HDF5"].append(fed("HDF5", number))
+            rates["photographs"].append(fed("photographs", number))
+    yield "training, bare step on data in memory", float(np.median(rates["bare"])), "patches/s"
+    for name in ("HDF5", "photographs"):
+        yield f"training from {name}", float(np.median(rates[name])), "patches/s"
+        ratios = np.array(rates[name]) / np.array(rates["bare"])
+        yield f"training from {name}, of the bare step's rate", float(np.median(ratios)), "ratio"
+
+
+def evaluation_rate(runs: int) -> Iterator[tuple[str, float, str]]:
+    """evaluate_cls on pictures of DIV2K's size, 100 qualities."""
+    pixels = images.read_rgb(COFFEE).pixels
+    large = np.asarray(Image.fromarray(pixels).resize((2040, 1356), Image.Resampling.BICUBIC))
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "in").mkdir()
+        for number in range(2):
+            Image.fromarray(large).save(Path(folder) / "in" / f"{number}.png")
+        call = ["classifier/evaluate_cls.py", "--in_path", f"{folder}/in", "--out_path", f"{folder}/out"]
+        seconds = median(lambda: command(*call), max(1, runs // 2), 0) / 2
+    yield "evaluate_cls.py, 2040x1356, 100 qualities, a picture", seconds, "s"
+    yield "evaluate_cls.py, predictions", 100 / seconds, "predictions/s"
+    grid = mosaic.picture_mosaic(large)
+    yield (
+        "compressing the windows of one 2040x1356 picture",
+        median(lambda: grid.compressed_patches(75), 10) * 1e3,
+        "ms",
+    )
+
+
+PARTS = {
+    "cold_start": cold_start,
+    "warm_estimate": warm_estimate,
+    "folder": folder_throughput,
+    "gen_data": generation,
+    "training": training_rate,
+    "evaluation": evaluation_rate,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the chosen parts and print the table, or JSON."""
+    parser = argparse.ArgumentParser(prog="benchmark.py", description=__doc__)
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="default: all")
+    parser.add_argument("--runs", type=int, default=5, help="counted runs (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--out", help="also write the JSON to this file")
+    options = parser.parse_args(arguments)
+    rows: list[dict[str, Any]] = []
+    for part in options.parts:
+        for what, value, unit in PARTS[part](options.runs):
+            rows.append({"what": what, "value": float(f"{value:.4g}"), "unit": unit})
+            if not options.json:
+                print(f"{what:58s} {rows[-1]['value']:>12,g} {unit}", flush=True)
+    record = {
+        "machine": results.machine(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "runs": options.runs,
+        "largest_child_mib": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024),
+        "measurements": rows,
+    }
+    if options.json:
+        print(json.dumps(record))
+    if options.out:
+        files.write_json(options.out, record)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command("benchmark.py", main))

@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""Run a command that prints JSON and keep what it printed, with the command, the machine and the date.
+
+usage: record.py RESULT.json COMMAND [ARGUMENT ...]
+
+Folders under $Q1NET_DATA are written as such, so that the kept command works elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from utils import results
+from utils.errors import UserError, run_command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run, and write the record only when the command succeeded."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if len(words) < 2:
+        raise UserError("usage: record.py RESULT.json COMMAND [ARGUMENT ...]")
+    path, command = Path(words[0]), words[1:]
+    done = subprocess.run([sys.executable, *command], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise UserError(f"{shlex.join(command)} ended with {done.returncode}; nothing recorded")
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    data = os.environ.get("Q1NET_DATA")
+    words = [f"$Q1NET_DATA{word[len(data) :]}" if data and word.startswith(data) else word for word in command]
+    results.record(path, "python3 " + " ".join(words), lines[0] if len(lines) == 1 else lines)
+    print(done.stdout, end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command("record.py", main))

@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""Make the tables in the documents anew from the committed results; --check only says whether they are up to date."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from classifier.q1net import weights
+from classifier.q1net.configs import CONFIGS
+from utils import files, results
+from utils.errors import note, run_command
+
+ROOT = files.REPOSITORY
+CONDITIONS = {
+    "kodak": "Kodak, uncropped",
+    "kodak_offset": "Kodak, random misaligned crop",
+    "kodak_5_95": "Kodak, qualities 5, 15 .. 95",
+    "kodak_3_5": "the same, cropped by (3, 5)",
+    "kodak_int8": "Kodak, uncropped, int8",
+    "pristine_val": "validation photographs, uncropped",
+}
+
+
+def load(path: str) -> dict[str, Any]:
+    """Return a committed record."""
+    return files.read_json(ROOT / path)
+
+
+def accuracy() -> str:
+    """One row a condition that was measured."""
+    rows = []
+    for name, label in CONDITIONS.items():
+        path = f"classifier/results/{name}.json"
+        if not (ROOT / path).exists():
+            continue
+        r = load(path)["result"]
+        rows.append(
+            [
+                label,
+                str(r["predictions"]),
+                f"{r['answered'] / r['predictions']:.1%}",
+                f"**{r['mae']:.2f}**",
+                f"{r['bias']:+.2f}",
+                f"{r['exact']:.1%}",
+                f"{r['within_1']:.1%}",
+                f"{r['within_2']:.1%}",
+                f"{r['worst_1_percent']:.1f}",
+            ]
+        )
+    header = ["pictures", "answers", "answered", "MAE", "bias", "exact", "within 1", "within 2", "worst 1 %"]
+    return results.table(header, rows)
+
+
+def accuracy_commands() -> str:
+    """The commands behind the accuracy table."""
+    kept = [f"classifier/results/{name}.json" for name in CONDITIONS]
+    commands = [load(path)["command"] for path in kept if (ROOT / path).exists()]
+    return "```sh\n" + "\n".join(commands) + "\n```\n"
+
+
+def headline() -> str:
+    """The sentence with the two figures that matter most."""
+    r = load("classifier/results/kodak.json")["result"]
+    return (
+        f"On the 24 Kodak photographs at all 100 qualities the shipped network is off by **{r['mae']:.2f}** on average "
+        f"and within 2 for **{r['within_2']:.1%}**; it never saw them.\n"
+    )
+
+
+def benchmark() -> str:
+    """The table of scripts/benchmark.py."""
+    kept = load("classifier/results/benchmark.json")
+    rows = [[m["what"], f"{m['value']:,g}", m["unit"]] for m in kept["measurements"]]
+    return results.table(["what", "median", "unit"], rows) + f"\nOn {kept['machine']}, {kept['date']}.\n"
+
+
+def models() -> str:
+    """The `.tflite` files with their comparison to the Keras model."""
+    rows = []
+    for comp_type, config in CONFIGS.items():
+        for name, entry in weights.read_card(weights.model_folder(config)).get("tflite", {}).items():
+            c = entry["comparison"]
+            rows.append(
+                [
+                    f"`save/{comp_type}/{name}`",
+                    c["kind"],
+                    f"{c['bytes']:,}",
+                    f"{c['largest_patch_difference']:.4f}",
+                    f"{c['mean_picture_difference']:.4f}",
+                    f"{c['milliseconds_per_batch_1_thread']:.1f} / {c['milliseconds_per_batch_2_threads']:.1f}",
+                ]
+            )
+    header = [
+        "file",
+        "kind",
+        "bytes",
+        "largest difference at a patch",
+        "mean at a picture",
+        "ms a batch, 1 / 2 threads",
+    ]
+    return results.table(header, rows)
+
+
+def card(comp_type: str) -> str:
+    """What is recorded beside the weights of a variant."""
+    config = CONFIGS[comp_type]
+    kept = weights.read_card(weights.model_folder(config))
+    trained, calibration = kept["trained"], kept["calibration"]["float32"]
+    rows = [
+        ["parameters", f"{config.parameters:,}"],
+        ["input", f"16x16x3 pixels 0..255, {kept['channel_order']}"],
+        ["validation loss, all 64 offsets", f"{kept['val_loss']:.3f}"],
+        [
+            "trained on",
+            f"{trained['data']}, {trained['epochs']} epochs of {trained['steps_per_epoch']} steps of {trained['batch_size']}",
+        ],
+        ["started from", str(trained["base_weights"] or "scratch")],
+        ["confidence threshold", f"{calibration['threshold']:g}"],
+        ["threshold chosen on", f"{calibration['data']} ({calibration['pictures']} pictures)"],
+    ]
+    return results.table(["", comp_type], rows)
+
+
+def output(*names: str) -> str:
+    """Kept commands with what they printed."""
+    texts = [(ROOT / "classifier" / "results" / f"{name}.txt").read_text(encoding="utf-8") for name in names]
+    return "```text\n" + "".join(texts) + "```\n"
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "headline": headline,
+    "accuracy": accuracy,
+    "accuracy-commands": accuracy_commands,
+    "benchmark": benchmark,
+    "demo": lambda: output("demo"),
+    "predict": lambda: output("predict", "predict_json"),
+    "models": models,
+    "card-jpeg_paper": lambda: card("jpeg_paper"),
+}
+
+
+def documents() -> list[Path]:
+    """Return the documents that show results."""
+    return [ROOT / "README.md", ROOT / "classifier" / "README.md", *sorted((ROOT / "save").glob("*/README.md"))]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the documents, or only compare."""
+    parser = argparse.ArgumentParser(prog="tables.py", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="exit 1 when a document is out of date; write nothing")
+    options = parser.parse_args(arguments)
+    stale = []
+    for path in documents():
+        text = results.fill(path, BLOCKS)
+        if text != path.read_text(encoding="utf-8"):
+            stale.append(path)
+            if not options.check:
+                files.write_text(path, text)
+    for path in stale:
+        note(f"{path.relative_to(ROOT)} {'is out of date; run scripts/tables.py' if options.check else 'was renewed'}")
+    return 1 if options.check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command("tables.py", main))

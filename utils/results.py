@@ -1,0 +1,53 @@
+"""Measured results: JSON records with machine and date, and the tables that documents show of them."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from utils import files, tasks
+from utils.errors import UserError, show
+
+BLOCK = re.compile(r"(<!-- results: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def machine() -> str:
+    """Return what something was measured on: processor, cores, Python."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
+        model = names[0] if names else model
+    return f"{model}, {tasks.worker_count()} cores, Python {platform.python_version()}"
+
+
+def record(path: Path, command: str, result: Any) -> None:
+    """Write a result with the command that gave it, the machine and the date."""
+    today = datetime.now(UTC).date().isoformat()
+    files.write_json(path, {"command": command, "machine": machine(), "date": today, "result": result})
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def fill(path: Path, blocks: dict[str, Callable[[], str]]) -> str:
+    """Return a document's text with every `<!-- results: name -->` block made anew.
+
+    Raises `UserError` for a block that nobody makes.
+    """
+
+    def make(match: re.Match[str]) -> str:
+        if match["name"] not in blocks:
+            raise UserError(f"{show(path)} has a block {match['name']} that no script makes")
+        return match[1] + blocks[match["name"]]() + match[3]
+
+    return BLOCK.sub(make, path.read_text(encoding="utf-8"))
