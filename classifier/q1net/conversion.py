@@ -21,7 +21,7 @@ from utils.training import tf
 
 SIGNATURE = "estimate_quality"
 OUTPUT = "confidence_quality"
-CALIBRATION_QUALITIES = tuple(range(1, 101, 3))
+CALIBRATION_QUALITIES = (5, 30, 55, 75, 90, 97)
 COMPARED_QUALITIES = (5, 20, 35, 50, 65, 80, 90, 95)
 
 

@@ -1,0 +1,104 @@
+"""The network in 8-bit numbers, simulated in TensorFlow so that ranges can be chosen and weights adapt to them.
+
+BatchNorm is folded into the convolutions; then every activation is rounded to 256 steps of a chosen range and every
+kernel to 255 steps a channel. Ranges cut off rare extremes: with the full range of a trained network the traces of a
+light compression, one or two grey levels, would drown in the rounding. The last layers (mean, dense, sigmoid) stay float;
+they cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.q1net.configs import MULTIPLIERS, PATCH
+from utils.training import keras, tf
+
+Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+def fold(model: Any) -> list[Pair]:
+    """Return (kernel, bias) of every convolution with its BatchNorm folded in, then of the dense layer, in order."""
+    pairs: list[Pair] = []
+    for layer in model.layers:
+        if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
+            kernel = layer.kernel.numpy()
+            pairs.append((kernel, layer.bias.numpy() if layer.use_bias else np.zeros(kernel.shape[-1], np.float32)))
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            gamma, beta, mean, variance = (
+                value.numpy() for value in (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance)
+            )
+            scale = gamma / np.sqrt(variance + layer.epsilon)
+            kernel, bias = pairs[-1]
+            pairs[-1] = kernel * scale, (bias - mean) * scale + beta
+    return pairs
+
+
+class QuantizedNetwork(tf.Module):
+    """The folded network; `limits[i]` (low, high) is the range of convolution i's output, None: not rounded."""
+
+    def __init__(self, pairs: Sequence[Pair], limits: Sequence[tuple[float, float]] | None = None) -> None:
+        super().__init__()
+        self.kernels = [tf.Variable(kernel) for kernel, _ in pairs]
+        self.biases = [tf.Variable(bias) for _, bias in pairs]
+        self.limits = limits
+
+    def __call__(self, inputs: Any, seen: list[Any] | None = None) -> Any:
+        """Return (n, 2) confidence and quality for (n, 16, 16, 3) pixels 0..255; collect activations in `seen`."""
+        index = 0
+
+        def rounded(values: Any, place: int) -> Any:
+            if seen is not None:
+                seen.append(values)
+            if self.limits is None:
+                return values
+            low, high = self.limits[place]
+            return tf.quantization.fake_quant_with_min_max_args(values, low, high, num_bits=8)
+
+        def convolution(values: Any, padding: str, skip: Any = None, relu: bool = True) -> Any:
+            nonlocal index
+            kernel = self.kernels[index]
+            if self.limits is not None:
+                most = tf.maximum(tf.reduce_max(tf.abs(tf.stop_gradient(kernel)), axis=(0, 1, 2)), 1e-6)
+                kernel = tf.quantization.fake_quant_with_min_max_vars_per_channel(
+                    kernel, -most, most, num_bits=8, narrow_range=True
+                )
+            result = tf.nn.conv2d(values, kernel, 1, padding) + self.biases[index]
+            result = rounded(tf.nn.relu(result) if relu else result, 2 * index)
+            if skip is not None:
+                result = rounded(tf.nn.relu(result + skip), 2 * index + 1)
+            elif seen is not None:
+                seen.append(result)
+            index += 1
+            return result
+
+        values = inputs
+        if self.limits is not None:
+            values = tf.quantization.fake_quant_with_min_max_args(values, 0.0, 255.0, num_bits=8)
+        for _ in MULTIPLIERS:
+            values = skip = convolution(values, "VALID")
+            values = convolution(convolution(values, "SAME"), "SAME")
+            values = convolution(values, "SAME", skip, relu=False)
+        values = convolution(values, "VALID")
+        values = tf.reduce_mean(values, axis=(1, 2))
+        return 100.0 * tf.sigmoid(tf.matmul(values, self.kernels[-1]) + self.biases[-1])
+
+
+def choose_limits(
+    pairs: Sequence[Pair], patches: Sequence[NDArray[np.float32]], percent: float
+) -> list[tuple[float, float]]:
+    """Return the range of every activation: what `percent` of the values of real patches lie below (and above)."""
+    network = QuantizedNetwork(pairs)
+    collected: list[list[NDArray[np.float32]]] = []
+    for batch in patches:
+        seen: list[Any] = []
+        network(tf.constant(batch), seen)
+        collected.append([values.numpy().ravel()[::7] for values in seen])
+    limits = []
+    for values in map(np.concatenate, zip(*collected, strict=True)):
+        low, high = np.percentile(values, [100 - percent, percent])
+        limits.append((min(0.0, float(low)), max(1e-3, float(high))))
+    return limits

@@ -1,0 +1,213 @@
+"""Logs of metrics: read the originals' lines and our JSON records, average them, write them as a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from msroi.metrics.suite import LOGGED, METRICS, Metric
+from utils import files
+from utils.errors import UserError, show
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a log: a picture, the two files' bytes and qualities, and metric key to value for each of them."""
+
+    file: str
+    model: str
+    png_bytes: int
+    jpeg_bytes: int
+    our_bytes: int
+    jpeg_quality: int
+    our_quality: int
+    jpeg: dict[str, float]
+    ours: dict[str, float]
+
+    @property
+    def group(self) -> tuple[str, int]:
+        """What is averaged together: the model and the plain JPEG's quality."""
+        return self.model, self.jpeg_quality
+
+    def difference(self, metric: Metric) -> float:
+        """Return ours minus plain JPEG; 0 for equal values, also infinite ones; NaN where one is missing."""
+        ours, plain = self.ours.get(metric.key, math.nan), self.jpeg.get(metric.key, math.nan)
+        return 0.0 if ours == plain else ours - plain
+
+
+@dataclass(frozen=True)
+class Average:
+    """A metric over a group: means of plain JPEG, ours and the difference, and how many pictures went which way.
+
+    Pictures whose value is not finite for either file are left out of the means; `pictures` counts the others.
+    """
+
+    metric: Metric
+    pictures: int
+    jpeg: float
+    ours: float
+    better: int
+    same: int
+    worse: int
+
+
+def _from_text(line: str) -> Row:
+    head, plain, ours = line.rstrip().removesuffix("|").rsplit("|", 2)
+    # The name comes first and may hold spaces, so the six numbers are taken from the right.
+    name, model, *numbers = head.rsplit(maxsplit=6)
+    png_bytes, jpeg_bytes, our_bytes, jpeg_quality, our_quality = (int(number) for number in numbers)
+
+    def values(text: str) -> dict[str, float]:
+        return {metric.key: float(value) for metric, value in zip(LOGGED, text.split(), strict=True)}
+
+    return Row(
+        name.strip(), model, png_bytes, jpeg_bytes, our_bytes, jpeg_quality, our_quality, values(plain), values(ours)
+    )
+
+
+def _from_json(line: str) -> Row:
+    record = json.loads(line)
+    metrics = record["metrics"]
+
+    def values(side: str) -> dict[str, float]:
+        known = metrics[side]
+        return {m.key: math.nan if known[m.key] is None else float(known[m.key]) for m in METRICS if m.key in known}
+
+    return Row(
+        str(record["file"]),
+        str(record["model"]),
+        int(metrics["png_bytes"]),
+        int(record["plain_bytes"]),
+        int(record["bytes"]),
+        int(record["plain_quality"]),
+        int(record["quality"]),
+        values("plain"),
+        values("ours"),
+    )
+
+
+def read_log(path: str | os.PathLike[str]) -> tuple[list[Row], list[str]]:
+    """Return the rows of a log in its order, and a notice for every line that is none; empty lines do not count.
+
+    Raises `UserError` where the log cannot be read or no line is one of a log.
+    """
+    name = show(path)
+    if Path(path).is_dir():
+        raise UserError(f"{name} is a folder; give the log that combine_images.py -print_metrics 1 printed")
+    lines = Path(path).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    rows, notices = [], []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(_from_json(line) if line.lstrip().startswith("{") else _from_text(line))
+        except (ValueError, KeyError, TypeError):
+            notices.append(f"{name} line {number} is no log line and left out: {show(line.strip()[:60])}")
+    if not rows:
+        raise UserError(f"{name} holds no log line; make one with combine_images.py -print_metrics 1 > {name}")
+    return rows, notices
+
+
+def groups(rows: Sequence[Row]) -> dict[tuple[str, int], list[Row]]:
+    """Return the rows by model and plain JPEG quality, in the order of their first appearance."""
+    found: dict[tuple[str, int], list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.group, []).append(row)
+    return found
+
+
+def metrics_of(rows: Sequence[Row]) -> list[Metric]:
+    """Return the metrics that at least one row has, in their usual order."""
+    return [metric for metric in METRICS if any(metric.key in row.ours for row in rows)]
+
+
+def average(rows: Sequence[Row], metric: Metric) -> Average:
+    """Average one metric over rows."""
+    differences = [row.difference(metric) for row in rows]
+    pairs = [(row.jpeg[metric.key], row.ours[metric.key]) for row in rows if metric.key in row.ours]
+    pairs = [pair for pair in pairs if all(map(math.isfinite, pair))]
+    count = len(pairs)
+    return Average(
+        metric=metric,
+        pictures=count,
+        jpeg=sum(pair[0] for pair in pairs) / count if count else math.nan,
+        ours=sum(pair[1] for pair in pairs) / count if count else math.nan,
+        better=sum(value > 0 for value in differences),
+        same=sum(value == 0 for value in differences),
+        worse=sum(value < 0 for value in differences),
+    )
+
+
+def _mean(values: Sequence[int]) -> float:
+    return sum(values) / len(values)
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """Return one group's averages as lines of text for a person."""
+    jpeg_bytes, our_bytes = _mean([row.jpeg_bytes for row in rows]), _mean([row.our_bytes for row in rows])
+    pictures = "1 picture" if len(rows) == 1 else f"{len(rows)} pictures"
+    lines = [
+        f"model {rows[0].model}, {pictures}: plain JPEG {jpeg_bytes:,.0f} bytes at quality {rows[0].jpeg_quality}, "
+        f"ours {our_bytes:,.0f} bytes ({100 * (our_bytes / jpeg_bytes - 1):+.2f} %) at quality "
+        f"{_mean([row.our_quality for row in rows]):.1f}",
+        f"{'metric':<12}{'JPEG':>9}{'ours':>9}{'difference':>12}{'better':>8}{'same':>6}{'worse':>7}",
+    ]
+    for metric in metrics_of(rows):
+        mean = average(rows, metric)
+        digits = 2 if metric.unit == "dB" else 4
+        left_out = "" if mean.pictures == len(rows) else f"  ({len(rows) - mean.pictures} without a finite value)"
+        lines.append(
+            f"{metric.title:<12}{mean.jpeg:>9.{digits}f}{mean.ours:>9.{digits}f}"
+            f"{mean.ours - mean.jpeg:>+12.{digits}f}{mean.better:>8}{mean.same:>6}{mean.worse:>7}{left_out}"
+        )
+    return lines
+
+
+def record(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return one group's averages as a JSON record; a mean that does not exist is null."""
+
+    def number(value: float) -> float | None:
+        return round(value, 6) if math.isfinite(value) else None
+
+    means = [average(rows, metric) for metric in metrics_of(rows)]
+    return {
+        "model": rows[0].model,
+        "pictures": len(rows),
+        "jpeg_quality": rows[0].jpeg_quality,
+        "our_quality": round(_mean([row.our_quality for row in rows]), 3),
+        "jpeg_bytes": round(_mean([row.jpeg_bytes for row in rows]), 1),
+        "our_bytes": round(_mean([row.our_bytes for row in rows]), 1),
+        "metrics": {
+            mean.metric.key: {
+                "jpeg": number(mean.jpeg),
+                "ours": number(mean.ours),
+                "difference": number(mean.ours - mean.jpeg),
+                "better": mean.better,
+                "same": mean.same,
+                "worse": mean.worse,
+                "pictures": mean.pictures,
+            }
+            for mean in means
+        },
+    }
+
+
+def write_csv(rows: Sequence[Row], path: Path) -> None:
+    """Write the rows as CSV, a column a number, atomically."""
+    metrics = metrics_of(rows)
+    text = io.StringIO()
+    writer = csv.writer(text)
+    columns = ["model", "png_bytes", "jpeg_bytes", "our_bytes", "jpeg_quality", "our_quality"]
+    sides = [(side, metric.key) for side in ("jpeg", "ours") for metric in metrics]
+    writer.writerow(["file", *columns, *(f"{side}_{key}" for side, key in sides)])
+    for row in rows:
+        values = [getattr(row, side).get(key, "") for side, key in sides]
+        writer.writerow([show(row.file), *(getattr(row, column) for column in columns), *values])
+    files.write_text(path, text.getvalue())

@@ -1,0 +1,29 @@
+"""The mixture: one picture whose pixels come from several JPEG qualities of it (Section 4 of the MSROI paper)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msroi.encoder.levels import HIGHEST, LOWEST, Levels, quality_of
+from utils import jpeg, tasks
+
+
+def mix(pixels: NDArray[np.uint8], levels: Levels) -> NDArray[np.uint8]:
+    """Return, for every pixel, its value in the JPEG of its level's quality, decoded.
+
+    `pixels` (height, width, 3) uint8 RGB, `levels` (height, width) uint8 1..9. Only levels that occur are encoded;
+    at most four decoded pictures are in memory at a time.
+    """
+    present = [level for level in range(LOWEST, HIGHEST + 1) if (levels == level).any()]
+    mixed = np.empty_like(pixels)
+
+    def decoded(level: int) -> NDArray[np.uint8]:
+        return jpeg.compress(pixels, quality_of(level))
+
+    layers = tasks.ordered_map(decoded, present, workers=2, ahead=1)
+    for level, layer in zip(present, layers, strict=True):
+        # The mask is repeated for each channel because NumPy copies three times slower through a broadcast one.
+        mask = np.repeat(levels == level, 3, axis=1).reshape(mixed.shape)
+        np.copyto(mixed, layer, where=mask)
+    return mixed

@@ -1,0 +1,96 @@
+"""What is said about an encoded picture: a line for a person, the originals' log line, a JSON record."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from msroi.encoder.combine import Outcome, Written
+from msroi.metrics import suite
+from utils import jpeg
+from utils.errors import show
+
+Measured = dict[str, Any]
+
+
+def measure(outcome: Outcome) -> Measured:
+    """Return the metrics of an outcome: `png_bytes`, `plain` (metric to value) and `ours` (a list, one a file).
+
+    `png_bytes` is the input file's size where it is a PNG, else that of the pixels saved as one.
+    """
+    if outcome.image.suffix.lower() == ".png":
+        png_bytes = outcome.image.stat().st_size
+    else:
+        buffer = io.BytesIO()
+        Image.fromarray(outcome.pixels).save(buffer, "PNG")
+        png_bytes = len(buffer.getvalue())
+    reference = suite.Reference(outcome.pixels, outcome.saliency)
+
+    def of(written: Written) -> dict[str, float]:
+        return suite.measure(reference, jpeg.decode(written.path.read_bytes()))
+
+    return {"png_bytes": png_bytes, "plain": of(outcome.plain), "ours": [of(written) for written in outcome.ours]}
+
+
+def sentences(outcome: Outcome) -> list[str]:
+    """Return a line a file: its bytes and quality, the plain JPEG's, and the difference."""
+    plain = outcome.plain
+    return [
+        f"{show(ours.path)}: {ours.bytes:,} bytes at quality {ours.quality}; plain JPEG {plain.bytes:,} bytes at "
+        f"quality {plain.quality} ({100 * (ours.bytes / plain.bytes - 1):+.1f} %)"
+        for ours in outcome.ours
+    ]
+
+
+def log_lines(outcome: Outcome, measured: Measured) -> list[str]:
+    """Return the originals' log line a file: name, sizes and qualities, six metrics of the plain JPEG, six of ours."""
+
+    def six(values: dict[str, float]) -> str:
+        return " ".join(f"{values[metric.key]:.6f}" for metric in suite.LOGGED)
+
+    plain = outcome.plain
+    return [
+        f"{show(outcome.image)} {outcome.model} {measured['png_bytes']} {plain.bytes} {ours.bytes} {plain.quality} "
+        f"{ours.quality} | {six(measured['plain'])} | {six(values)} |"
+        for ours, values in zip(outcome.ours, measured["ours"], strict=True)
+    ]
+
+
+def _finite(values: dict[str, float]) -> dict[str, float | None]:
+    return {key: round(value, 6) if math.isfinite(value) else None for key, value in values.items()}
+
+
+def records(outcome: Outcome, measured: Measured | None) -> list[dict[str, Any]]:
+    """Return a JSON record a file; a metric that has no finite value (equal pictures, too small) is null."""
+    answers = []
+    for index, ours in enumerate(outcome.ours):
+        metrics = measured and {
+            "png_bytes": measured["png_bytes"],
+            "plain": _finite(measured["plain"]),
+            "ours": _finite(measured["ours"][index]),
+        }
+        answers.append(
+            {
+                "file": _text(outcome.image),
+                "output": _text(ours.path),
+                "model": outcome.model,
+                "quality": ours.quality,
+                "bytes": ours.bytes,
+                "plain": _text(outcome.plain.path),
+                "plain_quality": outcome.plain.quality,
+                "plain_bytes": outcome.plain.bytes,
+                "metrics": metrics,
+                "seconds": round(outcome.seconds, 3),
+            }
+        )
+    return answers
+
+
+def _text(path: Path) -> str:
+    """Return a path as a string that is valid JSON also where its bytes are not UTF-8."""
+    return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,0 +1,140 @@
+"""What goes into the encoder: a picture's pixels as stored with its colour profile and EXIF data, and its map."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from utils import images
+from utils.errors import UserError, show
+
+JPEG_MAXIMUM_SIDE = 65_500  # libjpeg's limit
+EXIF_MAXIMUM = 65_533  # one APP1 segment
+ICC_MAXIMUM = 255 * 65_519  # 255 APP2 segments
+ASPECT_TOLERANCE = 0.02  # relative difference of width/height up to which a map of another size is stretched
+
+EXIF_PREFIX = b"Exif\x00\x00"
+ORIENTATION_TAG = 0x0112
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture: `pixels` (height, width, 3) uint8 RGB as stored, metadata for the output, notices for a person."""
+
+    pixels: NDArray[np.uint8]
+    format: str
+    exif: bytes = b""
+    icc_profile: bytes = b""
+    orientation: int = 1
+    notices: tuple[str, ...] = ()
+
+
+def _metadata(image: Image.Image) -> tuple[bytes, bytes, int, list[str]]:
+    """Return EXIF bytes, ICC profile, EXIF orientation of an opened picture, and a notice for what cannot be kept."""
+    notices = []
+    exif = image.info.get("exif") or b""
+    if exif and not exif.startswith(EXIF_PREFIX):
+        exif = EXIF_PREFIX + exif
+    if len(exif) > EXIF_MAXIMUM:
+        notices.append(f"EXIF data left out: {len(exif):,} bytes do not fit into a JPEG")
+        exif = b""
+    try:
+        orientation = int(image.getexif().get(ORIENTATION_TAG, 1))
+    except Exception:  # damaged EXIF raises whatever it likes; it is copied byte for byte all the same
+        orientation = 1
+    if image.format == "TIFF":  # Pillow has turned the pixels already, and a TIFF's tags describe the file itself
+        orientation = 1
+        notices.append("a TIFF's tags are not copied; the colour profile is")
+    profile = image.info.get("icc_profile") or b""
+    is_rgb = len(profile) >= 128 and profile[16:20] == b"RGB " and profile[36:40] == b"acsp"
+    if profile and not (is_rgb and len(profile) <= ICC_MAXIMUM):
+        notices.append("colour profile left out: it is damaged or not for RGB")
+        profile = b""
+    return exif, profile, orientation, notices
+
+
+def _on_white(image: Image.Image) -> NDArray[np.uint8]:
+    """Return a picture with transparency laid on white, (height, width, 3) uint8."""
+    layers = image.convert("RGBA")
+    white = Image.new("RGBA", layers.size, (255, 255, 255, 255))
+    return np.asarray(Image.alpha_composite(white, layers).convert("RGB"))
+
+
+def read_source(path: str | os.PathLike[str], strip: bool = False) -> Source:
+    """Read a picture to encode; `strip` leaves EXIF and ICC profile out.
+
+    EXIF orientation is not applied to the pixels but kept in the EXIF data, so viewers turn the output like the
+    input. Transparency is laid on white. Raises `UserError` for what cannot be read or is too large for a JPEG.
+    """
+    picture = images.read_rgb(path)
+    pixels = picture.pixels
+    height, width = pixels.shape[:2]
+    if max(height, width) > JPEG_MAXIMUM_SIDE:
+        raise UserError(
+            f"{show(path)} is {width}x{height} pixels; a JPEG holds at most {JPEG_MAXIMUM_SIDE:,} a side: cut it"
+        )
+    notices: list[str]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(path, formats=images.FORMATS) as image:
+            if image.format != "JPEG":  # whose metadata all comes before its pixels
+                image.load()
+            exif, profile, orientation, notices = _metadata(image)
+            transparent = "alpha ignored" in picture.notes or (
+                image.mode in ("1", "L", "RGB") and "transparency" in image.info
+            )
+            if transparent:
+                pixels = _on_white(image)
+    if strip:
+        exif, profile, notices = b"", b"", []
+        if orientation != 1:
+            notices = [f"EXIF orientation {orientation} stripped too: viewers will show the pixels as stored"]
+    if transparent:
+        notices.append("transparency flattened on white")
+    for found, notice in (
+        ("palette", "palette flattened to RGB"),
+        ("16 bits reduced to 8", "16 bits reduced to 8"),
+        ("CMYK converted to RGB", "CMYK converted to RGB"),
+        ("first frame of an animation", "first frame of an animation"),
+    ):
+        if found in picture.notes:
+            notices.append(notice)
+    return Source(pixels, picture.format, exif, profile, orientation, tuple(notices))
+
+
+def read_map(path: str | os.PathLike[str], source: Source) -> tuple[NDArray[np.uint8], list[str]]:
+    """Read a map as (height, width) uint8 of the picture's size, with notices.
+
+    A map of another size is resized bilinearly where its aspect ratio is the picture's within 2 %; where it is not,
+    `UserError` says so: such a map belongs to another picture. A colour picture is taken by its luma, with a notice.
+    """
+    picture = images.read_rgb(path)
+    height, width = source.pixels.shape[:2]
+    map_height, map_width = picture.pixels.shape[:2]
+    notices = []
+    if images.is_gray(picture.pixels):
+        saliency = np.ascontiguousarray(picture.pixels[..., 0])
+    else:
+        notices.append(f"the map {show(path)} is in colour; its brightness is used")
+        saliency = np.asarray(Image.fromarray(picture.pixels).convert("L"))
+    if (map_height, map_width) == (height, width):
+        return saliency, notices
+    if abs(map_width * height / (map_height * width) - 1) > ASPECT_TOLERANCE:
+        turned = source.orientation >= 5 and abs(map_height * height / (map_width * width) - 1) <= ASPECT_TOLERANCE
+        advice = (
+            f"the picture is stored sideways (EXIF orientation {source.orientation}): make its map with generate_map.py"
+            if turned
+            else "make the picture's own map with generate_map.py"
+        )
+        raise UserError(
+            f"the map {show(path)} is {map_width}x{map_height}, but the picture {width}x{height}, of another shape; "
+            f"{advice}"
+        )
+    resized = Image.fromarray(saliency).resize((width, height), Image.Resampling.BILINEAR)
+    notices.append(f"the map {show(path)} is resized from {map_width}x{map_height} to {width}x{height}")
+    return np.asarray(resized), notices

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Score maps against object masks or against where people looked, beside three maps that know nothing."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msroi.roi import baselines, evaluation, generate
+from msroi.roi.network import Network, load_lite, load_tensorflow
+from utils import files, images, tasks
+from utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the command's parser."""
+    parser = argparse.ArgumentParser(prog="evaluate_map.py", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--images", required=True, help="folder of pictures")
+    parser.add_argument("--masks", help="folder of object masks (0 and 255), named like the pictures")
+    parser.add_argument("--density", help="folder of gaze densities (gray), named like the pictures: scores CC")
+    parser.add_argument("--points", help="CSV of gaze points with columns file, x, y: scores AUC-Judd and NSS")
+    parser.add_argument(
+        "--method",
+        action="append",
+        choices=generate.METHODS,
+        help="rule to score; give it several times for several (default: all)",
+    )
+    parser.add_argument("--top_k", type=int, default=5, help="classes of rule topk (default: %(default)s)")
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        default=generate.Settings.threshold,
+        help="share 0..1 of the range of class scores for rule threshold (default: %(default)s)",
+    )
+    parser.add_argument("--center_crop", action="store_true", help="the centre square only, as the original did")
+    parser.add_argument("--checkpoint", metavar="PATH", help="TensorFlow checkpoint instead of the shipped network")
+    parser.add_argument(
+        "--out_path", default="out", help="folder for maps.json, maps.csv and maps.png (default: %(default)s)"
+    )
+    parser.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
+    parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = build_parser().parse_args(arguments)
+    gaze = bool(options.density or options.points)
+    if bool(options.masks) == gaze:
+        raise UserError("give either --masks FOLDER, or --density FOLDER and/or --points CSV")
+    if options.top_k < 1 or not 0 <= options.threshold <= 1 or (options.workers or 1) < 1:
+        raise UserError("--top_k and --workers are at least 1, --threshold lies in 0..1")
+    items = evaluation.find_items(options.images, options.masks or options.density, options.points)
+    left_out = len(images.find_images(options.images)) - len(items)
+    if left_out:
+        note(f"{left_out} pictures have no mask or gaze and are left out")
+    output = files.output_folder(options.out_path)
+    workers = tasks.worker_count(options.workers)
+    network = load_tensorflow(options.checkpoint) if options.checkpoint else load_lite(workers)
+    methods = list(dict.fromkeys(options.method or generate.METHODS))
+    rules: dict[str, evaluation.MapRule] = {
+        method: partial(_map, network, generate.Settings(method, options.top_k, options.threshold, options.center_crop))
+        for method in methods
+    }
+    names = [*rules, *baselines.BASELINES]
+    rows, failed = [], 0
+    outcomes = evaluation.evaluate(items, {**rules, **baselines.BASELINES}, gaze)
+    for outcome in tasks.progress(outcomes, total=len(items), unit="picture"):
+        if isinstance(outcome, UserError):
+            failed += 1
+            note(f"evaluate_map.py: {outcome}")
+        else:
+            rows.append(outcome)
+    if not rows:
+        raise UserError("no picture could be scored")
+    summary = evaluation.summarise(rows, names)
+    record = {
+        "images": len(rows),
+        "settings": {
+            "top_k": options.top_k,
+            "threshold": options.threshold,
+            "center_crop": options.center_crop,
+            "network": Path(options.checkpoint).name if options.checkpoint else "mobilenet_v2",
+        },
+        "beta_squared": 0.3,
+        "scores": summary,
+    }
+    files.write_json(output / "maps.json", record)
+    files.write_text(output / "maps.csv", _table(rows, names))
+    main_score = next(iter(summary[names[0]]))
+    sheet = evaluation.contact_sheet(items, rows, names[0], main_score, rules[names[0]], gaze)
+    with files.atomic_path(output / "maps.png") as temporary:
+        sheet.save(temporary, format="PNG")
+    if options.json:
+        print(json.dumps(record))
+    else:
+        _show(summary, output)
+    if failed:
+        note(f"evaluate_map.py: {failed} of {len(items)} pictures failed")
+    return EXIT_SOME_FAILED if failed else EXIT_OK
+
+
+def _map(network: Network, settings: generate.Settings, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return generate.generate(network, pixels, settings).values
+
+
+def _table(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
+    """Return one CSV row a picture and rule."""
+    text = io.StringIO()
+    scored = [name for name in rows[0][names[0]] if name != "curve"]
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "map", *scored])
+    for row in rows:
+        for name in names:
+            writer.writerow([row["file"], name, *(f"{row[name][key]:.4f}" for key in scored)])
+    return text.getvalue()
+
+
+def _show(summary: dict[str, dict[str, Any]], output: Path) -> None:
+    scored = list(next(iter(summary.values())))
+    print(f"{'map':18s}" + "".join(f"{name:>24s}" for name in scored))
+    for rule, cells in summary.items():
+        texts = (f"{cells[name]['mean']:.3f} [{cells[name]['low']:.3f}, {cells[name]['high']:.3f}]" for name in scored)
+        print(f"{rule:18s}" + "".join(f"{text:>24s}" for text in texts))
+    print(f"means with 95 % intervals; maps.json, maps.csv and maps.png (best and worst) in {show(output)}")
+
+
+def command() -> int:
+    """Run as a console script."""
+    return run_command("evaluate_map.py", main)
+
+
+if __name__ == "__main__":
+    sys.exit(command())

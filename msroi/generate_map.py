@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Find what matters in a picture: a gray map (white matters) and an overlay to look at."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from msroi.roi import batch, generate
+from msroi.roi.network import Network, load_lite, load_tensorflow
+from msroi.roi.overlay import LEAST_SHARE
+from utils import files, tasks
+from utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the command's parser."""
+    parser = argparse.ArgumentParser(prog="generate_map.py", description=__doc__, allow_abbrev=False)
+    parser.add_argument("image", help="a picture, or a folder of pictures")
+    rule = parser.add_argument_group("how the map is made")
+    rule.add_argument(
+        "--method",
+        choices=generate.METHODS,
+        default="energy",
+        help="energy: how strongly the network's last residual block answers, at four scales; topk: the best classes' "
+        "maps, the released rule; threshold: the sum of the maps of all classes that pass, the paper's rule "
+        "(default: %(default)s)",
+    )
+    rule.add_argument(
+        "--top_k", type=int, default=5, help="with --method topk: number of classes (default: %(default)s)"
+    )
+    rule.add_argument(
+        "--threshold",
+        type=float,
+        default=generate.Settings.threshold,
+        help="with --method threshold: share 0..1 of the range of class scores that a class must reach "
+        "(default: %(default)s)",
+    )
+    rule.add_argument(
+        "--center_crop",
+        action="store_true",
+        help="let the network see only the centre square at 224x224 and stretch its map over the picture, as the "
+        "original did",
+    )
+    rule.add_argument(
+        "--backend",
+        choices=("litert", "tf"),
+        help="litert: the shipped model, starts fast; tf: TensorFlow (default: litert, with --checkpoint tf)",
+    )
+    rule.add_argument(
+        "--checkpoint",
+        metavar="PATH",
+        help="TensorFlow checkpoint of train.py or of the original (models/model-50) instead of the shipped network; "
+        "class names are read from classes.txt beside it",
+    )
+    out = parser.add_argument_group("output")
+    out.add_argument(
+        "--output_directory",
+        default="output",
+        help="folder for msroi_map.jpg and overlayed_heatmap.png; for a folder map_<file name>.jpg and "
+        "overlay_<file name>.png (default: %(default)s)",
+    )
+    out.add_argument("--lossless", action="store_true", help="write the map as .png instead of .jpg")
+    out.add_argument(
+        "--overwrite", action="store_true", help="make the maps of a folder again that are finished already"
+    )
+    out.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
+    out.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON object a picture: file, map, overlay, method, classes, seconds",
+    )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = build_parser().parse_args(arguments)
+    path = Path(options.image)
+    if not path.exists() and not path.is_symlink():
+        raise UserError(f"{show(path)} does not exist; give a picture or a folder of pictures")
+    if options.top_k < 1 or not 0 <= options.threshold <= 1 or (options.workers or 1) < 1:
+        raise UserError("--top_k and --workers are at least 1, --threshold lies in 0..1")
+    if options.checkpoint and options.backend == "litert":
+        raise UserError("a --checkpoint runs with --backend tf only")
+    settings = generate.Settings(options.method, options.top_k, options.threshold, options.center_crop)
+    workers = tasks.worker_count(options.workers)
+    use_tensorflow = options.backend == "tf" or options.checkpoint
+    output = files.output_folder(options.output_directory)
+
+    def load(threads: int) -> Network:
+        return load_tensorflow(options.checkpoint) if use_tensorflow else load_lite(threads)
+
+    def report(done: batch.Done) -> None:
+        for remark in done.notes:
+            note(f"{show(done.job.image)}: {remark}")
+        if options.json:
+            print(json.dumps(done.record()), flush=True)
+        else:
+            saw = ", ".join(f"{name} {100 * share:.0f} %" for name, share in done.classes if share >= LEAST_SHARE)
+            print(
+                f"{show(done.job.map)}, {show(done.job.overlay)} in {done.seconds:.2f} seconds: {saw or 'no class'}",
+                flush=True,
+            )
+
+    if not path.is_dir():
+        report(batch.run_job(load(workers), batch.single_job(path, output, options.lossless), settings))
+        return EXIT_OK
+
+    record = batch.settings_record(settings, str(options.checkpoint or "mobilenet_v2"))
+    jobs = batch.plan(path, output, options.lossless, record, options.overwrite)
+    waiting = [job for job in jobs if not job.finished]
+    if len(waiting) < len(jobs):
+        note(f"{len(jobs) - len(waiting)} of {len(jobs)} pictures are finished already; --overwrite makes them again")
+    first = load(1)  # a missing or damaged model is said once, before the first picture
+    outcomes = batch.run_folder((lambda: first) if use_tensorflow else partial(load, 1), waiting, settings, workers)
+    failed = 0
+    for outcome in tasks.progress(outcomes, total=len(waiting), unit="picture"):
+        if isinstance(outcome, UserError):
+            failed += 1
+            note(f"generate_map.py: {outcome}")
+        else:
+            report(outcome)
+    if failed:
+        note(f"generate_map.py: {failed} of {len(jobs)} pictures failed; the others have their maps")
+    return EXIT_SOME_FAILED if failed else EXIT_OK
+
+
+def command() -> int:
+    """Run as a console script."""
+    return run_command("generate_map.py", main)
+
+
+if __name__ == "__main__":
+    sys.exit(command())

@@ -1,0 +1,1 @@
+"""The network that finds regions of interest, and the maps made from it."""

@@ -1,0 +1,228 @@
+"""Patch files: what is wrong is said; every epoch is a permutation and can be resumed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from classifier.q1net.dataset import FileSource, PatchFile
+from utils.errors import UserError
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a patch file from the given datasets (None leaves one out)."""
+
+    def make(patches: object = "good", qualities: object = "good", count: int = 40, **attributes: object) -> Path:
+        path = tmp_path / "a.hdf5"
+        random = np.random.default_rng(0)
+        if isinstance(patches, str):
+            patches = random.integers(0, 256, (count, 16, 16, 3), np.uint8)
+        if isinstance(qualities, str):
+            qualities = random.integers(1, 101, count).astype(np.uint8)
+        with h5py.File(path, "w") as file:
+            for name, values in (("x_noise", patches), ("y_quality", qualities)):
+                if values is not None:
+                    file[name] = values
+            file.attrs.update(attributes)
+        return path
+
+    return make
+
+
+def stored(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    with h5py.File(path) as file:
+        return file["x_noise"][:], file["y_quality"][:]
+
+
+def test_patches_come_out_as_rgb(write: Write) -> None:
+    for attributes, reverse in (({}, True), ({"channel_order": "BGR"}, True), ({"channel_order": "RGB"}, False)):
+        path = write(**attributes)
+        patches, qualities = stored(path)
+        file = PatchFile(path)
+        assert len(file) == 40
+        np.testing.assert_array_equal(file.patches(3, 9), patches[3:9, ..., ::-1] if reverse else patches[3:9])
+        np.testing.assert_array_equal(file.qualities, qualities)
+        del file  # HDF5 holds a lock on it
+
+
+def test_in_order_yields_everything_once(write: Write) -> None:
+    file = PatchFile(write())
+    batches = list(file.in_order(15))
+    assert [len(b) for b, _ in batches] == [15, 15, 10]
+    np.testing.assert_array_equal(np.concatenate([b for b, _ in batches]), file.patches(0, 40))
+    np.testing.assert_array_equal(np.concatenate([q for _, q in batches]), file.qualities)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int64, np.uint8])
+def test_qualities_may_be_any_numbers_in_one_column(write: Write, kind: type) -> None:
+    file = PatchFile(write(qualities=(np.arange(40) + 1).astype(kind)[:, None]))
+    np.testing.assert_array_equal(file.qualities, np.arange(1, 41))
+
+
+GOOD = np.full(40, 50.0)
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ({"patches": None}, "has no dataset x_noise"),
+        ({"qualities": None}, "has no dataset y_quality"),
+        ({"patches": np.zeros((40, 16, 16, 3), np.float32)}, r"x_noise is float32 \(40, 16, 16, 3\); uint8"),
+        ({"patches": np.zeros((40, 8, 8, 3), np.uint8)}, r"x_noise is uint8 \(40, 8, 8, 3\)"),
+        ({"patches": np.zeros((40, 16, 16), np.uint8)}, r"x_noise is uint8 \(40, 16, 16\)"),
+        ({"patches": np.uint8(3)}, r"x_noise is uint8 \(\)"),
+        ({"qualities": GOOD[:39]}, r"y_quality is float64 \(39,\); 40 numbers"),
+        ({"qualities": np.ones((40, 2))}, r"y_quality is float64 \(40, 2\)"),
+        ({"qualities": np.array([b"x"] * 40)}, "y_quality is "),
+        ({"qualities": np.where(np.arange(40) == 7, np.nan, GOOD)}, "y_quality holds NaN"),
+        ({"qualities": np.where(np.arange(40) == 7, np.inf, GOOD)}, "y_quality reaches"),
+        ({"qualities": np.arange(40)}, "y_quality reaches from 0 to 39; 1..100"),
+        ({"qualities": np.arange(40) + 62}, "y_quality reaches from 62 to 101"),
+        ({"qualities": -GOOD}, "y_quality reaches"),
+        ({"patches": np.zeros((0, 16, 16, 3), np.uint8), "qualities": np.zeros(0, np.uint8)}, "holds no patches"),
+    ],
+)
+def test_what_is_wrong_is_said(write: Write, broken: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=r"a\.hdf5.*" + message):
+        PatchFile(write(**broken))
+
+
+def test_a_group_in_place_of_a_dataset(write: Write) -> None:
+    path = write(patches=None)
+    with h5py.File(path, "a") as file:
+        file.create_group("x_noise")
+    with pytest.raises(UserError, match="has no dataset x_noise"):
+        PatchFile(path)
+
+
+@pytest.mark.parametrize("keep", [0, 100, 0.3, 0.999])
+def test_a_truncated_file(write: Write, keep: float) -> None:
+    path = write()
+    content = path.read_bytes()
+    path.write_bytes(content[: int(keep if keep >= 1 else keep * len(content))])
+    with pytest.raises(UserError, match=r"a\.hdf5 is not a whole HDF5 file"):
+        PatchFile(path)
+
+
+def test_missing_text_and_folder(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist; make it with gen_data"):
+        PatchFile(tmp_path / "missing.hdf5")
+    (tmp_path / "text.hdf5").write_text("no HDF5\n" * 50)
+    for path in (tmp_path / "text.hdf5", tmp_path):
+        with pytest.raises(UserError, match="is not a whole HDF5 file"):
+            PatchFile(path)
+
+
+def test_damage_inside_a_compressed_dataset(tmp_path: Path) -> None:
+    path = tmp_path / "a.hdf5"
+    values = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset("x_noise", data=values, chunks=(10, 16, 16, 3), fletcher32=True)
+        file["y_quality"] = np.full(40, 50, np.uint8)
+        chunk = dataset.id.get_chunk_info(2).byte_offset
+    content = bytearray(path.read_bytes())
+    content[chunk + 10] ^= 255
+    path.write_bytes(content)
+    file = PatchFile(path)
+    assert len(file.patches(0, 20)) == 20
+    with pytest.raises(UserError, match=r"a\.hdf5 .* patch 20"):
+        file.patches(20, 30)
+
+
+class Numbered:
+    """Stands for a patch file; a patch is its number, so that every one can be followed."""
+
+    name = "numbered.hdf5"
+
+    def __init__(self, count: int) -> None:
+        self.qualities = (np.arange(count) % 100 + 1).astype(np.uint8)
+
+    def __len__(self) -> int:
+        return len(self.qualities)
+
+    def patches(self, start: int, stop: int) -> np.ndarray:
+        return np.arange(start, min(stop, len(self)))
+
+
+SIZES = [
+    (1, 1),
+    (40, 7),
+    (256, 256),
+    (600, 512),
+    (1541, 1541),
+    (1541, 256),
+    (20_000, 256),
+    (50_000, 4096),
+    (40_000, 20_000),
+]
+
+
+@pytest.mark.parametrize(("count", "batch"), SIZES)
+def test_an_epoch_is_a_permutation(count: int, batch: int) -> None:
+    source = FileSource(Numbered(count), batch, seed=3)
+    batches = list(source.batches(0, 0, source.batches_per_epoch))
+    assert len(batches) == source.batches_per_epoch >= 1
+    assert all(len(patches) == len(qualities) == batch for patches, qualities in batches)
+    seen = np.concatenate([patches for patches, _ in batches])
+    assert max(Counter(seen.tolist()).values()) == 1
+    np.testing.assert_array_equal(np.concatenate([q for _, q in batches]), seen % 100 + 1)
+    if count >= 10 * batch:
+        assert len(seen) > 0.95 * count  # next to nothing is lost
+    again = np.concatenate([patches for patches, _ in source.batches(1, 0, source.batches_per_epoch)])
+    if count > 1:
+        assert not np.array_equal(seen, again)
+
+
+def test_every_file_of_at_least_one_batch_gives_a_batch() -> None:
+    for count in range(1, 2200):
+        for batch in {1, max(1, count // 2), count}:
+            source = FileSource(Numbered(count), batch)
+            assert source.batches_per_epoch >= 1, (count, batch)
+
+
+def test_less_than_a_batch_is_said() -> None:
+    with pytest.raises(UserError, match=r"numbered\.hdf5 holds 9 patches, less than one batch of 10"):
+        FileSource(Numbered(9), 10)
+
+
+def test_the_order_depends_on_seed_and_epoch_alone() -> None:
+    def order(seed: int, epoch: int) -> list[int]:
+        source = FileSource(Numbered(3000), 64, seed)
+        return np.concatenate([p for p, _ in source.batches(epoch, 0, source.batches_per_epoch)]).tolist()
+
+    assert order(1, 4) == order(1, 4)
+    assert len({tuple(order(seed, epoch)) for seed in (1, 2) for epoch in (0, 1)}) == 4
+
+
+@pytest.mark.parametrize("middle", [1, 63, 64, 65, 150])
+def test_resuming_in_the_middle_goes_on_as_without(middle: int) -> None:
+    source = FileSource(Numbered(50_000), 256)
+    stop = source.batches_per_epoch
+    whole = [p.tolist() for p, _ in source.batches(2, 0, stop)]
+    parts = [*source.batches(2, 0, middle), *FileSource(Numbered(50_000), 256).batches(2, middle, stop)]
+    assert [p.tolist() for p, _ in parts] == whole
+
+
+def test_neighbours_in_the_file_are_scattered() -> None:
+    source = FileSource(Numbered(60_000), 256)
+    first = next(iter(source.batches(0, 0, 1)))[0]
+    assert first.max() - first.min() > 50_000
+    assert np.abs(np.diff(first)).min() >= 1
+    assert np.median(np.abs(np.diff(first))) > 5000
+
+
+def test_batches_from_a_real_file(write: Write) -> None:
+    path = write(count=300)
+    file = PatchFile(path)
+    rows = {patch.tobytes(): int(q) for patch, q in zip(file.patches(0, 300), file.qualities, strict=True)}
+    for patches, qualities in FileSource(file, 50).batches(0, 0, 6):
+        assert [rows.pop(patch.tobytes()) for patch in patches] == qualities.tolist()
+    assert not rows

@@ -1,0 +1,93 @@
+"""calibrate_cls.py: one row a threshold, the chosen one stored with the weights and used from then on."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from classifier.q1net import weights
+from classifier.q1net.calibration import THRESHOLDS
+from classifier.q1net.configs import get_config
+
+CALIBRATE = "classifier.calibrate_cls"
+Call = Callable[..., Any]
+ROW = re.compile(r"threshold \d\d\.\d\d: mae +(\d+\.\d\d|inf), within 2 +\d+\.\d%, answered +\d+\.\d%(  <- chosen)?")
+
+
+def test_lines_and_card(call: Call, photographs: Path, save_path: Path) -> None:
+    flags = ["--in_path", photographs, "--save_path", save_path, "--qualities", "20,80"]
+    folder = save_path / "jpeg_paper"
+    before = weights.read_card(folder)
+    done = call(CALIBRATE, *flags)
+    assert (done.code, done.err) == (0, "")
+    assert all(ROW.fullmatch(line) for line in done.lines[:-1])
+    assert len(done.lines) == len(THRESHOLDS) + 1
+    assert sum(line.endswith("<- chosen") for line in done.lines) == 1
+    chosen = weights.threshold(get_config("jpeg_paper"), folder)
+    assert done.lines[-1] == f"threshold {chosen:g} stored in {folder}/model.json"
+    card = weights.read_card(folder)
+    assert card["calibration"]["float32"]["pictures"] == 3
+    assert card["calibration"]["float32"]["qualities"] == 2
+    assert card["calibration"]["float32"]["data"] == "photographs"
+    assert {k: v for k, v in card.items() if k != "calibration"} == {
+        k: v for k, v in before.items() if k != "calibration"
+    }
+
+    rows = [json.loads(line) for line in call(CALIBRATE, *flags, "--json").lines]
+    assert [row["threshold"] for row in rows] == THRESHOLDS.tolist()
+    assert {"threshold", "cost", "mae", "within_2", "answered", "chosen"} <= set(rows[0])
+    assert [row["threshold"] for row in rows if row["chosen"]] == [chosen]
+
+    record = json.loads(
+        call("classifier.predict_cls", "--in_path", photographs / "a.png", "--save_path", save_path, "--json").out
+    )
+    assert record["evidence"]["network"]["threshold"] == chosen
+
+
+def test_json_is_json(call: Call, photographs: Path, save_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An MAE that does not exist is null: `Infinity` is not JSON."""
+    from classifier.q1net import calibration
+
+    monkeypatch.setattr(calibration, "THRESHOLDS", calibration.THRESHOLDS[:5] + 20.4)
+    done = call(CALIBRATE, "--in_path", photographs, "--save_path", save_path, "--qualities", "20", "--json")
+    assert done.code == 0
+
+    def refuse(text: str) -> None:
+        raise AssertionError(f"{text} is not JSON")
+
+    for line in done.lines:
+        json.loads(line, parse_constant=refuse)
+
+
+def test_bad_pictures_are_left_out(call: Call, photographs: Path, save_path: Path) -> None:
+    (photographs / "broken.png").write_bytes(b"text")
+    flags = ["--save_path", save_path, "--qualities", "50"]
+    done = call(CALIBRATE, "--in_path", photographs, *flags)
+    assert done.code in (0, 1)
+    assert done.err.splitlines()[0].startswith("left out: ")
+    assert "broken.png" in done.err
+    assert weights.read_card(save_path / "jpeg_paper")["calibration"]["float32"]["pictures"] == 3
+    card = (save_path / "jpeg_paper" / "model.json").read_bytes()
+    for path in photographs.glob("?.png"):
+        path.unlink()
+    call(CALIBRATE, "--in_path", photographs, *flags).fails(2, "none of the 1 pictures can be used")
+    assert (save_path / "jpeg_paper" / "model.json").read_bytes() == card
+
+
+def test_what_is_wrong(call: Call, photographs: Path, save_path: Path, tmp_path: Path) -> None:
+    flags = ["--in_path", photographs, "--save_path", save_path]
+    call(CALIBRATE, *flags, "--qualities", "101").fails(2, "--qualities 101")
+    call(CALIBRATE, *flags, "--workers", "-1").fails(2, "--workers")
+    call(CALIBRATE, *flags, "--comp_type", "jpeg_paper_k12").fails(2, "jpeg_paper_k12/comp_cls.tflite is missing")
+    call(CALIBRATE, "--in_path", tmp_path / "x", "--save_path", save_path).fails(2, "x does not exist")
+    (save_path / "jpeg_paper" / "comp_cls.tflite").write_bytes(b"half")
+    call(CALIBRATE, *flags).fails(2, "comp_cls.tflite is damaged")
+    shutil.rmtree(save_path)
+    call(CALIBRATE, *flags).fails(2, "comp_cls.tflite is missing")
+    assert call(CALIBRATE).code == 2

@@ -1,0 +1,341 @@
+"""predict_cls.py: the printed lines of the contract, and every hostile input."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from classifier.q1net import weights
+from utils import files, jpeg
+
+PREDICT = "classifier.predict_cls"
+SAMPLE = files.REPOSITORY / "sample_image" / "coffee_jpeg_q20.png"
+ONE = re.compile(r"predicted quality (\d+\.\d\d, estimated in \d+\.\d{3} seconds|unknown: .+)\n")
+ROW = re.compile(r" *(\d+)/(\d+): (.+), (\d+\.\d|unknown \(.+\))")
+KEYS = {
+    "file",
+    "comp_type",
+    "quality",
+    "interval",
+    "tie_set",
+    "confident_patches",
+    "patches",
+    "reason",
+    "evidence",
+    "seconds",
+}
+
+Call = Callable[..., Any]
+
+pytestmark = pytest.mark.skipif(
+    not (weights.SAVE / "jpeg_paper" / "comp_cls.tflite").exists(), reason="no weights are shipped in save/jpeg_paper"
+)
+
+
+def test_one_picture(call: Call) -> None:
+    done = call(PREDICT, "--in_path", SAMPLE)
+    assert (done.code, done.err) == (0, "")
+    assert ONE.fullmatch(done.out)
+
+
+def test_json_of_one_picture(call: Call) -> None:
+    done = call(PREDICT, "--in_path", SAMPLE, "--json")
+    record = json.loads(done.out)
+    assert set(record) >= KEYS
+    assert record["file"] == str(SAMPLE)
+    assert record["comp_type"] == "jpeg_paper"
+    assert record["quality"] is None or 0 <= record["quality"] <= 100
+    assert (record["quality"] is None) == (record["reason"] is not None) == (record["confident_patches"] == 0)
+    assert record["patches"] == 256
+    assert record["interval"] is None or len(record["interval"]) == 2
+    assert isinstance(record["tie_set"], list)
+    assert isinstance(record["evidence"]["network"], dict)
+    assert 0 < record["seconds"] < 60
+
+
+def test_a_folder(call: Call, photographs: Path) -> None:
+    (photographs / "sub").mkdir()
+    Image.new("RGB", (50, 50)).save(photographs / "sub" / "d.png")
+    done = call(PREDICT, "--in_path", photographs)
+    assert (done.code, done.err) == (0, "")
+    rows = [ROW.fullmatch(line) for line in done.lines[:-1]]
+    assert all(rows)
+    assert [row.groups()[:3] for row in rows if row] == [("1", "3", "a"), ("2", "3", "b"), ("3", "3", "c")]
+    assert done.lines[0].startswith("  1/3: a, ")
+    answers = [float(row[4]) for row in rows if row and not row[4].startswith("unknown")]
+    assert re.fullmatch(r"Mean: (\d+\.\d\d|unknown \(no picture has an answer\))", done.lines[-1])
+    if answers:
+        assert float(done.lines[-1][6:]) == pytest.approx(sum(answers) / len(answers), abs=0.06)
+    assert len(call(PREDICT, "--in_path", photographs, "--recursive").lines) == 5
+
+
+def test_json_of_a_folder_agrees_with_single_pictures(call: Call, photographs: Path) -> None:
+    records = [json.loads(line) for line in call(PREDICT, "--in_path", photographs, "--json").lines]
+    for name, record in zip(("a", "b", "c"), records, strict=True):
+        single = json.loads(call(PREDICT, "--in_path", photographs / f"{name}.png", "--json").out)
+        assert record["file"] == single["file"]
+        assert record["confident_patches"] == single["confident_patches"]
+        assert record["quality"] == pytest.approx(single["quality"], abs=0.01)
+
+
+def test_unknown_and_fallback(call: Call) -> None:
+    done = call(PREDICT, "--in_path", SAMPLE, "--threshold", "100")
+    assert done.code == 0
+    assert re.fullmatch(
+        r"predicted quality unknown: none of 256 patches is confident \(best \d+\.\d, needed more than 100\)\n",
+        done.out,
+    )
+    record = json.loads(call(PREDICT, "--in_path", SAMPLE, "--threshold", "100", "--json").out)
+    assert record["quality"] is None
+    assert "none of 256 patches" in record["reason"]
+    done = call(PREDICT, "--in_path", SAMPLE, "--threshold", "100", "--fallback", "100")
+    assert done.out.startswith("predicted quality 100.00, estimated in ")
+    known = call(PREDICT, "--in_path", SAMPLE, "--threshold", "0", "--fallback", "100", "--json")
+    assert json.loads(known.out)["confident_patches"] == 256
+
+
+@pytest.mark.parametrize(("size", "patches"), [((24, 24), 1), ((24, 100), 10), ((300, 451), 256)])
+def test_small_pictures_give_distinct_patches(
+    call: Call, tmp_path: Path, photograph: np.ndarray, size: tuple[int, int], patches: int
+) -> None:
+    Image.fromarray(photograph[: size[0], : size[1]]).save(tmp_path / "x.png")
+    record = json.loads(call(PREDICT, "--in_path", tmp_path / "x.png", "--json").out)
+    assert record["patches"] == patches
+
+
+def answer(call: Call, path: Path) -> tuple[Any, ...]:
+    record = json.loads(call(PREDICT, "--in_path", path, "--json", "--threshold", "0").out)
+    return record["quality"], record["spread"], record["patches"]
+
+
+def test_orientation_and_format_do_not_change_the_answer(
+    call: Call, tmp_path: Path, jpeg_file: Callable[..., Path]
+) -> None:
+    plain = jpeg_file(40)
+    expected = answer(call, plain)
+    pixels = jpeg.decode(plain.read_bytes())
+    for orientation in range(2, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        assert answer(call, jpeg_file(40, "turned.jpg", exif=exif.tobytes())) == expected
+    for suffix, options in {"png": {}, "bmp": {}, "tif": {}, "webp": {"lossless": True}}.items():
+        Image.fromarray(pixels).save(tmp_path / f"x.{suffix}", **options)
+        assert answer(call, tmp_path / f"x.{suffix}") == expected
+    Image.fromarray(np.dstack([pixels, pixels[..., 0]])).save(tmp_path / "alpha.png")
+    assert answer(call, tmp_path / "alpha.png") == expected
+
+
+def test_what_was_done_to_the_pixels_is_noted(call: Call, tmp_path: Path, photograph: np.ndarray) -> None:
+    Image.fromarray(photograph[..., 0]).save(tmp_path / "x.png")
+    done = call(PREDICT, "--in_path", tmp_path / "x.png")
+    assert done.code == 0
+    assert done.err == f"{tmp_path}/x.png: gray\n"
+
+
+@pytest.fixture
+def bad_pictures(tmp_path: Path, photograph: np.ndarray) -> dict[str, str]:
+    """Pictures that cannot be used, by name, with a word of the message."""
+    image = Image.fromarray(photograph[:64, :64])
+    image.save(tmp_path / "whole.jpg")
+    image.save(tmp_path / "whole.png")
+    whole = {suffix: (tmp_path / f"whole.{suffix}").read_bytes() for suffix in ("jpg", "png")}
+    for path in tmp_path.glob("whole.*"):
+        path.unlink()
+    (tmp_path / "cut.jpg").write_bytes(whole["jpg"][: len(whole["jpg"]) // 2])
+    (tmp_path / "cut.png").write_bytes(whole["png"][: len(whole["png"]) // 2])
+    wrong = bytearray(whole["png"])
+    wrong[len(wrong) // 2] ^= 16
+    (tmp_path / "checksum.png").write_bytes(wrong)
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("text")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    Image.new("RGB", (1, 1)).save(tmp_path / "one.png")
+    Image.new("RGB", (23, 24)).save(tmp_path / "narrow.png")
+    Image.new("RGB", (65500, 8)).save(tmp_path / "flat.jpg")
+    Image.fromarray(photograph[..., 0].astype(np.float32)).save(tmp_path / "float.tif")
+    (tmp_path / "line\nbreak.png").write_text("text")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.png")).write_text("text")
+    return {
+        "cut.jpg": "damaged",
+        "cut.png": "damaged",
+        "checksum.png": "damaged",
+        "empty.png": "empty",
+        "text.png": "not a picture",
+        "loop.png": "leads to itself",
+        "one.png": "1x1 pixels; at least 24x24",
+        "narrow.png": "23x24 pixels",
+        "flat.jpg": "65500x8 pixels",
+        "float.tif": "floating point",
+        "line\nbreak.png": "line\\nbreak.png",
+        os.fsdecode(b"\xff\xfe.png"): "\\xff\\xfe.png",
+    }
+
+
+def test_each_bad_picture_is_one_line_and_exit_2(call: Call, tmp_path: Path, bad_pictures: dict[str, str]) -> None:
+    for name, word in bad_pictures.items():
+        done = call(PREDICT, "--in_path", tmp_path / name)
+        done.fails(2, word)
+        assert done.out == ""
+
+
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_bad_pictures_in_a_folder_do_not_stop_the_rest(
+    call: Call, tmp_path: Path, bad_pictures: dict[str, str], photograph: np.ndarray, flags: tuple[str, ...]
+) -> None:
+    for name in ("good.png", "with space.png", "quote'\".png", "-dash.png"):
+        Image.fromarray(photograph[:80, :80]).save(tmp_path / name)
+    done = call(PREDICT, "--in_path", tmp_path, *flags)
+    assert done.code == 1
+    said = done.err.splitlines()
+    assert len(said) == len(bad_pictures) + 1
+    assert all(any(word in line for line in said) for word in bad_pictures.values())
+    assert said[-1] == f"predict_cls.py: {len(bad_pictures)} of {len(bad_pictures) + 4} pictures could not be read"
+    assert len(done.lines) == 4 + (not flags)
+
+
+def test_a_file_name_that_is_not_utf_8_in_json(call: Call, tmp_path: Path, photograph: np.ndarray) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\n.png"))
+    with path.open("wb") as handle:
+        Image.fromarray(photograph[:60, :60]).save(handle, "PNG")
+    for target in (path, tmp_path):
+        done = call(PREDICT, "--in_path", target, "--json")
+        assert done.code == 0
+        assert json.loads(done.out)["file"].endswith("\ufffd\n.png")
+        assert len(done.lines) == 1
+
+
+def test_a_leading_dash(call: Call, tmp_path: Path, photograph: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(photograph[:60, :60]).save(tmp_path / "-x.png")
+    monkeypatch.chdir(tmp_path)
+    assert call(PREDICT, "--in_path=-x.png").code == 0
+    assert call(PREDICT, "--in_path", "./-x.png").code == 0
+
+
+def test_where_there_is_nothing(call: Call, tmp_path: Path) -> None:
+    call(PREDICT, "--in_path", tmp_path / "missing.png").fails(2, "missing.png does not exist")
+    call(PREDICT, "--in_path", tmp_path).fails(2, "no pictures", str(tmp_path))
+    fifo = tmp_path / "fifo.png"
+    os.mkfifo(fifo)
+    call(PREDICT, "--in_path", fifo).fails(2, "fifo.png")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--comp_type", "webp"),
+        ("--backend", "onnx"),
+        ("--threshold", "high"),
+        ("--workers", "two"),
+        ("--unknown",),
+        ("--workers", "-1"),
+        ("--workers", "-7"),
+    ],
+)
+@pytest.mark.parametrize("target", ["file", "folder"])
+def test_wrong_flags(call: Call, photographs: Path, flags: tuple[str, ...], target: str) -> None:
+    done = call(PREDICT, "--in_path", photographs / "a.png" if target == "file" else photographs, *flags)
+    assert done.code == 2
+    assert "Traceback" not in done.err
+    assert flags[0] in done.err.splitlines()[-1]
+
+
+def test_no_in_path(call: Call) -> None:
+    done = call(PREDICT)
+    assert done.code == 2
+    assert "--in_path" in done.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("target", ["file", "folder"])
+def test_missing_and_damaged_models(call: Call, save_path: Path, photographs: Path, target: str) -> None:
+    path = photographs / "a.png" if target == "file" else photographs
+    model = save_path / "jpeg_paper" / "comp_cls.tflite"
+    flags = ["--in_path", path, "--save_path", save_path]
+    content = model.read_bytes()
+    model.write_bytes(content[: len(content) // 2])
+    call(PREDICT, *flags).fails(2, "comp_cls.tflite is damaged", "to_tflite.py")
+    (save_path / "jpeg_paper" / "model.json").unlink()
+    call(PREDICT, *flags).fails(2, "comp_cls.tflite is damaged", "to_tflite.py")
+    model.unlink()
+    call(PREDICT, *flags).fails(2, "comp_cls.tflite is missing")
+    call(PREDICT, *flags, "--comp_type", "jpeg_paper_k12").fails(2, "jpeg_paper_k12/comp_cls.tflite is missing")
+    (save_path / "jpeg_paper" / "model.json").write_text("{")
+    call(PREDICT, *flags).fails(2, "model.json is damaged")
+
+
+def test_older_models_are_said(call: Call, save_path: Path) -> None:
+    shard = save_path / "jpeg_paper" / "best" / ".data-00000-of-00001"
+    shard.write_bytes(shard.read_bytes() + b"\0")
+    done = call(PREDICT, "--in_path", SAMPLE, "--save_path", save_path)
+    assert done.code == 0
+    assert "was made from other weights" in done.err
+
+
+def test_no_permission(call: Call, unprivileged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from utils import images
+
+    path = unprivileged / "secret.png"
+    Image.new("RGB", (60, 60)).save(path)
+    path.chmod(0)
+    call(PREDICT, "--in_path", path).fails(2, "no permission for", "secret.png")
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(SAMPLE))
+
+    monkeypatch.setattr(images.Image, "open", refused)
+    call(PREDICT, "--in_path", SAMPLE).fails(2, "no permission for", SAMPLE.name)
+
+
+@pytest.fixture
+def many(tmp_path: Path, photograph: np.ndarray) -> Path:
+    """A folder that takes seconds."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    Image.fromarray(photograph).save(folder / "000.png")
+    for number in range(1, 200):
+        (folder / f"{number:03d}.png").hardlink_to(folder / "000.png")
+    return folder
+
+
+def test_a_reader_that_goes_away(start: Call, many: Path) -> None:
+    process: subprocess.Popen[str] = start(PREDICT, "--in_path", many)
+    assert process.stdout
+    assert ROW.fullmatch(process.stdout.readline().rstrip("\n"))
+    process.stdout.close()
+    began = time.monotonic()
+    assert process.wait(60) == 0
+    assert time.monotonic() - began < 15
+    assert process.stderr
+    assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"), [(signal.SIGINT, 130, "stopped"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_signals(start: Call, many: Path, number: signal.Signals, code: int, said: str) -> None:
+    process: subprocess.Popen[str] = start(PREDICT, "--in_path", many)
+    assert process.stdout
+    process.stdout.readline()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert err == f"predict_cls.py: {said}\n"
+
+
+def test_as_a_script_from_its_own_folder_and_from_another(run: Call, tmp_path: Path) -> None:
+    folder = files.REPOSITORY / "classifier"
+    for where, script in ((folder, "./predict_cls.py"), (tmp_path, folder / "predict_cls.py")):
+        done = run(script, "--in_path", SAMPLE, cwd=where)
+        assert (done.code, done.err) == (0, "")
+        assert ONE.fullmatch(done.out)
