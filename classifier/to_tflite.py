@@ -28,7 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--batch", type=int, default=256, help="patches a call, fixed (default: %(default)s)")
     parser.add_argument(
-        "--in_path", help="photographs to calibrate int8 on, up to 24 are taken (default: sample_image)"
+        "--in_path", help="photographs to choose the int8 ranges on, up to 24 are taken (default: sample_image)"
     )
     parser.add_argument(
         "--save_path", help="folder that holds <comp_type>/ with the weights (default: the repository's save)"

@@ -13,13 +13,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from classifier.estimators.network import NetworkEstimator
+from classifier.estimators.network import Backend, NetworkEstimator
 from classifier.q1net import mosaic, weights
 from classifier.q1net.configs import get_config
 from utils import files, images, results
@@ -59,12 +60,13 @@ def warm_estimate(runs: int) -> Iterator[tuple[str, float, str]]:
     """One estimate with a loaded model."""
     pixels = images.read_rgb(COFFEE).pixels
     folder = weights.model_folder(CONFIG)
-    for backend in ("float32", "int8"):
+    backends: tuple[Backend, ...] = ("float32", "int8")
+    for backend in backends:
         if not (folder / weights.TFLITE_NAMES[backend]).exists():
             continue
         for threads in (1, 2):
-            estimator = NetworkEstimator(CONFIG, backend=backend, threads=threads)  # type: ignore[arg-type]
-            seconds = median(lambda e=estimator: e.estimate(pixels), 5 * runs, 3)
+            estimator = NetworkEstimator(CONFIG, backend=backend, threads=threads)
+            seconds = median(partial(estimator.estimate, pixels), 5 * runs, 3)
             yield f"one estimate, 256 patches, {backend}, {threads} thread(s)", seconds * 1e3, "ms"
 
 

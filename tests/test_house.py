@@ -97,7 +97,7 @@ def test_no_tensorflow(
 def test_predict_starts_without_what_it_does_not_need(run: Callable[..., Any]) -> None:
     code = (
         "import sys; from classifier.predict_cls import main; main(sys.argv[1:])\n"
-        "heavy = {'matplotlib', 'scipy', 'pandas', 'h5py', 'skimage', 'cv2'} & set(sys.modules); assert not heavy, heavy"
+        "heavy = {'matplotlib', 'scipy', 'pandas', 'h5py', 'cv2'} & set(sys.modules); assert not heavy, heavy"
     )
     sample = ROOT / "sample_image" / "chelsea.png"
     if not (ROOT / "save" / "jpeg_paper" / "comp_cls.tflite").exists():

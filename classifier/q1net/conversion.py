@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from classifier.q1net import fusion, mosaic, patches, weights
 from classifier.q1net.configs import AREA, PATCH, Config
+from classifier.q1net.quantization import QuantizedNetwork, choose_limits, fold
 from utils import files, images
 from utils.errors import UserError
 from utils.litert import LiteModel
@@ -21,7 +22,8 @@ from utils.training import tf
 
 SIGNATURE = "estimate_quality"
 OUTPUT = "confidence_quality"
-CALIBRATION_QUALITIES = (5, 30, 55, 75, 90, 97)
+RANGE_QUALITIES = (5, 40, 70, 95)
+RANGE_PERCENT = 99.99  # of the activations lie inside the 8-bit ranges; tried 99 to 100 on validation photographs
 COMPARED_QUALITIES = (5, 20, 35, 50, 65, 80, 90, 95)
 
 
@@ -33,7 +35,7 @@ class Limits:
     picture: float
 
 
-# int8 has 256 steps over the sigmoid's 0..100; its single patches are rough, the median of many is not.
+# In 8 bits single patches are rough, the median of many is not.
 LIMITS = {"float32": Limits(0.01, 0.01), "float16": Limits(2.0, 0.1), "int8": Limits(100.0, 0.5)}
 
 
@@ -71,45 +73,39 @@ def picture_patches(paths: Sequence[Path], qualities: Sequence[int], order: str)
             yield patches.to_channel_order(grid.compressed_patches(quality), order)
 
 
-def convert(model: Any, kind: str, batch: int, calibration: Sequence[NDArray[np.uint8]] = ()) -> bytes:
-    """Return the model as a `.tflite` of fixed batch size with input `input_1` and a named signature.
+def convert(network: Any, kind: str, batch: int) -> bytes:
+    """Return a network (inputs to (n, 2)) as a `.tflite` of fixed batch size, input `input_1`, a named signature.
 
-    `kind` is float32, float16 (weights) or int8 (weights and activations; uint8 input of scale 1, so that raw pixels
-    go straight in; the output stays float). int8 needs `calibration`: batches of uint8 patches.
+    `kind` is float32, float16 (weights) or int8: `network` is then a `QuantizedNetwork`, whose simulated rounding
+    becomes real; the input is uint8 of scale 1, so that raw pixels go straight in, and the output stays float.
     """
 
     @tf.function(input_signature=[tf.TensorSpec((batch, PATCH, PATCH, 3), tf.float32, name="input_1")])
     def estimate(input_1: Any) -> dict[str, Any]:
-        return {OUTPUT: model(input_1, training=False)}
+        return {OUTPUT: network(input_1)}
 
     module = tf.Module()
-    module.model = model
+    module.network = network
     with tempfile.TemporaryDirectory() as folder:
         # Only a saved model carries a signature's name into the file.
         tf.saved_model.save(module, folder, signatures={SIGNATURE: estimate})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
-        return bytes(_configured(converter, kind, batch, calibration).convert())
+        if kind != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if kind == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if kind == "int8":
+            converter.inference_input_type = tf.uint8
+        return bytes(converter.convert())
 
 
-def _configured(converter: Any, kind: str, batch: int, calibration: Sequence[NDArray[np.uint8]]) -> Any:
-    if kind == "float16":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
-    elif kind == "int8":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        # The whole range of pixel values is seen once, so that the input's scale is exactly 1.
-        ramp = np.resize(np.arange(256, dtype=np.float32), (batch, PATCH, PATCH, 3))
-
-        def representative() -> Iterator[list[NDArray[np.float32]]]:
-            yield [ramp]
-            for values in calibration:
-                yield [np.resize(values, (batch, PATCH, PATCH, 3)).astype(np.float32)]
-
-        converter.representative_dataset = representative
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.uint8
-        converter.inference_output_type = tf.float32
-    return converter
+def quantized(model: Any, photographs: Sequence[Path], order: str) -> QuantizedNetwork:
+    """Return the network in simulated 8 bits, its ranges chosen on the patches of `photographs`."""
+    pairs = fold(model)
+    grids = picture_patches(photographs, RANGE_QUALITIES, order)
+    return QuantizedNetwork(
+        pairs, choose_limits(pairs, [grid[::4].astype(np.float32) for grid in grids], RANGE_PERCENT)
+    )
 
 
 def compare(model: Any, path: Path, kind: str, threshold: float, sets: Sequence[NDArray[np.uint8]]) -> Comparison:
@@ -162,12 +158,12 @@ def write_model(
     model = weights.load_model(config, folder)
     order = weights.channel_order(folder)
     if kind == "int8" and not photographs:
-        raise UserError("--quantize int8 needs --in_path, a folder of photographs to measure the activations on")
-    calibration = list(picture_patches(photographs, CALIBRATION_QUALITIES, order)) if kind == "int8" else []
+        raise UserError("--quantize int8 needs --in_path, a folder of photographs to choose the 8-bit ranges on")
+    network = quantized(model, photographs, order) if kind == "int8" else model
     sets = list(picture_patches(compared, COMPARED_QUALITIES, order))
     path = folder / weights.TFLITE_NAMES[kind]
     with files.atomic_path(path) as temporary:
-        temporary.write_bytes(convert(model, kind, batch, calibration))
+        temporary.write_bytes(convert(network, kind, batch))
         comparison = compare(model, temporary, kind, weights.threshold(config, folder, kind), sets)
         if not comparison.within_limits:
             raise UserError(

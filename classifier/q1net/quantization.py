@@ -2,8 +2,8 @@
 
 BatchNorm is folded into the convolutions; then every activation is rounded to 256 steps of a chosen range and every
 kernel to 255 steps a channel. Ranges cut off rare extremes: with the full range of a trained network the traces of a
-light compression, one or two grey levels, would drown in the rounding. The last layers (mean, dense, sigmoid) stay float;
-they cost nothing.
+light compression, one or two grey levels, would drown in the rounding. The last layers (mean, dense, sigmoid) stay
+float: they cost nothing, and 256 steps over 0..100 are too few for the answer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.q1net.configs import MULTIPLIERS, PATCH
+from classifier.q1net.configs import MULTIPLIERS
 from utils.training import keras, tf
 
 Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -38,7 +38,10 @@ def fold(model: Any) -> list[Pair]:
 
 
 class QuantizedNetwork(tf.Module):
-    """The folded network; `limits[i]` (low, high) is the range of convolution i's output, None: not rounded."""
+    """The folded network; `limits` holds a (low, high) for each rounding, None: nothing is rounded.
+
+    Rounding 2i is that of convolution i's output, 2i + 1 that of the sum with the skip connection after it, if any.
+    """
 
     def __init__(self, pairs: Sequence[Pair], limits: Sequence[tuple[float, float]] | None = None) -> None:
         super().__init__()

@@ -434,7 +434,7 @@ def open_run(
     size, sources = settings.image_size, list[Source]()
     for table, augment in zip(tables, (settings.augmentation, False), strict=True):
         if settings.frozen_backbone:
-            shape = features.compute_output_shape((1, size, size, 3))[1:]
+            shape = tuple(features.compute_output_shape((1, size, size, 3)))[1:]
             key = features_key(settings.arch, settings.vgg_weights, size)
             cached = dataset.CachedFeatures(table, cache_path, key, shape, augment)
             extract = tf.function(lambda pictures: features(pictures, training=False), reduce_retracing=True)

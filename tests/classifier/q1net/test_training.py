@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 import signal
@@ -117,7 +118,7 @@ def test_schedule_rises_then_falls() -> None:
     assert values[0] == 0
     assert max(values) == pytest.approx(1e-3, rel=1e-3)
     assert int(np.argmax(values)) == 10
-    assert all(a >= b for a, b in zip(values[10:], values[11:], strict=False))
+    assert all(a >= b for a, b in itertools.pairwise(values[10:]))
     assert values[-1] == pytest.approx(1e-5, rel=1e-2)
     assert shared.make_schedule("constant", 1e-3, 100, 0) == 1e-3
 

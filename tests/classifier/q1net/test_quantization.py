@@ -1,0 +1,62 @@
+"""The 8-bit network: folding is exact, rounding is what it says, ranges come from the data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+quantization = pytest.importorskip("classifier.q1net.quantization")
+from classifier.q1net.architecture import build  # noqa: E402
+
+tf = quantization.tf
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A network whose BatchNorm layers have statistics worth folding."""
+    network = build(8)
+    random = np.random.default_rng(0)
+    for layer in network.layers:
+        if isinstance(layer, quantization.keras.layers.BatchNormalization):
+            shape = layer.gamma.shape
+            layer.set_weights([random.uniform(0.5, 1.5, shape), random.normal(0, 1, shape),
+                               random.normal(0, 5, shape), random.uniform(0.5, 40, shape)])  # fmt: skip
+    return network
+
+
+@pytest.fixture(scope="module")
+def patches() -> np.ndarray:
+    """Random pixels."""
+    return np.random.default_rng(1).integers(0, 256, (32, 16, 16, 3)).astype(np.float32)
+
+
+def test_folding_changes_nothing(model, patches) -> None:
+    folded = quantization.QuantizedNetwork(quantization.fold(model))
+    np.testing.assert_allclose(folded(tf.constant(patches)).numpy(), model(patches).numpy(), atol=1e-3)
+
+
+def test_activations_are_rounded_to_256_steps_of_their_range(model, patches) -> None:
+    pairs = quantization.fold(model)
+    limits = quantization.choose_limits(pairs, [patches], 99.9)
+    seen: list = []
+    quantization.QuantizedNetwork(pairs, limits)(tf.constant(patches), seen)
+    # Nothing has more than 256 values; `seen` holds what goes into the rounding, the network's answer what came out.
+    assert len(seen) == len(limits) == 2 * 25
+    rounded = tf.quantization.fake_quant_with_min_max_args(seen[0], *limits[0], num_bits=8).numpy()
+    assert len(np.unique(rounded)) <= 256
+    step = (limits[0][1] - limits[0][0]) / 255
+    inside = (seen[0].numpy() > limits[0][0]) & (seen[0].numpy() < limits[0][1])
+    assert np.abs(rounded - seen[0].numpy())[inside].max() <= step
+
+
+def test_ranges_hold_the_asked_share(model, patches) -> None:
+    pairs = quantization.fold(model)
+    seen: list = []
+    quantization.QuantizedNetwork(pairs)(tf.constant(patches), seen)
+    wide, narrow = (quantization.choose_limits(pairs, [patches], percent) for percent in (100, 95))
+    for values, (low, high), (inner_low, inner_high) in zip(seen, wide, narrow, strict=True):
+        sampled = values.numpy().ravel()[::7]
+        assert high >= sampled.max() - 1e-4
+        assert low <= min(0, sampled.min()) + 1e-4
+        assert inner_high <= high
+        assert inner_low >= low
