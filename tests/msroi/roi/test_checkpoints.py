@@ -96,10 +96,10 @@ def test_a_head_alone_goes_with_the_shipped_features(tmp_path):
     seen = network.analyse(loaded, pixels, 128)
     assert seen.features.shape == (3, 4, 1024)
     lite = network.analyse(network.load_lite(1), pixels, 128)
-    assert seen.residual == pytest.approx(lite.residual, abs=0.02 * np.abs(lite.residual).max())
+    assert seen.residual == pytest.approx(lite.residual, abs=0.02 * float(np.abs(lite.residual).max()))
     checkpoints.pack(arrays, tmp_path / "head.npz")
     packed = network.analyse(network.load_tensorflow(tmp_path / "head.npz"), pixels, 128)
-    assert packed.features == pytest.approx(seen.features, abs=0.05 * np.abs(seen.features).max())
+    assert packed.features == pytest.approx(seen.features, abs=0.05 * float(np.abs(seen.features).max()))
     (tmp_path / "classes.txt").write_text("cat\n")
     with pytest.raises(UserError, match="has 1 names, but the checkpoint 3 classes"):
         network.load_tensorflow(tmp_path / "model-9")
