@@ -117,6 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     settings = Settings(
         data=str(Path(options.in_path or options.hdf5_train_path)),
+        aligned_share=options.aligned_share if options.in_path else None,
         epochs=options.epochs,
         steps_per_epoch=steps,
         batch_size=options.batch_size,

@@ -28,3 +28,6 @@ combine --output_directory "$out/jpeg" >"$out/kodak.jsonl"
 combine --output_directory "$out/mixture" -find_best 0 | grep '"quality": 100,' >"$out/mixture.jsonl"
 "$python" "$root/msroi/read_log.py" "$out/kodak.jsonl" --output_directory "$out"
 "$python" "$root/scripts/record_msroi.py" "$out/kodak.jsonl" "$out/mixture.jsonl" "$result"
+# The overlay that the README shows.
+"$python" "$root/msroi/generate_map.py" "$root/sample_image/chelsea.png" --output_directory "$out/sample"
+cp "$out/sample/overlayed_heatmap.png" "$root/msroi/results/chelsea_overlay.png"

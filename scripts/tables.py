@@ -132,6 +132,54 @@ def output(*names: str) -> str:
     return "```text\n" + "".join(texts) + "```\n"
 
 
+METRICS = {
+    "psnrs": "PSNR-S",
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "msssim": "MS-SSIM",
+    "vifp": "VIFP",
+    "psnrhvs": "PSNR-HVS",
+    "psnrhvsm": "PSNR-HVS-M",
+}
+
+
+def msroi_kodak() -> str:
+    """The paper's Kodak table with our numbers beside."""
+    kept = load("msroi/results/kodak_rule3.json")
+    ours, mixture, paper = kept["averages"], kept["mixture_at_quality_100"], kept["paper"]
+    rows = [["bytes", "", "", *(f"{n:,.0f}" for n in (ours["jpeg_bytes"], ours["our_bytes"], mixture["our_bytes"]))]]
+    for name, label in METRICS.items():
+        digits = 3 if ours["metrics"][name]["jpeg"] < 1 else 2
+        values = [
+            paper[name]["jpeg"],
+            paper[name]["ours"],
+            ours["metrics"][name]["jpeg"],
+            ours["metrics"][name]["ours"],
+            mixture["metrics"][name]["ours"],
+        ]
+        rows.append([label, *(f"{value:.{digits}f}" for value in values)])
+    header = ["mean of 24", "paper: JPEG", "paper: theirs", "plain JPEG", "ours, same size", "the mixture before that"]
+    return results.table(header, rows)
+
+
+def msroi_maps(name: str, labels: dict[str, str]) -> str:
+    """The scores of the map rules and baselines, mean and 95 % interval."""
+    rows = [
+        [method, *(f"{s[key]['mean']:.3f} [{s[key]['low']:.3f}, {s[key]['high']:.3f}]" for key in labels)]
+        for method, s in load(f"msroi/results/maps_{name}.json")["scores"].items()
+    ]
+    return results.table(["map", *labels.values()], rows)
+
+
+THINGS = {
+    "auc": "pixel AUC",
+    "max_f_dataset": "maximum F",
+    "max_f": "maximum F, each picture's own",
+    "mae": "MAE",
+    "pointing": "pointing game",
+}
+FIXATIONS = {"auc_judd": "AUC-Judd", "nss": "NSS", "cc": "CC"}
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "headline": headline,
     "accuracy": accuracy,
@@ -140,13 +188,21 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "demo": lambda: output("demo"),
     "predict": lambda: output("predict", "predict_json"),
     "models": models,
+    "msroi-kodak": msroi_kodak,
+    "msroi-things": lambda: msroi_maps("things", THINGS),
+    "msroi-fixations": lambda: msroi_maps("fixations", FIXATIONS),
     "card-jpeg_paper": lambda: card("jpeg_paper"),
 }
 
 
 def documents() -> list[Path]:
     """Return the documents that show results."""
-    return [ROOT / "README.md", ROOT / "classifier" / "README.md", *sorted((ROOT / "save").glob("*/README.md"))]
+    return [
+        ROOT / "README.md",
+        ROOT / "classifier" / "README.md",
+        ROOT / "msroi" / "README.md",
+        *sorted((ROOT / "save").glob("*/README.md")),
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

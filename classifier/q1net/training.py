@@ -56,6 +56,7 @@ class Settings:
     """Everything that decides what a run computes."""
 
     data: str
+    aligned_share: float | None  # of patches made fresh from photographs; None: patches of a file
     epochs: int
     steps_per_epoch: int
     batch_size: int

@@ -67,6 +67,7 @@ def test_a_model_that_differs_too_much_is_not_written(
 
     other = (save_path / "jpeg_paper" / "comp_cls.tflite").read_bytes()
     monkeypatch.setattr(conversion, "convert", lambda *_: other)
+    monkeypatch.setattr(conversion, "COMPARED_QUALITIES", (50,))
     monkeypatch.setitem(conversion.LIMITS, "float32", conversion.Limits(-1.0, -1.0))
     before = sorted(p.name for p in (save_path / "jpeg_paper").iterdir())
     card = (save_path / "jpeg_paper" / "model.json").read_bytes()

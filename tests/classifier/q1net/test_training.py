@@ -68,6 +68,7 @@ class Breaking(FileSource):
 def make_run(patch_file: Path, folder: Path, source_class=FileSource, **changes) -> training.Run:
     values = {
         "data": str(patch_file),
+        "aligned_share": None,
         "epochs": 2,
         "steps_per_epoch": 6,
         "batch_size": 32,

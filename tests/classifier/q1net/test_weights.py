@@ -82,6 +82,7 @@ def test_keras_weights_load_exactly(original: tuple[Any, Any, Path], photograph:
     assert weights.threshold(config, folder) == config.threshold
 
 
+@pytest.mark.slow
 def test_optimizer_state_in_the_checkpoint_is_no_obstacle(tmp_path: Path) -> None:
     from utils.training import keras
 
@@ -103,8 +104,8 @@ def test_save_and_load_again(tmp_path: Path) -> None:
         assert sorted(p.name for p in tmp_path.iterdir()) == ["best", "model.json"]
         assert (tmp_path / "best" / "val_loss.txt").read_text() == "4.500000\n"
         assert str(tmp_path) not in (tmp_path / "best" / "checkpoint").read_text()
-        for mine, theirs in zip(weights.load_model(config, tmp_path).get_weights(), model.get_weights(), strict=True):
-            np.testing.assert_array_equal(mine, theirs)
+    for mine, theirs in zip(weights.load_model(config, tmp_path).get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
     assert weights.read_card(tmp_path) == {"val_loss": 4.5, "channel_order": "BGR"}
 
 
@@ -126,12 +127,21 @@ def test_weights_of_another_width(original: tuple[Any, Any, Path]) -> None:
         weights.load_model(other, folder)
 
 
-def test_weights_of_another_model(tmp_path: Path) -> None:
+def test_weights_of_another_model(built: Any, tmp_path: Path) -> None:
     from utils.training import keras
 
     keras.Sequential([keras.layers.Dense(3, input_shape=(4,))]).save_weights(f"{tmp_path}/best/", save_format="tf")
     with pytest.raises(UserError, match="of another network; check --comp_type"):
-        weights.load_model(get_config("jpeg_paper"), tmp_path)
+        weights.load(built, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def built() -> Any:
+    """The network with random weights."""
+    from classifier.q1net.architecture import build
+    from utils import training  # noqa: F401  (sets the environment before tf-keras is imported)
+
+    return build(8)
 
 
 @pytest.mark.parametrize(
@@ -149,14 +159,16 @@ def test_weights_of_another_model(tmp_path: Path) -> None:
         (".data-00000-of-00001", lambda _: b"version https://git-lfs.github.com/spec/v1\n", "run `git lfs pull`"),
     ],
 )
-def test_damage_is_said(save_path: Path, part: str, change: Callable[[bytes], bytes] | None, message: str) -> None:
+def test_damage_is_said(
+    built: Any, save_path: Path, part: str, change: Callable[[bytes], bytes] | None, message: str
+) -> None:
     path = save_path / "jpeg_paper" / "best" / part
     if change is None:
         path.unlink()
     else:
         path.write_bytes(change(path.read_bytes()))
     with pytest.raises(UserError, match=message) as caught:
-        weights.load_model(get_config("jpeg_paper"), save_path / "jpeg_paper")
+        weights.load(built, save_path / "jpeg_paper")
     assert len(str(caught.value).splitlines()) == 1
 
 
@@ -203,9 +215,10 @@ def predictions(kind: str, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return tuple(NetworkEstimator(config, backend=b).predict_patches(patches) for b in (kind, "tf"))
 
 
-@pytest.mark.parametrize("quality", [10, 50, 90])
-def test_litert_float32_is_tensorflow(photograph: np.ndarray, quality: int) -> None:
-    lite, full = predictions("float32", mosaic.picture_mosaic(photograph).compressed_patches(quality))
+def test_litert_float32_is_tensorflow(photograph: np.ndarray) -> None:
+    grid = mosaic.picture_mosaic(photograph)
+    patches = np.concatenate([grid.compressed_patches(quality)[::3] for quality in (10, 50, 90)])
+    lite, full = predictions("float32", patches)
     np.testing.assert_allclose(lite, full, atol=1e-2)
 
 
