@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from classifier.estimators.network import BACKENDS, NetworkEstimator
+from classifier.estimators.network import NetworkEstimator
+from classifier.estimators.options import add_model_options
 from classifier.q1net import weights
-from classifier.q1net.configs import CONFIGS, get_config
+from classifier.q1net.configs import get_config
 from utils import images
 from utils.errors import run_command, show
 
@@ -23,18 +24,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--in_path", required=True, help="folder of never-compressed photographs that were not trained on"
     )
-    parser.add_argument(
-        "--comp_type", default="jpeg_paper", choices=list(CONFIGS), help="variant (default: %(default)s)"
-    )
     parser.add_argument("--qualities", default="1-100:3", help="10,20,30 or 5-95:10 (default: %(default)s)")
-    parser.add_argument(
-        "--backend", default="float32", choices=BACKENDS, help="model to calibrate (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--save_path", help="folder that holds <comp_type>/ with the weights (default: the repository's save)"
-    )
-    parser.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
     parser.add_argument("--json", action="store_true", help="print one JSON object a threshold")
+    add_model_options(parser, threshold=False)
     return parser
 
 

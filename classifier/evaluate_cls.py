@@ -10,9 +10,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from classifier.estimators.network import BACKENDS, NetworkEstimator
-from classifier.q1net.configs import CONFIGS, QUALITIES, Config, get_config
-from utils import files, images, tasks
+from classifier.estimators.network import NetworkEstimator
+from classifier.estimators.options import add_model_options
+from classifier.q1net.configs import QUALITIES, Config, get_config
+from utils import files, images, results, tasks
 from utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command
 
 
@@ -21,9 +22,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="evaluate_cls.py", description=__doc__, allow_abbrev=False)
     parser.add_argument("--in_path", help="folder of never-compressed photographs")
     parser.add_argument("--hdf5_val_path", help="patches made by gen_data.py (instead of --in_path)")
-    parser.add_argument(
-        "--comp_type", default="jpeg_paper", choices=list(CONFIGS), help="variant (default: %(default)s)"
-    )
     parser.add_argument(
         "--out_path", default="out", help="folder for confusion_matrix.png and by_quality.csv (default: %(default)s)"
     )
@@ -36,20 +34,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the random offsets (default: %(default)s)")
     parser.add_argument("--recursive", action="store_true", help="look into the subfolders too")
-    parser.add_argument(
-        "--backend",
-        default="float32",
-        choices=BACKENDS,
-        help="LiteRT model, or tf for the checkpoint (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--save_path", help="folder that holds <comp_type>/ with the weights (default: the repository's save)"
-    )
-    parser.add_argument(
-        "--threshold", type=float, help="confidence (0..100) a patch must exceed (default: the weights' own)"
-    )
-    parser.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_model_options(parser)
     return parser
 
 
@@ -96,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{summary['within_1']:.1%}, within 2 {summary['within_2']:.1%}, bias {summary['bias']:+.2f}, worst 1 % "
             f"{summary['worst_1_percent']:.1f}, {seconds:.0f} seconds"
         )
-    evaluation.write_table(scores.by_quality(), out / "by_quality.csv")
+    results.write_csv(out / "by_quality.csv", scores.by_quality())
     from classifier.q1net.confusion import draw
 
     draw(scores.confusion(), out / "confusion_matrix.png", config.comp_type, summary)
@@ -153,7 +139,7 @@ def _patches(options: argparse.Namespace, config: Config) -> int:
     else:
         print(f"MAE: {summary['mae']:.2f}")
         print(f"{len(truth)} patches, loss {summary['loss']:.3f}, confident {summary['confident']:.1%}")
-    evaluation.write_table(rows, out / "by_quality.csv")
+    results.write_csv(out / "by_quality.csv", rows)
     return EXIT_OK
 
 

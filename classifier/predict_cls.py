@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from classifier.estimators.network import BACKENDS, NetworkEstimator
+from classifier.estimators.network import NetworkEstimator
+from classifier.estimators.options import add_model_options
 from classifier.estimators.result import Estimate
-from classifier.q1net.configs import AREA, CONFIGS, get_config
+from classifier.q1net.configs import AREA, get_config
 from utils import images, tasks
 from utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
 
@@ -25,28 +26,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--in_path", required=True, help="a picture, or a folder of pictures")
     parser.add_argument("--recursive", action="store_true", help="look into the subfolders of a folder too")
     parser.add_argument(
-        "--comp_type", default="jpeg_paper", choices=list(CONFIGS), help="variant (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--backend",
-        default="float32",
-        choices=BACKENDS,
-        help="LiteRT model, or tf for the checkpoint (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--save_path", help="folder that holds <comp_type>/ with the weights (default: the repository's save)"
-    )
-    parser.add_argument(
-        "--threshold", type=float, help="confidence (0..100) a patch must exceed (default: the weights' own)"
-    )
-    parser.add_argument(
         "--fallback",
         type=float,
         metavar="QUALITY",
         help="answer this instead of unknown; 100 is what the original says",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a picture")
-    parser.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
+    add_model_options(parser)
     return parser
 
 

@@ -25,6 +25,8 @@ def figure(path: Path, width: float, height: float) -> Iterator[Any]:
 
 def loss_curves(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Draw training and validation loss by epoch; `rows` have epoch, train_loss, val_loss."""
+    from matplotlib.ticker import MaxNLocator, ScalarFormatter
+
     with figure(path, 7, 4.5) as drawing:
         axes = drawing.add_subplot()
         epochs = [int(row["epoch"]) for row in rows]
@@ -33,5 +35,8 @@ def loss_curves(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss")
         axes.set_yscale("log")
+        for which in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            which(ScalarFormatter())  # plain numbers, not powers of ten
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(True, which="both", alpha=0.3)
         axes.legend()

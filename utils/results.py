@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import platform
 import re
 from collections.abc import Callable, Sequence
@@ -31,6 +33,33 @@ def record(path: Path, command: str, result: Any) -> None:
     """Write a result with the command that gave it, the machine and the date."""
     today = datetime.now(UTC).date().isoformat()
     files.write_json(path, {"command": command, "machine": machine(), "date": today, "result": result})
+
+
+def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows as CSV, numbers with four digits behind the point."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(
+        {name: f"{value:.4f}" if isinstance(value, float) else value for name, value in row.items()} for row in rows
+    )
+    files.write_text(path, buffer.getvalue())
+
+
+class History:
+    """One row of strings an epoch, kept in a CSV file that is rewritten whole; `epoch` counts from 1."""
+
+    def __init__(self, path: Path, done: int) -> None:
+        """Take up the rows of the first `done` epochs, for a run that is resumed."""
+        self.path, self.rows = path, list[dict[str, Any]]()
+        if done and path.exists():
+            with path.open(newline="", encoding="utf-8") as handle:
+                self.rows = [row for row in csv.DictReader(handle) if int(row["epoch"]) <= done]
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Append a row and write the file."""
+        self.rows.append(row)
+        write_csv(self.path, self.rows)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

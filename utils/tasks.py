@@ -11,13 +11,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+from utils.errors import UserError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def worker_count(requested: int | None = None) -> int:
-    """Return how many workers to use: as requested, else the cores this process may run on."""
-    return requested if requested else len(os.sched_getaffinity(0))
+    """Return how many workers to use: as requested, else the cores this process may run on.
+
+    Raises `UserError` for a request below 1.
+    """
+    if requested is None:
+        return len(os.sched_getaffinity(0))
+    if requested < 1:
+        raise UserError(f"--workers {requested}: at least 1 is needed")
+    return requested
 
 
 def ordered_map(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +16,7 @@ from classifier.estimators.network import NetworkEstimator
 from classifier.q1net import mosaic
 from classifier.q1net.configs import AREA, BLOCK, QUALITIES
 from classifier.q1net.dataset import PatchFile
-from utils import files, images, tasks
+from utils import images, tasks
 from utils.errors import UserError, note
 
 
@@ -180,17 +178,6 @@ def evaluate_patches(
         for patches, _ in tasks.progress(file.in_order(batch_size), total=-(-len(file) // batch_size), unit="batch")
     ]
     return np.concatenate(predictions), file.qualities
-
-
-def write_table(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write rows as CSV."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(rows[0]))
-    writer.writeheader()
-    writer.writerows(
-        {name: f"{value:.4f}" if isinstance(value, float) else value for name, value in row.items()} for row in rows
-    )
-    files.write_text(path, buffer.getvalue())
 
 
 def run_pictures(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import signal
 import time
@@ -19,7 +17,7 @@ from classifier.q1net import weights
 from classifier.q1net.architecture import build, loss, quality_error
 from classifier.q1net.configs import Config
 from classifier.q1net.patches import to_channel_order
-from utils import figures, files, tasks
+from utils import figures, files, results, tasks
 from utils.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, UserError, note, show
 from utils.training import (
     AveragedWeights,
@@ -102,25 +100,6 @@ def _validate(predict: Any, batches: Validation) -> tuple[float, float]:
     return total[0] / total[2], total[1] / total[2]
 
 
-class History:
-    """One row an epoch, kept in a CSV file that is rewritten whole."""
-
-    def __init__(self, path: Path, done: int) -> None:
-        self.path, self.rows = path, list[dict[str, Any]]()
-        if done and path.exists():
-            with path.open(newline="") as handle:
-                self.rows = [row for row in csv.DictReader(handle) if int(row["epoch"]) <= done]
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Append a row and write the file."""
-        self.rows.append(row)
-        buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, list(row))
-        writer.writeheader()
-        writer.writerows(self.rows)
-        files.write_text(self.path, buffer.getvalue())
-
-
 class Run:
     """One training run: the model and everything that has to be saved so that it can go on."""
 
@@ -176,7 +155,7 @@ class Run:
             note(f"resuming at epoch {int(self.get('epoch')) + 1}, step {int(self.get('step'))}")
         else:
             self.state["best"].assign(self._bar(overwrite))
-        history = History(self.out / "history_cls.csv", int(self.get("epoch")))
+        history = results.History(self.out / "history_cls.csv", int(self.get("epoch")))
         for epoch in range(int(self.get("epoch")), self.settings.epochs):
             started = time.perf_counter()
             if not self._train_epoch(epoch, checkpoint_steps, stop):
@@ -241,7 +220,7 @@ class Run:
         batches = self.source.batches(STATISTICS_EPOCH, 0, STATISTICS_BATCHES)
         return [to_channel_order(patches, CHANNEL_ORDER).astype(np.float32) for patches, _ in batches]
 
-    def _show(self, history: History) -> None:
+    def _show(self, history: results.History) -> None:
         row = history.rows[-1]
         figures.loss_curves(history.rows, self.out / "history_cls.png")
         with tf.summary.create_file_writer(str(self.out / "tensorboard")).as_default(step=int(row["epoch"])):

@@ -11,6 +11,7 @@ import pytest
 
 from classifier.q1net import evaluation
 from classifier.q1net.evaluation import Scores, parse_crop_offset, parse_qualities
+from utils import results
 from utils.errors import UserError
 
 
@@ -124,7 +125,7 @@ def test_by_quality_adds_up(tmp_path: Path) -> None:
             if truth == row["quality"]:
                 part.add(truth, None if math.isnan(predicted) else predicted)
         assert row == {"quality": row["quality"], **part.summary()}
-    evaluation.write_table(rows, tmp_path / "a.csv")
+    results.write_csv(tmp_path / "a.csv", rows)
     with (tmp_path / "a.csv").open(newline="") as handle:
         read = list(csv.DictReader(handle))
     assert [int(row["quality"]) for row in read] == [row["quality"] for row in rows]
