@@ -53,9 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.json:
             print(json.dumps({**asdict(row), "chosen": row is best}))
         else:
+            mae = "    -" if row.mae is None else f"{row.mae:5.2f}"
             mark = "  <- chosen" if row is best else ""
             print(
-                f"threshold {row.threshold:5.2f}: mae {row.mae:5.2f}, within 2 {row.within_2:6.1%}, "
+                f"threshold {row.threshold:5.2f}: mae {mae}, within 2 {row.within_2:6.1%}, "
                 f"answered {row.answered:6.1%}{mark}"
             )
     kind = "float32" if options.backend == "tf" else options.backend

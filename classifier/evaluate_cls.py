@@ -44,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     if (options.in_path is None) == (options.hdf5_val_path is None):
         raise UserError("give either --in_path FOLDER or --hdf5_val_path FILE")
+    if options.seed < 0:
+        raise UserError(f"--seed {options.seed}: a number from 0 up is needed")
     config = get_config(options.comp_type)
 
     from classifier.q1net import evaluation

@@ -92,6 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("batch_size", "epochs", "checkpoint_steps", "learning_rate", "validation_patches"):
         if getattr(options, name) <= 0:
             raise UserError(f"--{name} must be positive")
+    if options.seed < 0:
+        raise UserError(f"--seed {options.seed}: a number from 0 up is needed")
     if not 0 <= options.average_weights < 1 or not 0 <= options.aligned_share <= 1:
         raise UserError("--average_weights lies in 0..1 (below 1), --aligned_share in 0..1")
     config = get_config(options.comp_type)

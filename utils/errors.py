@@ -65,7 +65,8 @@ def run_command(name: str, main: Callable[[Sequence[str] | None], int], argument
     signal.signal(signal.SIGTERM, _raise_terminated)
     try:
         code = main(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by `>&-`
+            sys.stdout.flush()
         return code
     except UserError as error:
         note(f"{name}: {error}")

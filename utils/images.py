@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from utils.errors import UserError, existing_folder, os_error_line, show
+from utils.errors import UserError, existing_folder, note, os_error_line, show
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
@@ -41,7 +41,7 @@ def find_images(folder: str | os.PathLike[str], recursive: bool = False) -> list
         # os.walk does not follow links to folders, so a loop of links cannot catch it.
         candidates = [
             Path(where) / name
-            for where, folders, names in os.walk(root)
+            for where, folders, names in os.walk(root, onerror=_say)
             for name in names
             if not any(part.startswith(".") for part in Path(where).relative_to(root).parts)
         ]
@@ -59,6 +59,10 @@ def find_images(folder: str | os.PathLike[str], recursive: bool = False) -> list
         hint = "" if recursive else "; --recursive looks into its subfolders too"
         raise UserError(f"no pictures ({', '.join(sorted(SUFFIXES))}) in {show(root)}{hint}")
     return found
+
+
+def _say(error: OSError) -> None:
+    note(f"left out: {os_error_line(error)}")
 
 
 def _rgb(image: Image.Image) -> tuple[NDArray[np.uint8], list[str]]:

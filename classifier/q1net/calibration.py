@@ -26,7 +26,7 @@ class Row:
 
     threshold: float
     cost: float
-    mae: float
+    mae: float | None  # None where no picture is answered
     within_2: float
     answered: float
 
@@ -64,7 +64,7 @@ def search(collected: Sequence[tuple[int, NDArray[np.float32]]]) -> list[Row]:
         answers = [fusion.fuse(predictions, threshold).quality for _, predictions in collected]
         errors = np.array([np.nan if a is None else a for a in answers]) - truth
         known = ~np.isnan(errors)
-        mae = float(np.abs(errors[known]).mean()) if known.any() else float("inf")
+        mae = float(np.abs(errors[known]).mean()) if known.any() else None
         cost = float(np.where(known, np.minimum(np.abs(errors), UNKNOWN_COST), UNKNOWN_COST).mean())
         within = float((np.abs(np.floor(errors[known] + truth[known] + 0.5) - truth[known]) <= 2).sum() / len(errors))
         rows.append(Row(float(threshold), cost, mae, within, float(known.mean())))
@@ -83,7 +83,7 @@ def entry(row: Row, pictures: int, qualities: Sequence[int], data: str) -> dict[
     """Return what is recorded beside the weights."""
     return {
         "threshold": row.threshold,
-        "mae": round(row.mae, 4),
+        "mae": None if row.mae is None else round(row.mae, 4),
         "within_2": round(row.within_2, 4),
         "answered": round(row.answered, 4),
         "pictures": pictures,

@@ -55,8 +55,10 @@ class PatchFile:
             raise UserError(f"{name} is cut short; make it again with gen_data.py") from None
         if not len(values):
             raise UserError(f"{name} holds no patches; make it again with gen_data.py")
-        if values.dtype.kind == "f" and np.isnan(values).any():
-            raise UserError(f"{name}: {QUALITIES_NAME} holds NaN; make it again with gen_data.py")
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise UserError(f"{name}: {QUALITIES_NAME} holds NaN or infinity; make it again with gen_data.py")
+        if (values != values.astype(np.int64)).any():
+            raise UserError(f"{name}: {QUALITIES_NAME} holds fractions; whole numbers 1..100 are needed")
         if values.min() < QUALITIES[0] or values.max() > QUALITIES[-1]:
             raise UserError(f"{name}: {QUALITIES_NAME} reaches from {values.min()} to {values.max()}; 1..100 is needed")
         self.name = name
@@ -94,11 +96,12 @@ class FileSource:
             raise UserError(f"{file.name} holds {len(file)} patches, less than one batch of {batch_size}; make more")
         # Short files are cut into shorter runs, so that they too are mixed and lose next to nothing.
         self._run = max(1, min(RUN, len(file) // POOL))
+        if len(file) // self._run * self._run < batch_size:
+            self._run = 1
         self._runs = len(file) // self._run
-        self._pool = min(POOL * RUN // self._run, self._runs)
-        self.batches_per_pool = max(1, self._pool * self._run // batch_size)
-        if self._pool * self._run < batch_size:
-            self._pool = -(-batch_size // self._run)
+        rows = batch_size * max(1, POOL * RUN // batch_size)  # a pool is made of whole batches
+        self._pool = min(-(-rows // self._run), self._runs)
+        self.batches_per_pool = self._pool * self._run // batch_size
 
     @property
     def batches_per_epoch(self) -> int:

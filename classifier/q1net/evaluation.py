@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,22 +18,20 @@ from classifier.q1net import mosaic
 from classifier.q1net.configs import AREA, BLOCK, QUALITIES
 from classifier.q1net.dataset import PatchFile
 from utils import images, tasks
-from utils.errors import UserError, note
+from utils.errors import UserError, note, show
 
 
 def parse_qualities(text: str) -> list[int]:
     """Return the qualities of `10,20,30`, `5-95:10`, `1-100` or a mixture; raise `UserError` for anything else."""
-    chosen: list[int] = []
-    try:
-        for part in text.split(","):
-            span, _, step = part.partition(":")
-            first, _, last = span.partition("-")
-            chosen += range(int(first), int(last or first) + 1, int(step or 1))
-    except ValueError:
-        chosen = []
-    if not chosen or min(chosen) < 1 or max(chosen) > 100:
-        raise UserError(f"--qualities {text}: give numbers 1..100 like 10,20,30 or 5-95:10")
-    return sorted(set(chosen))
+    chosen: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3})(?::(\d{1,3}))?)?", part.strip(), re.ASCII)
+        first, last, step = (int(group) if group else None for group in match.groups()) if match else (0, None, None)
+        span = range(first or 0, (last if last is not None else first or 0) + 1, step or 1)
+        if not span or span[0] < 1 or span[-1] > 100:
+            raise UserError(f"--qualities {text}: give numbers 1..100 like 10,20,30 or 5-95:10")
+        chosen.update(span)
+    return sorted(chosen)
 
 
 def parse_crop_offset(text: str) -> tuple[int, int] | None:
@@ -145,7 +144,8 @@ def evaluate_pictures(
                 grid = mosaic.picture_mosaic(pixels, draw if crop_offset is None else crop_offset)
             except UserError as error:
                 message = str(error)
-                yield path, 0, error if str(path.name) in message else UserError(f"{path.name}: {message}")
+                name = show(path.name)
+                yield path, 0, error if name in message else UserError(f"{name}: {message}")
                 continue
             for quality in qualities:
                 yield path, quality, grid

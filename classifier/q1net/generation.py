@@ -47,6 +47,8 @@ class Request:
 
     def __post_init__(self) -> None:
         """Raise `UserError` for numbers that make no set."""
+        if self.seed < 0:
+            raise UserError(f"--seed {self.seed}: a number from 0 up is needed")
         if self.num_samples < 1:
             raise UserError("--num_samples must be at least 1")
         if not 1 <= self.perturb <= PERTURBATION:
@@ -144,6 +146,8 @@ def generate(plan: Plan, path: Path, workers: int | None = None) -> None:
     """
     if path.is_dir():
         raise UserError(f"{show(path)} is a folder; give the name of a file with --hdf5_name")
+    if path.exists() and any(path.samefile(photograph) for photograph in plan.photographs):
+        raise UserError(f"{show(path)} is one of the photographs; choose another --hdf5_name or --out_path")
     partial = path.with_name(f".{path.name}.partial")
     record = path.with_name(f".{path.name}.partial.json")
     identity = {
@@ -188,6 +192,7 @@ def _lay_out(plan: Plan, partial: Path) -> None:
             properties.set_layout(h5py.h5d.CONTIGUOUS)
             properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
             properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+            properties.set_obj_track_times(False)  # the same seed gives the same bytes, today and tomorrow
             space = h5py.h5s.create_simple(shape)
             h5py.h5d.create(file.id, name.encode(), h5py.h5t.NATIVE_UINT8, space, properties)
         file.attrs.update(

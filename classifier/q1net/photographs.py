@@ -84,6 +84,12 @@ class PatchSource:
     _noise: NDArray[np.float32] = field(init=False)
 
     def __post_init__(self) -> None:
+        """Raise `UserError` when a batch is larger than a round."""
+        if self.batches_per_round < 1:
+            most = self.windows_per_quality * len(QUALITIES)
+            raise UserError(
+                f"a batch of {self.batch_size} patches is more than a round of {most}; give a smaller --batch_size"
+            )
         self._noise = np.random.default_rng(self.seed).standard_normal(NOISE_SAMPLES, np.float32)
 
     @property

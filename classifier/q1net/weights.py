@@ -25,7 +25,10 @@ def model_folder(config: Config, save_path: str | os.PathLike[str] | None = None
 def read_card(folder: Path) -> dict[str, Any]:
     """Return what is recorded beside weights; the original's have no record: BGR, threshold of the paper."""
     path = folder / "model.json"
-    return files.read_json(path) if path.exists() else {}
+    card = files.read_json(path) if path.exists() else {}
+    if not isinstance(card, dict):
+        raise UserError(f"{show(path)} is damaged (not a record); restore it or remove it")
+    return card
 
 
 def update_card(folder: Path, **entries: Any) -> None:
@@ -92,7 +95,7 @@ def load(model: Any, path: str | os.PathLike[str]) -> None:
         raise UserError(f"the weights at {show(prefix)} are of another network{_width_hint(shapes)}; check --comp_type")
     try:
         values = [(variable, reader.get_tensor(key)) for key, variable in wanted.items()]
-    except (tf.errors.OpError, ValueError):
+    except (tf.errors.OpError, ValueError, IndexError):
         raise UserError(f"the weights {show(prefix)}.data-* are damaged; restore them") from None
     for variable, value in values:
         variable.assign(value)

@@ -221,7 +221,7 @@ def test_two_runs_into_the_same_folder(start: Call, photographs: Path, tmp_path:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_stopped_in_the_middle(start: Call, photographs: Path, tmp_path: Path, number: signal.Signals) -> None:
-    process = start(EVALUATE, "--in_path", photographs, "--qualities", "1-100", "--out_path", tmp_path / "out")
+    process = start(EVALUATE, "--in_path", photographs, "--qualities", "1-40", "--out_path", tmp_path / "out")
     process.stdout.readline()
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
