@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from classifier.q1net.configs import CONFIGS, PERTURBATION
-from utils import files, images
+from utils import files, images, tasks
 from utils.errors import note, run_command, show
 
 
@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.perturb_division,
         options.seed,
     )
+    workers = tasks.worker_count(options.workers)
     found = images.find_images(options.in_path)
     folder = files.output_folder(options.out_path)
     path = folder / (options.hdf5_name or f"{options.comp_type}.hdf5")
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{len(plan.photographs)} photographs x {plan.places_each} places x {request.qualities_each} qualities x "
         f"{request.offsets_each} offsets = {plan.rows:,} patches, {files.human_bytes(plan.rows * 769)}"
     )
-    generate(plan, path, options.workers)
+    generate(plan, path, workers)
     if options.save_image:
         save_sheets(path, folder / f"{Path(path).stem}_images")
     print(f"{show(path)}: {plan.rows:,} patches")

@@ -55,12 +55,12 @@ class PatchFile:
             raise UserError(f"{name} is cut short; make it again with gen_data.py") from None
         if not len(values):
             raise UserError(f"{name} holds no patches; make it again with gen_data.py")
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise UserError(f"{name}: {QUALITIES_NAME} holds NaN or infinity; make it again with gen_data.py")
-        if (values != values.astype(np.int64)).any():
-            raise UserError(f"{name}: {QUALITIES_NAME} holds fractions; whole numbers 1..100 are needed")
+        if values.dtype.kind == "f" and np.isnan(values).any():
+            raise UserError(f"{name}: {QUALITIES_NAME} holds NaN; make it again with gen_data.py")
         if values.min() < QUALITIES[0] or values.max() > QUALITIES[-1]:
             raise UserError(f"{name}: {QUALITIES_NAME} reaches from {values.min()} to {values.max()}; 1..100 is needed")
+        if (values != values.astype(np.int64)).any():
+            raise UserError(f"{name}: {QUALITIES_NAME} holds fractions; whole numbers 1..100 are needed")
         self.name = name
         self.qualities = values.astype(np.uint8)
         order = self._file.attrs.get("channel_order", "BGR")

@@ -26,9 +26,9 @@ def parse_qualities(text: str) -> list[int]:
     chosen: set[int] = set()
     for part in text.split(","):
         match = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3})(?::(\d{1,3}))?)?", part.strip(), re.ASCII)
-        first, last, step = (int(group) if group else None for group in match.groups()) if match else (0, None, None)
-        span = range(first or 0, (last if last is not None else first or 0) + 1, step or 1)
-        if not span or span[0] < 1 or span[-1] > 100:
+        first, last, step = (int(group) if group else None for group in match.groups()) if match else (0, 0, 0)
+        span = range(first or 0, (last or first or 0) + 1, 1 if step is None else max(step, 1))
+        if not span or step == 0 or span[0] < 1 or span[-1] > 100:
             raise UserError(f"--qualities {text}: give numbers 1..100 like 10,20,30 or 5-95:10")
         chosen.update(span)
     return sorted(chosen)
