@@ -116,7 +116,7 @@ def card(comp_type: str) -> str:
         ["validation loss, all 64 offsets", f"{kept['val_loss']:.3f}"],
         [
             "trained on",
-            f"{trained['data']}, {trained['epochs']} epochs of {trained['steps_per_epoch']} steps of "
+            f"{trained['data']}, {trained['epoch']} of {trained['epochs']} epochs of {trained['steps_per_epoch']} steps of "
             f"{trained['batch_size']} patches",
         ],
         ["started from", str(trained["base_weights"] or "scratch")],

@@ -17,7 +17,7 @@ from classifier.q1net.configs import get_config
 
 CALIBRATE = "classifier.calibrate_cls"
 Call = Callable[..., Any]
-ROW = re.compile(r"threshold \d\d\.\d\d: mae +(\d+\.\d\d|inf), within 2 +\d+\.\d%, answered +\d+\.\d%(  <- chosen)?")
+ROW = re.compile(r"threshold \d\d\.\d\d: mae +(\d+\.\d\d|-), within 2 +\d+\.\d%, answered +\d+\.\d%(  <- chosen)?")
 
 
 def test_lines_and_card(call: Call, photographs: Path, save_path: Path) -> None:
