@@ -54,6 +54,11 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="MOMENTUM",
         help="evaluate and save an exponential moving average of the weights, e.g. 0.999 (default: off)",
     )
+    run.add_argument(
+        "--frozen_statistics",
+        action="store_true",
+        help="BatchNorm uses the base weights' statistics, as in prediction: a last phase that takes the bias away",
+    )
     run.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     run.add_argument(
         "--strategy",
@@ -127,6 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         schedule=options.schedule,
         warmup_steps=options.warmup_steps,
         average_weights=options.average_weights,
+        frozen_statistics=options.frozen_statistics,
         base_weights=options.base_weights,
         seed=options.seed,
         strategy=options.strategy,

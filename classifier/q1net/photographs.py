@@ -23,7 +23,7 @@ from utils.errors import UserError, note, show
 Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 RESCALED_SHARE = 0.25  # of the windows come from photographs rescaled for this round
-NOISY_SHARE = 0.33  # of the mosaics get sensor-like noise: the cleanest photographs are cleaner than a camera's
+NOISY_SHARE = 0.33  # of the windows get sensor-like noise: the cleanest photographs are cleaner than a camera's
 RESCALED_PHOTOGRAPHS = 12
 NOISE_SAMPLES = 1 << 22
 MAXIMUM_NOISE = 6.0  # standard deviation, in pixel values
@@ -152,11 +152,12 @@ class PatchSource:
         windows = np.where(flips[0][:, None, None, None], windows[:, ::-1], windows)
         windows = np.where(flips[1][:, None, None, None], windows[:, :, ::-1], windows)
         windows = np.where(flips[2][:, None, None, None], windows.transpose(0, 2, 1, 3), windows)
-        if random.random() < NOISY_SHARE:
-            start = random.integers(0, NOISE_SAMPLES - windows.size)
-            noise = self._noise[start : start + windows.size].reshape(windows.shape)
-            strength = random.uniform(0, MAXIMUM_NOISE, (len(windows), 1, 1, 1)).astype(np.float32)
-            windows = np.clip(np.rint(windows + strength * noise), 0, 255).astype(np.uint8)
+        noisy = np.flatnonzero(random.random(len(windows)) < NOISY_SHARE)
+        size = len(noisy) * windows[0].size
+        start = random.integers(0, NOISE_SAMPLES - size)
+        noise = self._noise[start : start + size].reshape(-1, *windows.shape[1:])
+        strength = random.uniform(0, MAXIMUM_NOISE, (len(noisy), 1, 1, 1)).astype(np.float32)
+        windows[noisy] = np.clip(np.rint(windows[noisy] + strength * noise), 0, 255).astype(np.uint8)
         return windows
 
 

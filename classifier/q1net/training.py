@@ -34,7 +34,8 @@ from utils.training import (
 Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 Validation = Callable[[], Iterable[Batch]]
 
-STATISTICS_BATCHES = 24  # to gather BatchNorm statistics for averaged weights
+STATISTICS_EPOCHS = 4  # to gather BatchNorm statistics for averaged weights
+STATISTICS_BATCHES = 6  # of each
 STATISTICS_EPOCH = 1 << 20  # a number no training epoch reaches, so that these batches are not training batches
 CHANNEL_ORDER = "BGR"  # as the original's weights
 
@@ -62,6 +63,7 @@ class Settings:
     schedule: str
     warmup_steps: int
     average_weights: float
+    frozen_statistics: bool  # BatchNorm as in prediction
     base_weights: str | None
     seed: int
     strategy: str
@@ -141,7 +143,9 @@ class Run:
         tracked = {"average": self.average.averages, "average_count": self.average.count} if self.average else {}
         parameters = {"comp_type": config.comp_type, **asdict(settings)}
         self.resume = Resume(self.last, parameters, model=self.model, optimizer=self.optimizer, **self.state, **tracked)
-        self._take_step = make_step(self.strategy, self.model, self.optimizer, loss)
+        self._take_step = make_step(
+            self.strategy, self.model, self.optimizer, loss, training=not settings.frozen_statistics
+        )
         self._predict = tf.function(lambda inputs: self.model(inputs, training=False), reduce_retracing=True)
 
     def get(self, name: str) -> float:
@@ -217,7 +221,11 @@ class Run:
         }
 
     def _statistics_batches(self) -> list[NDArray[np.float32]]:
-        batches = self.source.batches(STATISTICS_EPOCH, 0, STATISTICS_BATCHES)
+        """Return batches of several epochs, because those of one are made of few photographs' windows."""
+        if self.settings.frozen_statistics:
+            return []
+        epochs = range(STATISTICS_EPOCH, STATISTICS_EPOCH + STATISTICS_EPOCHS)
+        batches = (batch for epoch in epochs for batch in self.source.batches(epoch, 0, STATISTICS_BATCHES))
         return [to_channel_order(patches, CHANNEL_ORDER).astype(np.float32) for patches, _ in batches]
 
     def _show(self, history: results.History) -> None:

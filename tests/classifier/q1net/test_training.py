@@ -76,6 +76,7 @@ def make_run(patch_file: Path, folder: Path, source_class=FileSource, **changes)
         "schedule": "cosine",
         "warmup_steps": 3,
         "average_weights": 0.0,
+        "frozen_statistics": False,
         "base_weights": None,
         "seed": 3,
         "strategy": "none",
