@@ -116,8 +116,8 @@ def card(comp_type: str) -> str:
         ["validation loss, all 64 offsets", f"{kept['val_loss']:.3f}"],
         [
             "trained on",
-            f"{trained['data']}, {trained['epoch']} of {trained['epochs']} epochs of {trained['steps_per_epoch']} steps of "
-            f"{trained['batch_size']} patches",
+            f"{trained['data']}, {trained['epoch']} of {trained['epochs']} epochs of "
+            f"{trained['steps_per_epoch']} steps of {trained['batch_size']} patches",
         ],
         ["started from", str(trained["base_weights"] or "scratch")],
         ["confidence threshold", f"{calibration['threshold']:g}"],
