@@ -7,8 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export Q1NET_DATA
 . ./env.sh
 python=${PYTHON:-.venv/bin/python}
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
+out=out/reproduce_q1net
 
 measure() { # NAME FOLDER [ARGUMENT ...]
     local name=$1 folder=$2
@@ -32,4 +31,5 @@ say() { # NAME COMMAND: keep a command and what it prints, for the documents
 say demo scripts/demo.sh
 say predict 'python3 classifier/predict_cls.py --in_path sample_image/coffee_jpeg_q20.png'
 say predict_json 'python3 classifier/predict_cls.py --in_path sample_image/coffee_jpeg_q20.png --json'
+[ -f classifier/results/benchmark.json ] || "$python" scripts/benchmark.py --out classifier/results/benchmark.json
 "$python" scripts/tables.py

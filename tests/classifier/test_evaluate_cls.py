@@ -219,7 +219,14 @@ def test_two_runs_into_the_same_folder(start: Call, photographs: Path, tmp_path:
     Image.open(tmp_path / "out" / "confusion_matrix.png").load()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        signal.SIGKILL,
+    ],
+)
 def test_stopped_in_the_middle(start: Call, photographs: Path, tmp_path: Path, number: signal.Signals) -> None:
     process = start(EVALUATE, "--in_path", photographs, "--qualities", "1-40", "--out_path", tmp_path / "out")
     process.stdout.readline()

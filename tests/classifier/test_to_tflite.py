@@ -60,6 +60,7 @@ def test_wrong_flags(call: Call, save_path: Path, tmp_path: Path) -> None:
     assert "--quantize" in call(CONVERT, "--quantize", "int4").err
 
 
+@pytest.mark.slow
 def test_a_model_that_differs_too_much_is_not_written(
     call: Call, save_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

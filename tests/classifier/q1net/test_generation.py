@@ -315,7 +315,14 @@ def wait_until_remembered(process: subprocess.Popen[str], out: Path) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGKILL,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+    ],
+)
 def test_a_stopped_run_goes_on_and_gives_the_same_file(
     call: Call, start: Call, photographs: Path, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -95,6 +95,7 @@ def test_optimizer_state_in_the_checkpoint_is_no_obstacle(tmp_path: Path) -> Non
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.slow
 def test_save_and_load_again(tmp_path: Path) -> None:
     config = get_config("jpeg_paper")
     model = from_the_papers_table(8)

@@ -14,7 +14,8 @@ import pytest
 from utils.errors import UserError
 
 training = pytest.importorskip("msroi.roi.training")
-from msroi.roi import architectures, checkpoints, dataset, head  # noqa: E402
+from msroi.roi import architectures, checkpoints, dataset  # noqa: E402
+from msroi.roi import head as head_module  # noqa: E402
 from msroi.roi.architectures import build_features, build_head  # noqa: E402
 
 tf = training.tf
@@ -105,7 +106,7 @@ def test_pooled_maps_equal_the_mean_of_the_maps(size: tuple[int, int]) -> None:
         layer.set_weights([w + 0.01 * (w.ndim == 1) for w in layer.get_weights()])
     features = tf.constant(np.random.default_rng(0).normal(size=(2, *size, 6)), tf.float32)
     maps, scores = head(features)
-    pooled = head.pooled_maps(head, features)
+    pooled = head_module.pooled_maps(head, features)
     np.testing.assert_allclose(pooled, tf.reduce_mean(maps, axis=(1, 2)), atol=1e-5)
     np.testing.assert_allclose(head.get_layer("GAP")(pooled), scores, atol=1e-5)
 
@@ -119,25 +120,25 @@ def test_losses_equal_their_definitions() -> None:
         shares = 1 / (1 + np.exp(-row))
         sigmoid.append(-sum(np.log(s if k == label else 1 - s) for k, s in enumerate(shares)))
     given = tf.constant(labels, tf.int32), tf.constant(logits, tf.float32)
-    np.testing.assert_allclose(head.class_loss("softmax")(*given), softmax, rtol=1e-4)
-    np.testing.assert_allclose(head.class_loss("sigmoid")(*given), sigmoid, rtol=1e-4)
+    np.testing.assert_allclose(head_module.class_loss("softmax")(*given), softmax, rtol=1e-4)
+    np.testing.assert_allclose(head_module.class_loss("sigmoid")(*given), sigmoid, rtol=1e-4)
 
 
 def test_rank_counts_ties_and_nan_against_the_network() -> None:
     logits = np.array([[3, 1, 2], [3, 1, 2], [1, 1, 1], [np.nan, np.nan, np.nan], [5, 5, 0]], np.float32)
-    assert head.rank(logits, np.array([0, 1, 0, 0, 2])).tolist() == [0, 2, 2, 2, 2]
+    assert head_module.rank(logits, np.array([0, 1, 0, 0, 2])).tolist() == [0, 2, 2, 2, 2]
 
 
 def test_score_sees_every_picture_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "TEST_BATCH", 7)
+    monkeypatch.setattr(head_module, "TEST_BATCH", 7)
     source = Features()
     logits = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
     table = {values.tobytes(): row for values, row in zip(source.values(np.arange(20), None), logits, strict=True)}
-    found = head.score(lambda x: tf.constant([table[v.tobytes()] for v in x.numpy()]), "softmax", source, 2)
+    found = head_module.score(lambda x: tf.constant([table[v.tobytes()] for v in x.numpy()]), "softmax", source, 2)
     best_first = np.argsort(-logits, axis=1)
     assert found.top_1 == pytest.approx(np.mean(best_first[:, 0] == source.labels))
     assert found.top_k == pytest.approx(np.mean([y in best_first[n, :2] for n, y in enumerate(source.labels)]))
-    losses = head.class_loss("softmax")(tf.constant(source.labels), tf.constant(logits))
+    losses = head_module.class_loss("softmax")(tf.constant(source.labels), tf.constant(logits))
     assert found.loss == pytest.approx(float(np.mean(losses)), rel=1e-5)
 
 
@@ -176,7 +177,7 @@ def test_a_run_learns_and_writes_what_the_map_maker_reads(tmp_path: Path, loss: 
     checkpoints.fill(head, arrays, "model-5")
     source = Features(1)
     logits = head(source.values(np.arange(20), None))[1].numpy()
-    assert (head.rank(logits, source.labels) == 0).mean() == 1.0
+    assert (head_module.rank(logits, source.labels) == 0).mean() == 1.0
     assert json.loads((models / "last" / "run.json").read_text())["finished"] is True
 
 
@@ -249,8 +250,8 @@ def test_base_weights_are_taken_and_dropout_is_off_outside_training(tmp_path: Pa
 def test_packed_head_is_read_like_a_checkpoint(tmp_path: Path) -> None:
     head = build_head(8, 3)
     checkpoints.pack(checkpoints.named(head), tmp_path / "head.npz")
-    head.write_model(tmp_path / "model-1", checkpoints.named(head))
-    packed, plain = (head.load_arrays(str(tmp_path / name)) for name in ("head.npz", "model-1"))
+    head_module.write_model(tmp_path / "model-1", checkpoints.named(head))
+    packed, plain = (head_module.load_arrays(str(tmp_path / name)) for name in ("head.npz", "model-1"))
     assert set(packed) == set(plain)
     for name, values in plain.items():
         np.testing.assert_allclose(packed[name], values, atol=np.abs(values).max() / 200)
@@ -274,7 +275,7 @@ def test_vgg16_trains_as_a_whole_and_its_checkpoint_round_trips(tmp_path: Path) 
     assert (features.get_weights()[0] != before).any()
     arrays = checkpoints.read(tmp_path / "m" / "model-1")
     assert len(arrays) == 2 * 16 + 1
-    again = head.Network("vgg16", 4, build_features("vgg16"), frozen=False)
+    again = head_module.Network("vgg16", 4, build_features("vgg16"), frozen=False)
     again.load(arrays, "model-1")
     values = tf.constant(source.values(np.arange(4), None))
     np.testing.assert_allclose(again((values, None)), run.network((values, None)), rtol=1e-5)
@@ -282,7 +283,7 @@ def test_vgg16_trains_as_a_whole_and_its_checkpoint_round_trips(tmp_path: Path) 
 
 def test_vgg_weights_that_are_missing_or_damaged_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
-        head.load_vgg(None, str(tmp_path / "no.h5"))
+        head_module.load_vgg(None, str(tmp_path / "no.h5"))
     (tmp_path / "bad.h5").write_bytes(b"not HDF5")
     with pytest.raises(UserError, match=r"bad\.h5"):
-        head.load_vgg(None, str(tmp_path / "bad.h5"))
+        head_module.load_vgg(None, str(tmp_path / "bad.h5"))
