@@ -148,7 +148,8 @@ def test_averaged_weights_follow_the_model_and_come_back(patch_file: Path) -> No
         np.testing.assert_allclose(before, now, atol=1e-4)
 
 
-@pytest.mark.parametrize("average", [pytest.param(0.0, marks=pytest.mark.slow), 0.9])
+@pytest.mark.slow
+@pytest.mark.parametrize("average", [0.0, 0.9])
 def test_a_broken_run_resumes_to_the_same_result(patch_file: Path, tmp_path: Path, average: float) -> None:
     make_run(patch_file, tmp_path / "whole", average_weights=average).train(2, False, False)
     whole = rows(tmp_path / "whole")
