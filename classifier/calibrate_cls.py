@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Search the confidence threshold on photographs kept for validation, and store it with the weights."""
+"""Search threshold, fusion and patches on photographs kept for validation; store them with the weights."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from classifier.estimators.network import NetworkEstimator
 from classifier.estimators.options import add_model_options
 from classifier.q1net import weights
 from classifier.q1net.configs import get_config
-from utils import images
+from utils import images, results
 from utils.errors import run_command, show
 
 
@@ -25,6 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--in_path", required=True, help="folder of never-compressed photographs that were not trained on"
     )
     parser.add_argument("--qualities", default="1-100:3", help="10,20,30 or 5-95:10 (default: %(default)s)")
+    parser.add_argument("--record", metavar="FILE", help="also write the best of every fusion and patch choice as JSON")
     parser.add_argument("--json", action="store_true", help="print one JSON object a threshold")
     add_model_options(parser, threshold=False)
     return parser
@@ -46,26 +48,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return NetworkEstimator(config, options.save_path, options.backend, 1)
 
     load()  # a missing or damaged model is said once, before the first picture
-    collected = calibration.collect(found, qualities, load, options.workers)
-    rows = calibration.search(collected)
-    best = calibration.choose(rows)
-    for row in rows:
-        if options.json:
-            print(json.dumps({**asdict(row), "chosen": row is best}))
-        else:
-            mae = "    -" if row.mae is None else f"{row.mae:5.2f}"
-            mark = "  <- chosen" if row is best else ""
-            print(
-                f"threshold {row.threshold:5.2f}: mae {mae}, within 2 {row.within_2:6.1%}, "
-                f"answered {row.answered:6.1%}{mark}"
-            )
-    kind = "float32" if options.backend == "tf" else options.backend
-    recorded = weights.read_card(folder).get("calibration", {})
-    entry = calibration.entry(best, len(collected) // len(qualities), qualities, Path(options.in_path).resolve().name)
-    weights.update_card(folder, calibration={**recorded, kind: entry})
+    samples = calibration.collect(found, qualities, load, options.workers)
+    searched = calibration.search_all(samples)
+    chosen = {key: calibration.choose(rows) for key, rows in searched.items()}
+    best = min(chosen, key=lambda key: chosen[key].cost)
+    for (choice, rule), rows in searched.items():
+        for row in rows:
+            is_chosen = row is chosen[choice, rule]
+            if options.json:
+                print(json.dumps({"patches": choice, "fusion": rule, **asdict(row), "chosen": is_chosen}))
+            elif (choice, rule) == calibration.PAPER:
+                print(_line(f"threshold {row.threshold:5.2f}", row, "  <- chosen" if is_chosen else ""))
     if not options.json:
-        print(f"threshold {best.threshold:g} stored in {show(folder / 'model.json')}")
+        for (choice, rule), row in chosen.items():
+            mark = "  <- best" if (choice, rule) == best else ""
+            print(_line(f"{choice:7} {rule:15} threshold {row.threshold:5.2f}", row, mark))
+
+    pictures, data = len({s.picture for s in samples}), Path(options.in_path).resolve().name
+    entries = {key: calibration.entry(row, pictures, qualities, data) for key, row in chosen.items()}
+    fused: dict[str, Any] = {
+        "/".join(key): {
+            "threshold": row.threshold,
+            "mae": entries[key]["mae"],
+            "within_2": entries[key]["within_2"],
+            "lowest_never": calibration.lowest_never(samples, *key, row.threshold),
+            "interval": calibration.measure_intervals(samples, *key, row.threshold),
+        }
+        for key, row in chosen.items()
+    }
+    kind = "float32" if options.backend == "tf" else options.backend
+    card = weights.read_card(folder)
+    weights.update_card(
+        folder,
+        calibration={**card.get("calibration", {}), kind: entries[calibration.PAPER]},
+        fusion={**card.get("fusion", {}), kind: {"best": "/".join(best), **fused}},
+    )
+    if options.record:
+        flags = " ".join([f"--qualities {options.qualities}", f"--comp_type {options.comp_type}"])
+        rows_kept = [
+            {"patches": choice, "fusion": rule, **entries[choice, rule], "cost": round(chosen[choice, rule].cost, 4),
+             "coverage": fused[f"{choice}/{rule}"]["interval"]["measured_coverage"], "best": (choice, rule) == best}
+            for choice, rule in chosen
+        ]  # fmt: skip
+        command = f"python3 classifier/calibrate_cls.py --in_path $Q1NET_DATA/{data} {flags}"
+        results.record(Path(options.record), command, rows_kept)
+    if not options.json:
+        threshold = chosen[calibration.PAPER].threshold
+        print(f"threshold {threshold:g} stored in {show(folder / 'model.json')}")
     return 0
+
+
+def _line(head: str, row: Any, mark: str) -> str:
+    mae = "    -" if row.mae is None else f"{row.mae:5.2f}"
+    return f"{head}: mae {mae}, within 2 {row.within_2:6.1%}, answered {row.answered:6.1%}{mark}"
 
 
 def command() -> int:

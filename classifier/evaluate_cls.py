@@ -10,9 +10,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from classifier.estimators import registry
 from classifier.estimators.network import NetworkEstimator
-from classifier.estimators.options import add_model_options
-from classifier.q1net.configs import QUALITIES, Config, get_config
+from classifier.estimators.options import add_model_options, asked
+from classifier.estimators.result import Estimator
+from classifier.q1net.configs import QUALITIES
 from utils import files, images, results, tasks
 from utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command
 
@@ -35,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of the random offsets (default: %(default)s)")
     parser.add_argument("--recursive", action="store_true", help="look into the subfolders too")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    add_model_options(parser)
+    add_model_options(parser, every=True)
     return parser
 
 
@@ -46,19 +48,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError("give either --in_path FOLDER or --hdf5_val_path FILE")
     if options.seed < 0:
         raise UserError(f"--seed {options.seed}: a number from 0 up is needed")
-    config = get_config(options.comp_type)
 
     from classifier.q1net import evaluation
 
     if options.hdf5_val_path:
-        return _patches(options, config)
+        return _patches(options)
     qualities = evaluation.parse_qualities(options.qualities)
     crop_offset = evaluation.parse_crop_offset(options.crop_offset)
     found = images.find_images(options.in_path, options.recursive)
     out = files.output_folder(options.out_path)
 
-    def load() -> NetworkEstimator:
-        return NetworkEstimator(config, options.save_path, options.backend, 1, options.threshold)
+    def load() -> Estimator:
+        return registry.load(asked(options))
 
     def report(number: int, scores: evaluation.Scores) -> None:
         mae = scores.summary()["mae"]
@@ -71,9 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scores, failed, seconds = evaluation.run_pictures(
         found, qualities, load, crop_offset, options.seed, options.workers, report
     )
-    summary = scores.summary()
+    summary, coverage = scores.summary(), scores.coverage()
     if options.json:
-        print(json.dumps({"comp_type": config.comp_type, **_rounded(summary), "seconds": round(seconds, 2)}))
+        record = {**_rounded({**summary, "interval_coverage": coverage}), "seconds": round(seconds, 2)}
+        print(json.dumps({"comp_type": options.comp_type, **record}))
     elif summary["mae"] is None:
         print("mae unknown: no picture has an answer")
     else:
@@ -82,18 +84,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(
             f"{summary['predictions']} predictions, {unknown} unknown, exact {summary['exact']:.1%}, within 1 "
             f"{summary['within_1']:.1%}, within 2 {summary['within_2']:.1%}, bias {summary['bias']:+.2f}, worst 1 % "
-            f"{summary['worst_1_percent']:.1f}, {seconds:.0f} seconds"
+            f"{summary['worst_1_percent']:.1f}, "
+            + (f"truth within the interval {coverage:.1%}, " if coverage is not None else "")
+            + f"{seconds:.0f} seconds"
         )
     results.write_csv(out / "by_quality.csv", scores.by_quality())
     from classifier.q1net.confusion import draw
 
-    draw(scores.confusion(), out / "confusion_matrix.png", config.comp_type, summary)
+    draw(scores.confusion(), out / "confusion_matrix.png", options.comp_type, summary)
     if failed:
         note(f"evaluate_cls.py: {failed} of {len(found)} pictures could not be used")
     return EXIT_SOME_FAILED if failed else EXIT_OK
 
 
-def _patches(options: argparse.Namespace, config: Config) -> int:
+def _patches(options: argparse.Namespace) -> int:
     """Evaluate single patches of an HDF5 file, with and without regard to confidence."""
     import numpy as np
 
@@ -103,9 +107,9 @@ def _patches(options: argparse.Namespace, config: Config) -> int:
     started = time.perf_counter()
     file = PatchFile(options.hdf5_val_path)
     out = files.output_folder(options.out_path)
-    estimator = NetworkEstimator(
-        config, options.save_path, options.backend, tasks.worker_count(options.workers), options.threshold
-    )
+    estimator = registry.load(asked(options, tasks.worker_count(options.workers)))
+    if not isinstance(estimator, NetworkEstimator):
+        raise UserError(f"--comp_type {options.comp_type} judges whole pictures; patches take a network's")
     predictions, truth = evaluation.evaluate_patches(file, estimator)
     errors = predictions[:, 1] - truth
     rows = []
@@ -137,7 +141,7 @@ def _patches(options: argparse.Namespace, config: Config) -> int:
     }
     if options.json:
         seconds = round(time.perf_counter() - started, 2)
-        print(json.dumps({"comp_type": config.comp_type, **_rounded(summary), "seconds": seconds}))
+        print(json.dumps({"comp_type": options.comp_type, **_rounded(summary), "seconds": seconds}))
     else:
         print(f"MAE: {summary['mae']:.2f}")
         print(f"{len(truth)} patches, loss {summary['loss']:.3f}, confident {summary['confident']:.1%}")

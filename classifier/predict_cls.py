@@ -1,21 +1,20 @@
 #!/usr/bin/env python3
-"""Estimate how strongly pictures were JPEG-compressed, from their pixels alone."""
+"""Estimate how strongly pictures were JPEG-compressed, from their pixels (auto: and from what a JPEG file says)."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import sys
-import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from classifier.estimators.network import NetworkEstimator
-from classifier.estimators.options import add_model_options
+from classifier.estimators import explain, registry
+from classifier.estimators.options import AUTO, Asked, add_model_options, asked
 from classifier.estimators.result import Estimate
-from classifier.q1net.configs import AREA, get_config
+from classifier.q1net.configs import CONFIGS
 from utils import images, tasks
 from utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
 
@@ -32,60 +31,64 @@ def build_parser() -> argparse.ArgumentParser:
         help="answer this instead of unknown; 100 is what the original says",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a picture")
-    add_model_options(parser)
+    parser.add_argument("--explain", action="store_true", help="print the evidence below each answer")
+    parser.add_argument(
+        "--map",
+        metavar="FILE",
+        help="of one picture: also write its quality region by region as a PNG picture over the photograph",
+    )
+    add_model_options(parser, every=True)
+    tasks.add_scheduler_option(parser)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = build_parser().parse_args(arguments)
-    config = get_config(options.comp_type)
     path = Path(options.in_path)
     if not path.exists() and not path.is_symlink():
         raise UserError(f"{show(path)} does not exist; give a picture or a folder of pictures")
     workers = tasks.worker_count(options.workers)
-
-    def load(threads: int) -> NetworkEstimator:
-        return NetworkEstimator(config, options.save_path, options.backend, threads, options.threshold)
-
-    def finished(estimate: Estimate) -> Estimate:
-        unknown = estimate.quality is None and options.fallback is not None
-        return replace(estimate, quality=options.fallback) if unknown else estimate
-
-    def show_json(file: Path, estimate: Estimate) -> None:
-        print(json.dumps(estimate.record(os.fsencode(file).decode("utf-8", "replace"), config.comp_type)), flush=True)
-
     if not path.is_dir():
-        picture = images.read_rgb(path, minimum_side=AREA)
-        for remark in picture.notes:
-            note(f"{show(path)}: {remark}")
-        estimator = load(workers)
-        if not options.json:
-            estimator.estimate(picture.pixels)  # the first one warms up, as in the original
-        estimate = finished(estimator.estimate(picture.pixels))
-        if options.json:
-            show_json(path, estimate)
-        elif estimate.quality is None:
-            print(f"predicted quality unknown: {estimate.reason}")
-        else:
-            print(f"predicted quality {estimate.quality:.2f}, estimated in {estimate.seconds:.3f} seconds")
-        return EXIT_OK
+        return _one(path, options, asked(options, workers))
+    if options.map:
+        raise UserError(f"--map takes one picture, and {show(path)} is a folder")
+    return _folder(path, options, workers)
 
-    found = images.find_images(path, options.recursive)
-    local = threading.local()
-    load(1)  # a missing or damaged model is said once, before the first picture
 
-    def estimate_file(file: Path) -> Estimate | UserError:
-        try:
-            pixels = images.read_rgb(file, minimum_side=AREA).pixels
-            if not hasattr(local, "estimator"):
-                local.estimator = load(1)
-            return finished(local.estimator.estimate(pixels))
-        except UserError as error:
-            return error
+def _one(path: Path, options: argparse.Namespace, wanted: Asked) -> int:
+    """Answer for one picture."""
+    picture = images.read_rgb(path, minimum_side=registry.get_kind(wanted.comp_type).minimum_side)
+    for remark in picture.notes:
+        note(f"{show(path)}: {remark}")
+    estimator = registry.load(wanted)
+    if not options.json and wanted.comp_type in CONFIGS:
+        registry.estimate_file(estimator, path, picture)  # the first one warms up, as in the original
+    estimate = registry.estimate_file(estimator, path, picture, options.fallback)
+    if options.json:
+        _print_json(path, estimate, wanted)
+    elif estimate.quality is None:
+        print(f"predicted quality unknown: {estimate.reason}")
+    else:
+        print(f"predicted quality {estimate.quality:.2f}, estimated in {estimate.seconds:.3f} seconds")
+    if not options.json:
+        _print_evidence(estimate, options, always=wanted.comp_type == AUTO)
+    if options.map:
+        from classifier.estimators import local
 
+        local.draw(picture.pixels, local.regions(picture.pixels, wanted), Path(options.map), show(path.name))
+    return EXIT_OK
+
+
+def _folder(folder: Path, options: argparse.Namespace, workers: int) -> int:
+    """Answer for every picture of a folder; those that cannot be read are named and left out."""
+    found = images.find_images(folder, options.recursive)
+    wanted = asked(options)
+    registry.load(wanted)  # a missing or damaged model is said once, before the first picture
+    work = functools.partial(registry.estimate_path, wanted, options.fallback)
+    files = [file.absolute() for file in found] if options.scheduler else found
+    answers = tasks.folder_map(work, files, workers, options.scheduler, show)
     answered, failed = [], 0
-    answers = tasks.ordered_map(estimate_file, found, workers)
     for number, (file, answer) in enumerate(zip(found, answers, strict=True), 1):
         if isinstance(answer, UserError):
             failed += 1
@@ -94,15 +97,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if answer.quality is not None:
             answered.append(answer.quality)
         if options.json:
-            show_json(file, answer)
+            _print_json(file, answer, wanted)
         else:
             quality = f"{answer.quality:.1f}" if answer.quality is not None else f"unknown ({answer.reason})"
             print(f"{number:3d}/{len(found)}: {show(file.stem)}, {quality}", flush=True)
+            _print_evidence(answer, options)
     if not options.json:
         print(f"Mean: {sum(answered) / len(answered):.2f}" if answered else "Mean: unknown (no picture has an answer)")
     if failed:
         note(f"predict_cls.py: {failed} of {len(found)} pictures could not be read")
     return EXIT_SOME_FAILED if failed else EXIT_OK
+
+
+def _print_json(file: Path, estimate: Estimate, wanted: Asked) -> None:
+    print(json.dumps(estimate.record(os.fsencode(file).decode("utf-8", "replace"), wanted.comp_type)), flush=True)
+
+
+def _print_evidence(estimate: Estimate, options: argparse.Namespace, always: bool = False) -> None:
+    if always or options.explain:
+        print(explain.sentence(estimate), flush=True)
+    if options.explain:
+        for line in explain.lines(estimate):
+            print(f"  {line}", flush=True)
 
 
 def command() -> int:

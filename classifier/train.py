@@ -57,7 +57,8 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--frozen_statistics",
         action="store_true",
-        help="BatchNorm uses the base weights' statistics, as in prediction: a last phase that takes the bias away",
+        help="BatchNorm keeps the base weights' statistics, folded into the convolutions: a last phase that trains "
+        "what prediction uses. Base weights of a narrower variant are widened then",
     )
     run.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     run.add_argument(

@@ -24,5 +24,5 @@ if [ ! -e "$work/models/model-$epochs" ] || grep -q '"finished": false' "$work/m
         --model_path "$work/models" --out_path "$work/out" "$@"
 fi
 if [ -e "$work/models/model-$epochs" ]; then
-    "$python" "$here/train.py" --in_path "$work" --evaluate "$work/models/model-$epochs"
+    "$python" "$here/train.py" --in_path "$work" --evaluate "$work/models/model-$epochs" "$@"
 fi

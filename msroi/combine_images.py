@@ -8,8 +8,10 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from msroi.encoder import combine, folder, levels
+from msroi.encoder import combine, folder, levels, rate_distortion, semantic
+from msroi.encoder.rate_distortion import SizeImpossibleError
 from utils import tasks
 from utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
 from utils.files import output_folder
@@ -45,14 +47,23 @@ def build_parser() -> argparse.ArgumentParser:
     many.add_argument(
         "--overwrite",
         action="store_true",
-        help="do pictures again whose files are newer than picture, map and settings",
+        help="do pictures again that are finished and have not changed",
+    )
+    many.add_argument("--recursive", action="store_true", help="the subfolders too, to the same subfolders")
+    many.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
+    tasks.add_scheduler_option(many)
+    many.add_argument(
+        "--source_qualities",
+        metavar="FILE",
+        help="a --source_quality for each: what predict_cls.py --in_path DIR --json printed, DIR as for --images",
     )
 
     how = parser.add_argument_group("encoding")
     add(
         how,
         "model",
-        f"rule from map value to level; level l is JPEG quality 10 (l + 1). {rules} (default: %(default)s)",
+        f"rule from map value to level; level l is JPEG quality 10 (l + 1). {rules}. {combine.RATE_DISTORTION}: no "
+        "rule but a rate-distortion encoder that the map steers (default: %(default)s)",
         type=int,
         default=3,
     )
@@ -81,6 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
         default=1,
     )
     add(how, "use_convert", "accepted as in the original; no outside program is needed", type=int, default=0)
+    _add_model_7(parser)
     how.add_argument("--strip", action="store_true", help="leave EXIF data and colour profile out of both files")
 
     out = parser.add_argument_group("output")
@@ -102,6 +114,11 @@ def build_parser() -> argparse.ArgumentParser:
         default=0,
     )
     out.add_argument(
+        "--report",
+        metavar="FILE",
+        help="write a page that compares both files, all in one HTML file; for a folder: the folder for a page each",
+    )
+    out.add_argument(
         "--json",
         action="store_true",
         help="print one JSON object for each written file; with -print_metrics 1 with all metrics, PSNR-S too",
@@ -109,43 +126,107 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _one(
-    image: Path, saliency_map: Path, output: Path, settings: combine.Settings, options: argparse.Namespace
-) -> None:
-    """Encode one picture and print what is asked for."""
-    outcome = combine.combine(image, saliency_map, output, settings)
-    for notice in outcome.notices:
-        note(f"{show(image)}: {notice}")
-    from msroi.encoder import report
+def _add_model_7(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the rate-distortion encoder."""
+    group = parser.add_argument_group(
+        f"-model {combine.RATE_DISTORTION}",
+        "a file of the size asked for, never larger; the others' size flags do not hold",
+    )
+    group.add_argument(
+        "--target_size", metavar="SIZE", help="largest file in bytes: 120kB, 1.5MB, 64KiB, 120000 (1 kB = 1000 bytes)"
+    )
+    group.add_argument(
+        "--target_quality",
+        type=int,
+        metavar="QUALITY",
+        help="as many bytes as the plain JPEG (optimised, progressive) of this quality, 1 to 100 (default: 50)",
+    )
+    group.add_argument(
+        "--strength",
+        type=float,
+        metavar="0..1",
+        help="0: no preference, simply a good encoder; 0.5: all for the region that leaves the whole picture as good "
+        f"as plain JPEG by PSNR-HVS and PSNR-HVS-M; 1: that may fall by {-rate_distortion.DEEPEST:g} dB (default: 0.5)",
+    )
+    group.add_argument(
+        "--min_background_quality",
+        type=int,
+        metavar="QUALITY",
+        help="what the map leaves dark looks at least like plain JPEG of this quality, 1 to 100 (default: no limit)",
+    )
+    group.add_argument(
+        "--source_quality",
+        metavar="auto|QUALITY",
+        help="the JPEG quality that the picture has been through: no bytes are spent above it. auto: as its own header "
+        "says, where it is a JPEG; for others predict_cls.py finds the number (default: auto)",
+    )
+    group.add_argument(
+        "--subsampling", choices=("4:2:0", "4:4:4"), help="chroma halved in both directions, or not (default: 4:2:0)"
+    )
 
-    measured = report.measure(outcome) if options.print_metrics else None
+
+def _model_7_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what was asked of model 7, as fields of `combine.Settings`; refuse it for the level rules."""
+    names = (
+        "target_size", "target_quality", "strength", "min_background_quality", "source_quality", "subsampling"
+    )  # fmt: skip
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    if given and options.model != combine.RATE_DISTORTION:
+        raise UserError(f"--{next(iter(given))} is for -model {combine.RATE_DISTORTION} only; add that or leave it out")
+    if "target_size" in given:
+        if "target_quality" in given:
+            raise UserError("--target_size and --target_quality exclude each other; give one")
+        try:
+            given["target_size"] = semantic.parse_size(given["target_size"])
+        except ValueError:
+            raise UserError(
+                f"--target_size {show(given['target_size'])} is no size; give bytes, or like 120kB, 1.5MB, 64KiB"
+            ) from None
+    if "target_quality" in given:
+        given["jpeg_compression"] = given.pop("target_quality")
+    if given.get("source_quality", "").isdecimal():
+        given["source_quality"] = int(given["source_quality"])
+    return given
+
+
+def _say(image: Path, encoded: folder.Encoded, options: argparse.Namespace) -> None:
+    """Print what is asked for about an encoded picture."""
+    for notice in encoded.notices:
+        note(f"{show(image)}: {notice}")
     if options.json:
-        lines = [json.dumps(record) for record in report.records(outcome, measured)]
-    elif measured:
-        lines = report.log_lines(outcome, measured)
-        for sentence in report.sentences(outcome):
+        lines = [json.dumps(record) for record in encoded.records]
+    elif options.print_metrics:
+        lines = encoded.log
+        for sentence in encoded.sentences:
             note(sentence)
     else:
-        lines = report.sentences(outcome)
+        lines = encoded.sentences
     print("\n".join(lines), flush=True)
 
 
-def _folder(output: Path, settings: combine.Settings, options: argparse.Namespace) -> int:
+def _source_qualities(options: argparse.Namespace) -> dict[str, int]:
+    """Return each picture's source quality as far as known."""
+    if options.source_qualities is None:
+        return {}
+    if options.model != combine.RATE_DISTORTION:
+        raise UserError(f"--source_qualities is for -model {combine.RATE_DISTORTION} only; add that or leave it out")
+    return folder.read_qualities(Path(options.source_qualities), Path(options.images))
+
+
+def _folder(request: folder.Request, options: argparse.Namespace) -> int:
     """Encode a folder of pictures; one bad file does not stop the rest."""
-    jobs = folder.plan(options.images, options.maps, output, settings, options.overwrite)
-    failed = 0
-    for job in tasks.progress(jobs, unit="picture"):
-        try:
-            if job.finished:
-                continue
-            if job.map is None:
-                name = f"map_{show(job.image.name)}.jpg or .png"
-                raise UserError(f"{show(job.image)} has no map: {name} is not in {show(options.maps)}")
-            _one(job.image, job.map, output, settings, options)
-        except UserError as error:
-            failed += 1
-            note(f"combine_images.py: {error}")
+    if options.scheduler:
+        request = request.absolute()
+    jobs = folder.plan(request)
     finished = sum(job.finished for job in jobs)
+    failed = 0
+    outcomes = folder.run(request, jobs, options.workers, options.scheduler)
+    for job, outcome in tasks.progress(outcomes, total=len(jobs) - finished, unit="picture"):
+        if isinstance(outcome, UserError):
+            failed += 1
+            note(f"combine_images.py: {outcome}")
+        else:
+            _say(job.image, outcome, options)
     if finished:
         note(f"{finished} of {len(jobs)} pictures were finished before; --overwrite does them again")
     if failed:
@@ -156,25 +237,44 @@ def _folder(output: Path, settings: combine.Settings, options: argparse.Namespac
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = build_parser().parse_args(arguments)
-    settings = combine.Settings(
-        model=options.model,
-        jpeg_compression=options.jpeg_compression,
-        threshold_pct=options.threshold_pct,
-        find_best=bool(options.find_best),
-        modifier=options.modifier,
-        strip=options.strip,
-    )
+    asked = {
+        "model": options.model,
+        "jpeg_compression": options.jpeg_compression,
+        "threshold_pct": options.threshold_pct,
+        "find_best": bool(options.find_best),
+        "modifier": options.modifier,
+        "strip": options.strip,
+    }
+    settings = combine.Settings(**(asked | _model_7_settings(options)))
     several = options.single == 0 or options.images is not None
     if several and (options.images is None or options.maps is None):
         raise UserError(
             "a folder needs --images DIR and --maps DIR; scripts/encode_folder.sh makes the maps on the way"
         )
+    tasks.worker_count(options.workers)
     if options.use_convert:
         note("-use_convert: no outside program is needed, pictures are encoded in memory")
     output = output_folder(options.output_directory)
     if several:
-        return _folder(output, settings, options)
-    _one(Path(options.image), Path(options.map), output, settings, options)
+        request = folder.Request(
+            Path(options.images),
+            Path(options.maps),
+            output,
+            settings,
+            options.recursive,
+            options.overwrite,
+            bool(options.print_metrics),
+            Path(options.report) if options.report else None,
+            _source_qualities(options),
+        )
+        return _folder(request, options)
+    page = Path(options.report) if options.report else None
+    job = folder.Job(Path(options.image), Path(options.map), output, settings, page)
+    try:
+        _say(job.image, folder.encode(bool(options.print_metrics), job), options)
+    except SizeImpossibleError as error:
+        note(f"combine_images.py: {error}")
+        return EXIT_SOME_FAILED
     return EXIT_OK
 
 

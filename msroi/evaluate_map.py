@@ -35,15 +35,18 @@ def build_parser() -> argparse.ArgumentParser:
         choices=generate.METHODS,
         help="rule to score; give it several times for several (default: all)",
     )
-    parser.add_argument("--top_k", type=int, default=5, help="classes of rule topk (default: %(default)s)")
+    generate.add_options(parser)
     parser.add_argument(
-        "--threshold",
-        type=float,
-        default=generate.Settings.threshold,
-        help="share 0..1 of the range of class scores for rule threshold (default: %(default)s)",
+        "--baselines",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="score also a centre prior, a flat map and spectral-residual saliency (default: on)",
     )
-    parser.add_argument("--center_crop", action="store_true", help="the centre square only, as the original did")
-    parser.add_argument("--checkpoint", metavar="PATH", help="TensorFlow checkpoint instead of the shipped network")
+    parser.add_argument(
+        "--checkpoint",
+        metavar="PATH",
+        help="checkpoint of train.py or of the original, or packed .npz, instead of the shipped network",
+    )
     parser.add_argument(
         "--out_path", default="out", help="folder for maps.json, maps.csv and maps.png (default: %(default)s)"
     )
@@ -58,23 +61,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gaze = bool(options.density or options.points)
     if bool(options.masks) == gaze:
         raise UserError("give either --masks FOLDER, or --density FOLDER and/or --points CSV")
-    if options.top_k < 1 or not 0 <= options.threshold <= 1 or (options.workers or 1) < 1:
-        raise UserError("--top_k and --workers are at least 1, --threshold lies in 0..1")
+    workers = tasks.worker_count(options.workers)
+    methods = list(dict.fromkeys(options.method or generate.METHODS))
+    settings = [
+        generate.Settings(method, options.top_k, options.threshold, options.center_crop, options.scales)
+        for method in methods
+    ]
     items = evaluation.find_items(options.images, options.masks or options.density, options.points)
     left_out = len(images.find_images(options.images)) - len(items)
     if left_out:
         note(f"{left_out} pictures have no mask or gaze and are left out")
     output = files.output_folder(options.out_path)
-    workers = tasks.worker_count(options.workers)
     network = load_tensorflow(options.checkpoint) if options.checkpoint else load_lite(workers)
-    methods = list(dict.fromkeys(options.method or generate.METHODS))
-    rules: dict[str, evaluation.MapRule] = {
-        method: partial(_map, network, generate.Settings(method, options.top_k, options.threshold, options.center_crop))
-        for method in methods
-    }
-    names = [*rules, *baselines.BASELINES]
+    rules: dict[str, evaluation.MapRule] = {rule.method: partial(_map, network, rule) for rule in settings}
+    known = baselines.BASELINES if options.baselines else {}
+    names = [*rules, *known]
     rows, failed = [], 0
-    outcomes = evaluation.evaluate(items, {**rules, **baselines.BASELINES}, gaze)
+    outcomes = evaluation.evaluate(items, {**rules, **known}, gaze)
     for outcome in tasks.progress(outcomes, total=len(items), unit="picture"):
         if isinstance(outcome, UserError):
             failed += 1
@@ -90,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "top_k": options.top_k,
             "threshold": options.threshold,
             "center_crop": options.center_crop,
+            "scales": options.scales,
             "network": Path(options.checkpoint).name if options.checkpoint else "mobilenet_v2",
         },
         "beta_squared": 0.3,

@@ -7,14 +7,13 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from msroi.roi import batch, generate
-from msroi.roi.network import Network, load_lite, load_tensorflow
 from msroi.roi.overlay import LEAST_SHARE
 from utils import files, tasks
 from utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
+from utils.journal import Journal
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -26,26 +25,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--method",
         choices=generate.METHODS,
         default="energy",
-        help="energy: how strongly the network's last residual block answers, at four scales; topk: the best classes' "
-        "maps, the released rule; threshold: the sum of the maps of all classes that pass, the paper's rule "
+        help="energy: how strongly the network's last residual block answers, at several scales; topk: the maps of "
+        "the best classes, the released rule; threshold: the sum of the maps of all classes that pass, the paper's "
         "(default: %(default)s)",
     )
-    rule.add_argument(
-        "--top_k", type=int, default=5, help="with --method topk: number of classes (default: %(default)s)"
-    )
-    rule.add_argument(
-        "--threshold",
-        type=float,
-        default=generate.Settings.threshold,
-        help="with --method threshold: share 0..1 of the range of class scores that a class must reach "
-        "(default: %(default)s)",
-    )
-    rule.add_argument(
-        "--center_crop",
-        action="store_true",
-        help="let the network see only the centre square at 224x224 and stretch its map over the picture, as the "
-        "original did",
-    )
+    generate.add_options(rule)
     rule.add_argument(
         "--backend",
         choices=("litert", "tf"),
@@ -54,8 +38,8 @@ def build_parser() -> argparse.ArgumentParser:
     rule.add_argument(
         "--checkpoint",
         metavar="PATH",
-        help="TensorFlow checkpoint of train.py or of the original (models/model-50) instead of the shipped network; "
-        "class names are read from classes.txt beside it",
+        help="checkpoint of train.py or of the original (models/model-50), or packed (.npz), instead of the shipped "
+        "network; class names are read from classes.txt beside it",
     )
     out = parser.add_argument_group("output")
     out.add_argument(
@@ -68,7 +52,9 @@ def build_parser() -> argparse.ArgumentParser:
     out.add_argument(
         "--overwrite", action="store_true", help="make the maps of a folder again that are finished already"
     )
+    out.add_argument("--recursive", action="store_true", help="the subfolders of a folder too, to the same subfolders")
     out.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
+    tasks.add_scheduler_option(out)
     out.add_argument(
         "--json",
         action="store_true",
@@ -83,17 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = Path(options.image)
     if not path.exists() and not path.is_symlink():
         raise UserError(f"{show(path)} does not exist; give a picture or a folder of pictures")
-    if options.top_k < 1 or not 0 <= options.threshold <= 1 or (options.workers or 1) < 1:
-        raise UserError("--top_k and --workers are at least 1, --threshold lies in 0..1")
     if options.checkpoint and options.backend == "litert":
         raise UserError("a --checkpoint runs with --backend tf only")
-    settings = generate.Settings(options.method, options.top_k, options.threshold, options.center_crop)
+    settings = generate.Settings(options.method, options.top_k, options.threshold, options.center_crop, options.scales)
     workers = tasks.worker_count(options.workers)
-    use_tensorflow = options.backend == "tf" or options.checkpoint
+    network = batch.NetworkChoice(options.backend == "tf" or options.checkpoint is not None, options.checkpoint)
     output = files.output_folder(options.output_directory)
-
-    def load(threads: int) -> Network:
-        return load_tensorflow(options.checkpoint) if use_tensorflow else load_lite(threads)
 
     def report(done: batch.Done) -> None:
         for remark in done.notes:
@@ -108,16 +89,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
 
     if not path.is_dir():
-        report(batch.run_job(load(workers), batch.single_job(path, output, options.lossless), settings))
+        report(batch.run_job(batch.load(network, workers), batch.single_job(path, output, options.lossless), settings))
         return EXIT_OK
 
     record = batch.settings_record(settings, str(options.checkpoint or "mobilenet_v2"))
-    jobs = batch.plan(path, output, options.lossless, record, options.overwrite)
+    if options.scheduler:
+        path, output, network = path.absolute(), output.absolute(), network.absolute()
+    jobs = batch.plan(path, output, options.lossless, record, options.overwrite, options.recursive)
     waiting = [job for job in jobs if not job.finished]
     if len(waiting) < len(jobs):
         note(f"{len(jobs) - len(waiting)} of {len(jobs)} pictures are finished already; --overwrite makes them again")
-    first = load(1)  # a missing or damaged model is said once, before the first picture
-    outcomes = batch.run_folder((lambda: first) if use_tensorflow else partial(load, 1), waiting, settings, workers)
+    if not options.scheduler:
+        batch.load(network, 1)  # a missing or damaged model is said once, before the first picture
+    journal = Journal.open(output / batch.RECORD)
+    outcomes = batch.run_folder(network, waiting, settings, journal, record, workers, options.scheduler)
     failed = 0
     for outcome in tasks.progress(outcomes, total=len(waiting), unit="picture"):
         if isinstance(outcome, UserError):

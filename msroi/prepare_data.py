@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from msroi.roi import dataset
+from msroi.roi import tables
 from utils import files
 from utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
 
@@ -39,9 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     workers = 1 if options.workers is None else options.workers
     if not 0 <= options.test_share < 1 or options.seed < 0 or workers < 1:
         raise UserError("--test_share lies in 0..1 (below 1), --seed is 0 or more, --workers at least 1")
-    classes = dataset.find_classes(options.in_path)
+    classes = tables.find_classes(options.in_path)
     out = files.output_folder(options.out_path)
-    sound, failures, skipped = dataset.readable(classes, options.workers)
+    sound, failures, skipped = tables.readable(classes, options.workers)
     for line in [*skipped, *failures]:
         note(f"prepare_data.py: {line}")
     if len(sound) < 2:
@@ -49,12 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     splits = {}
     for name in (folder.name for folder in classes if folder.name in sound):
         if options.original_split:
-            splits[name] = dataset.original_split(sound[name])
+            splits[name] = tables.original_split(sound[name])
         else:
-            splits[name] = dataset.split(name, sound[name], options.test_share, options.seed)
+            splits[name] = tables.split(name, sound[name], options.test_share, options.seed)
         if not splits[name][1] and options.test_share:
             note(f"prepare_data.py: class {show(name)} has one readable picture; it is for training, none for testing")
-    dataset.write_tables(splits, out)
+    tables.write_tables(splits, out)
     train, test = (sum(len(halves[index]) for halves in splits.values()) for index in (0, 1))
     print(f"{len(splits)} classes, {train} pictures to train on, {test} to test on: {show(Path(out) / 'train.csv')}")
     return EXIT_SOME_FAILED if failures else EXIT_OK

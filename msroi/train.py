@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from msroi.roi import dataset
+from msroi.roi import tables
 from msroi.roi.architectures import ARCHITECTURES, DEFAULT, get_architecture
 from utils import files
 from utils.errors import EXIT_OK, UserError, run_command
@@ -96,6 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
     out.add_argument(
         "--evaluate", metavar="CHECKPOINT", help="train nothing; print how well this checkpoint does on the test split"
     )
+    out.add_argument("--json", action="store_true", help="with --evaluate: print one JSON object")
     return parser
 
 
@@ -124,9 +126,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     check(options)
     in_path = Path(options.in_path)
-    names = dataset.read_classes(in_path)
-    for table in dataset.TABLES:
-        dataset.read_table(in_path / table, len(names))
+    names = tables.read_classes(in_path)
+    splits = {name: tables.read_table(in_path / name, len(names)) for name in tables.TABLES}
     labels = options.labels or len(names)
     if labels < len(names):
         raise UserError(f"--labels {labels} is less than the {len(names)} classes of the tables")
@@ -137,11 +138,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = training.evaluate(
             options.evaluate, in_path, options.loss, options.top_k, options.image_size, options.workers
         )
+        if options.json:
+            scores = {"loss": round(found.loss, 5), "top_1": round(found.top_1, 5), "top_k": round(found.top_k, 5)}
+            counts = {"classes": len(names), **{Path(name).stem: len(table.files) for name, table in splits.items()}}
+            print(json.dumps({"checkpoint": options.evaluate, "k": options.top_k, **scores, **counts}))
+            return EXIT_OK
         print(f"loss {found.loss:.4f}, top 1 {100 * found.top_1:.2f} %, top {options.top_k} {100 * found.top_k:.2f} %")
         return EXIT_OK
     frozen = options.arch == "mobilenet_v2" if options.frozen_backbone is None else options.frozen_backbone
     settings = training.Settings(
-        data="-".join(files.sha256(in_path / table)[:16] for table in dataset.TABLES),
+        data="-".join(files.sha256(in_path / name)[:16] for name in tables.TABLES),
         labels=labels,
         frozen_backbone=frozen,
         **{name: getattr(options, name) for name in training.OPTIONS},

@@ -50,6 +50,33 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def costs(runs: int, *arguments: str) -> tuple[float, float, float]:
+    """Run a command as a whole process; return the median of its seconds and CPU seconds, and its largest MiB."""
+    environment = {**os.environ, "PYTHONPATH": str(files.REPOSITORY)}
+    found = []
+    for _ in range(1 + runs):
+        started = time.perf_counter()
+        with subprocess.Popen(
+            [sys.executable, *arguments], cwd=files.REPOSITORY, env=environment, stdout=subprocess.DEVNULL
+        ) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, process.args)
+        found.append((time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024))
+    seconds, cpu, memory = np.array(found[1:]).T
+    return float(np.median(seconds)), float(np.median(cpu)), float(memory.max())
+
+
+def mosaic_photograph(width: int, height: int) -> Image.Image:
+    """Return the sample photograph and its mirror images side by side: as large as asked, as detailed as a camera's."""
+    pixels = images.read_rgb(COFFEE).pixels
+    block = np.concatenate([pixels, pixels[:, ::-1]], axis=1)
+    block = np.concatenate([block, block[::-1]])
+    down, across = -(-height // block.shape[0]), -(-width // block.shape[1])
+    return Image.fromarray(np.ascontiguousarray(np.tile(block, (down, across, 1))[:height, :width]))
+
+
 def cold_start(runs: int) -> Iterator[tuple[str, float, str]]:
     """Whole process, from typing to answer."""
     call = ["classifier/predict_cls.py", "--in_path", str(COFFEE)]
@@ -165,6 +192,37 @@ def evaluation_rate(runs: int) -> Iterator[tuple[str, float, str]]:
     )
 
 
+def maps(runs: int) -> Iterator[tuple[str, float, str]]:
+    """generate_map on one picture and on a folder, as whole processes."""
+    with tempfile.TemporaryDirectory() as folder:
+        picture, output = Path(folder) / "photo.png", ("--output_directory", f"{folder}/out")
+        mosaic_photograph(768, 512).save(picture)
+        seconds, cpu, memory = costs(runs, "msroi/generate_map.py", str(picture), *output)
+        yield "generate_map.py, one 768x512 PNG, whole process", seconds, "s"
+        yield "the same, on all its cores", cpu, "CPU s"
+        yield "the same, largest memory", memory, "MiB"
+        count = 20
+        (Path(folder) / "in").mkdir()
+        for number in range(count):
+            (Path(folder) / "in" / f"{number:02d}.png").symlink_to(picture)
+        seconds, cpu, _ = costs(max(1, runs // 2), "msroi/generate_map.py", f"{folder}/in", *output, "--overwrite")
+        yield "generate_map.py, folder of 20, a picture", seconds / count, "s"
+        yield "the same, on all its cores", cpu / count, "CPU s"
+
+
+def semantic_jpeg(runs: int) -> Iterator[tuple[str, float, str]]:
+    """combine_images on a 12-megapixel photograph with a map, rule 3, as a whole process."""
+    with tempfile.TemporaryDirectory() as folder:
+        picture, saliency = Path(folder) / "photo.jpg", Path(folder) / "out" / "msroi_map.jpg"
+        mosaic_photograph(4032, 3024).save(picture, quality=95)
+        command("msroi/generate_map.py", str(picture), "--output_directory", f"{folder}/out")
+        call = ("-image", str(picture), "-map", str(saliency), "-output_directory", f"{folder}/out", "-model", "3")
+        seconds, cpu, memory = costs(max(1, runs // 2), "msroi/combine_images.py", *call)
+        yield "combine_images.py, 4032x3024, rule 3, whole process", seconds, "s"
+        yield "the same, on all its cores", cpu, "CPU s"
+        yield "the same, largest memory", memory, "MiB"
+
+
 PARTS = {
     "cold_start": cold_start,
     "warm_estimate": warm_estimate,
@@ -172,6 +230,8 @@ PARTS = {
     "gen_data": generation,
     "training": training_rate,
     "evaluation": evaluation_rate,
+    "maps": maps,
+    "semantic_jpeg": semantic_jpeg,
 }
 
 

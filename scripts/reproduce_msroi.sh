@@ -4,6 +4,7 @@
 #   scripts/reproduce_msroi.sh [OUT]     (default: out/kodak_rule3)
 # writes OUT/kodak.jsonl, averages, plots and CSV into OUT, and msroi/results/kodak_rule3.json. MAPS names a folder of
 # ready maps, map_<file name>.jpg or .png, to use instead of making them; RESULT another place for the result.
+# The other results of the family: scripts/train_caltech101.sh (the trained head), scripts/score_maps.sh (map scores).
 set -eu
 root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 out=${1:-out/kodak_rule3}

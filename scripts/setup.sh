@@ -25,7 +25,7 @@ find_python() {
 }
 
 # The stamp holds what was installed and from where; a moved clone or a changed requirement is set up again.
-wanted="$(pwd) $(cat requirements-predict.txt "$requirements" pyproject.toml | cksum)"
+wanted="$(pwd) $requirements $(cat requirements*.txt pyproject.toml | cksum)"
 if [ -x "$folder/bin/python" ] && [ "$(cat "$folder/.stamp" 2>/dev/null)" = "$wanted" ]; then
     echo "setup.sh: $folder is ready" >&2
     exit 0

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -71,9 +72,9 @@ def headline() -> str:
     )
 
 
-def benchmark() -> str:
+def benchmark(family: str) -> str:
     """The table of scripts/benchmark.py."""
-    kept = load("classifier/results/benchmark.json")
+    kept = load(f"{family}/results/benchmark.json")
     rows = [[m["what"], f"{m['value']:,g}", m["unit"]] for m in kept["measurements"]]
     return results.table(["what", "median", "unit"], rows) + f"\nOn {kept['machine']}, {kept['date']}.\n"
 
@@ -166,9 +167,62 @@ def msroi_maps(name: str, labels: dict[str, str]) -> str:
     """The scores of the map rules and baselines, mean and 95 % interval."""
     rows = [
         [method, *(f"{s[key]['mean']:.3f} [{s[key]['low']:.3f}, {s[key]['high']:.3f}]" for key in labels)]
-        for method, s in load(f"msroi/results/maps_{name}.json")["scores"].items()
+        for method, s in load(f"msroi/results/maps_{name}.json")["result"]["scores"].items()
     ]
     return results.table(["map", *labels.values()], rows)
+
+
+# What is scored, the record it is in, its name there.
+MAP_PARTS = (
+    ("centre prior, no network", "", "centre prior"),
+    ("released rule, Caltech-101 head trained here", "_head", "topk"),
+    ("paper's rule, Caltech-101 head trained here", "_head", "threshold"),
+    ("released rule, ImageNet's classes, centre square as in the original", "_crop", "topk"),
+    ("released rule, ImageNet's classes, whole picture", "", "topk"),
+    ("paper's rule, ImageNet's classes, whole picture", "", "threshold"),
+    ("energy, one scale: 448", "_scale1", "energy"),
+    ("energy, three scales: 192, 448, 768", "_scale3", "energy"),
+    ("**energy, four scales, two of them turned (default)**", "", "energy"),
+)
+
+
+def msroi_parts() -> str:
+    """What the class matrix, the rule and the scales bring, on both sets of photographs."""
+    rows = []
+    for label, record, rule in MAP_PARTS:
+        things, gaze = (
+            load(f"msroi/results/maps_{name}{record}.json")["result"]["scores"][rule]
+            for name in ("things", "fixations")
+        )
+        cells = [things["auc"], things["max_f_dataset"], things["pointing"], gaze["auc_judd"], gaze["nss"]]
+        rows.append([label, *(f"{cell['mean']:.3f}" for cell in cells)])
+    header = ["map", "pixel AUC", "maximum F", "pointing game", "AUC-Judd (gaze)", "NSS (gaze)"]
+    return results.table(header, rows)
+
+
+def msroi_caltech() -> str:
+    """The trained head: after its last epoch, as it is shipped, and at its best epoch."""
+    kept = load("msroi/results/caltech101.json")
+    with (ROOT / "msroi/results/caltech101_history.csv").open(newline="", encoding="utf-8") as handle:
+        epochs = list(csv.DictReader(handle))
+    shipped = kept["result"]
+    best = max(epochs, key=lambda row: float(row["top_1"]))
+    rows = [
+        [label, f"{float(row['top_1']):.1%}", f"{float(row['top_k']):.1%}", f"{float(row[loss]):.3f}"]
+        for label, row, loss in (
+            ("**as shipped**: last epoch, kernels as int8", shipped, "loss"),
+            (f"last epoch ({epochs[-1]['epoch']})", epochs[-1], "val_loss"),
+            (f"best epoch ({best['epoch']}; chosen on the test split, so too good)", best, "val_loss"),
+        )
+    ]
+    seconds = sum(float(row["seconds"]) for row in epochs)
+    told = (
+        f"\n{shipped['classes']} classes, {shipped['train']:,} pictures to train on, {shipped['test']} to test on; "
+        f"{len(epochs)} epochs in {seconds:.0f} s on {kept['machine']}, features not counted. "
+        "Made by `scripts/train_caltech101.sh`; the first row:\n\n"
+    )
+    table = results.table(["head", "top 1", f"top {shipped['k']}", "loss"], rows)
+    return table + told + f"```sh\n{kept['command']}\n```\n"
 
 
 THINGS = {
@@ -184,13 +238,16 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "headline": headline,
     "accuracy": accuracy,
     "accuracy-commands": accuracy_commands,
-    "benchmark": benchmark,
+    "benchmark": lambda: benchmark("classifier"),
+    "msroi-benchmark": lambda: benchmark("msroi"),
     "demo": lambda: output("demo"),
     "predict": lambda: output("predict", "predict_json"),
     "models": models,
     "msroi-kodak": msroi_kodak,
     "msroi-things": lambda: msroi_maps("things", THINGS),
     "msroi-fixations": lambda: msroi_maps("fixations", FIXATIONS),
+    "msroi-parts": msroi_parts,
+    "msroi-caltech": msroi_caltech,
     "card-jpeg_paper": lambda: card("jpeg_paper"),
 }
 

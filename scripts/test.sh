@@ -11,4 +11,4 @@ fi
 export TF_CPP_MIN_LOG_LEVEL=2
 .venv/bin/ruff check .
 .venv/bin/mypy
-.venv/bin/python -m pytest "${marks[@]}" "$@"
+.venv/bin/python -m pytest -n auto --dist loadfile "${marks[@]}" "$@"

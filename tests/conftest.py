@@ -6,6 +6,7 @@ import importlib
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -203,3 +204,48 @@ def jpeg_file(tmp_path: Path, photograph: np.ndarray) -> Callable[..., Path]:
         return path
 
     return make
+
+
+class Cluster:
+    """A Dask scheduler and workers of one thread as processes of this machine, all in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+        self.folder = folder
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.scheduler = self._start("scheduler", "--host", self.address)
+
+    def _start(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.dask_{program}", *arguments, "--no-dashboard"],
+            env={**environment(), "PYTHONPATH": f"{ROOT}{os.pathsep}{self.folder}"},
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def add_workers(self, count: int) -> None:
+        """Start workers that nobody starts again when they die, and wait until they are there."""
+        import distributed
+
+        more = ("--no-nanny", "--nthreads", "1", "--local-directory", str(self.folder))
+        self.workers += [self._start("worker", self.address, *more) for _ in range(count)]
+        with distributed.Client(self.address, timeout=60, set_as_default=False) as client:
+            client.wait_for_workers(len(self.workers), timeout=60)
+
+    def stop(self) -> None:
+        """End all processes."""
+        for process in [*self.workers, self.scheduler]:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A Dask cluster without workers yet."""
+    pytest.importorskip("distributed", reason="Dask is not installed: pip install -r requirements-cluster.txt")
+    made = Cluster(tmp_path_factory.mktemp("machines"))
+    yield made
+    made.stop()

@@ -17,6 +17,7 @@ SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
 )
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+JPEG_FORMATS = ("JPEG", "MPO")  # what Pillow calls a JPEG file, the second with more pictures behind the first
 MAXIMUM_PIXELS = 300_000_000  # 0.9 GB of RGB; a decompression bomb is far beyond, the largest scans are not
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit below refuses by name, before a pixel is decoded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from typing import Literal
 
@@ -21,14 +22,17 @@ def encode(
     subsampling: Subsampling = "4:2:0",
     exif: bytes = b"",
     icc_profile: bytes = b"",
+    progressive: bool = False,
 ) -> bytes:
     """Return (height, width, 3) uint8 RGB as a baseline JPEG with libjpeg's standard tables at `quality` 1..100.
 
     `exif` (at most 65,533 bytes, beginning with `Exif\\0\\0`) and `icc_profile` are stored in the file as given.
+    With `progressive` the same coefficients in a progressive file with optimised Huffman tables, the smallest that
+    libjpeg-turbo writes.
     """
     buffer = io.BytesIO()
-    metadata = {"exif": exif, "icc_profile": icc_profile}
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=int(quality), subsampling=subsampling, **metadata)
+    how = {"exif": exif, "icc_profile": icc_profile, "progressive": progressive, "optimize": progressive}
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=int(quality), subsampling=subsampling, **how)
     return buffer.getvalue()
 
 
@@ -41,6 +45,24 @@ def decode(content: bytes) -> NDArray[np.uint8]:
 def compress(pixels: NDArray[np.uint8], quality: int, subsampling: Subsampling = "4:2:0") -> NDArray[np.uint8]:
     """Return the pixels after one JPEG compression and decompression, shape as given."""
     return decode(encode(pixels, quality, subsampling))
+
+
+def quantization_tables(content: bytes) -> list[NDArray[np.int64]]:
+    """Return the quantisation tables of a JPEG's header by number, each (8, 8), rows of vertical frequency."""
+    with Image.open(io.BytesIO(content)) as image:
+        found = image.quantization  # type: ignore[attr-defined]
+    return [np.array(found[number], np.int64).reshape(8, 8) for number in sorted(found)]
+
+
+@functools.cache
+def standard_tables() -> NDArray[np.int64]:
+    """Return libjpeg's tables of qualities 1..100: (100, 2, 8, 8), luma and chroma (ITU-T T.81, annex K, scaled)."""
+    base = np.stack(quantization_tables(encode(np.zeros((8, 8, 3), np.uint8), 50)))
+    quality = np.arange(1, 101)
+    scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
+    tables = np.clip((base * scale[:, None, None, None] + 50) // 100, 1, 255)
+    tables.setflags(write=False)  # one array for all callers
+    return tables
 
 
 def codec_identity() -> str:

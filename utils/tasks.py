@@ -1,11 +1,14 @@
-"""A function over many inputs: on all cores, in order, with bounded memory and a progress bar on a terminal."""
+"""A function over many inputs: in order, bounded, on all cores or on a Dask cluster, with a bar on a terminal."""
 
 from __future__ import annotations
 
+import argparse
 import collections
+import functools
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+import threading
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -15,6 +18,17 @@ from utils.errors import UserError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Loaded = TypeVar("Loaded")
+
+
+class _Kept(threading.local):
+    """What each thread has loaded: a function's latest arguments and its answer to them."""
+
+    def __init__(self) -> None:
+        self.loaded: dict[Callable[..., Any], tuple[tuple[Hashable, ...], Any]] = {}
+
+
+_kept = _Kept()
 
 
 def worker_count(requested: int | None = None) -> int:
@@ -27,6 +41,16 @@ def worker_count(requested: int | None = None) -> int:
     if requested < 1:
         raise UserError(f"--workers {requested}: at least 1 is needed")
     return requested
+
+
+def add_scheduler_option(parser: argparse._ActionsContainer) -> None:
+    """Add --scheduler to a command that takes a folder."""
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="run a folder on a Dask cluster instead of this machine's cores, e.g. tcp://host:8786; its workers need "
+        "this project and see the same files at the same paths (requirements-cluster.txt)",
+    )
 
 
 def ordered_map(
@@ -51,6 +75,47 @@ def ordered_map(
             yield pending.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def folder_map(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int | None = None,
+    scheduler: str | None = None,
+    name: Callable[[Item], str] = str,
+) -> Iterator[Result | UserError]:
+    """Yield, in the order of `items`, `function(item)` or the `UserError` it raised; any other exception ends it.
+
+    The work is done by `workers` threads here or, with the address of a Dask `scheduler`, by its workers. For a
+    cluster `function` is one that can be pickled (of a module, or a `functools.partial` of one), item and result are
+    small, and paths are absolute; it may run twice for an item whose worker was lost, so it writes files atomically.
+    `name` is what an item that cannot be done is called. Raises `UserError` for a cluster that cannot be used.
+    """
+    outcome = functools.partial(_outcome, function)
+    if scheduler is None:
+        yield from ordered_map(outcome, items, workers)
+    else:
+        from utils import cluster
+
+        yield from cluster.ordered_map(outcome, items, scheduler, name)
+
+
+def _outcome(function: Callable[[Item], Result], item: Item) -> Result | UserError:
+    try:
+        return function(item)
+    except UserError as error:
+        return UserError(str(error))  # one that can be pickled, whatever kind it was
+
+
+def per_thread(load: Callable[..., Loaded], *arguments: Hashable) -> Loaded:
+    """Return `load(*arguments)`, loaded once by each thread that asks: a model serves one thread at a time.
+
+    A thread keeps the latest one of each `load`.
+    """
+    if load not in _kept.loaded or _kept.loaded[load][0] != arguments:
+        _kept.loaded[load] = arguments, load(*arguments)
+    loaded: Loaded = _kept.loaded[load][1]
+    return loaded
 
 
 def progress(items: Iterable[Item] | None = None, **options: Any) -> Any:

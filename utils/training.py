@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Sequence
@@ -139,7 +140,8 @@ class Resume:
                 return True
         if is_chief():
             for old in self._source.glob("ckpt-*"):
-                old.unlink()
+                # A killed process leaves a folder ckpt-1_temp.
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
             (self._source / "checkpoint").unlink(missing_ok=True)
             self.mark(finished=False)
         return False

@@ -12,17 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.estimators.result import Estimate
-from classifier.q1net import fusion, patches, weights
-from classifier.q1net.configs import Config
+from classifier.q1net import fusion, intervals, patches, weights
+from classifier.q1net.configs import AREA, Config
 from utils import files
 from utils.errors import UserError, note, show
 
 Backend = Literal["float32", "float16", "int8", "tf"]
-BACKENDS: tuple[Backend, ...] = ("float32", "float16", "int8", "tf")
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
-def predictor(config: Config, folder: Path, backend: Backend, threads: int) -> Predict:
+def predictor(config: Config, folder: Path, backend: str, threads: int) -> Predict:
     """Return a function from patches (n, 16, 16, 3) in the weights' channel order to (n, 2) confidence and quality.
 
     `backend` names the shipped LiteRT model, or "tf" for the checkpoint in TensorFlow. Not to be shared by threads.
@@ -48,6 +47,15 @@ def _check(folder: Path, path: Path) -> None:
         note(f"{show(path)} was made from other weights than {show(folder / 'best')}; run to_tflite.py")
 
 
+def calibrated(folder: Path, backend: str) -> dict[str, Any]:
+    """Return what calibrate_cls.py stored for a backend, by `patches/fusion`; nothing where it never ran.
+
+    float16 and TensorFlow answer as float32 does to a hundredth; int8 does not, and has its own or none.
+    """
+    recorded = weights.read_card(folder).get("fusion", {})
+    return dict(recorded.get(backend) or (recorded.get("float32", {}) if backend != "int8" else {}))
+
+
 class NetworkEstimator:
     """Estimates with one model; hold one a thread."""
 
@@ -55,38 +63,66 @@ class NetworkEstimator:
         self,
         config: Config,
         save_path: str | os.PathLike[str] | None = None,
-        backend: Backend = "float32",
+        backend: str = "float32",
         threads: int = 1,
         threshold: float | None = None,
+        rule: str = "median",
+        choice: str = "grid",
+        find_grid: bool = False,
     ) -> None:
-        """Load the model; raise `UserError` when its files are missing or damaged."""
+        """Load the model; raise `UserError` when its files are missing or damaged.
+
+        `backend` is a name of `options.BACKENDS`, `rule` one of `fusion.RULES`, `choice` one of `patches.CHOICES`;
+        `find_grid` finds the phase of the 8x8 blocks from the pixels first.
+        """
         folder = weights.model_folder(config, save_path)
         self.order = weights.channel_order(folder)
-        self.threshold = weights.threshold(config, folder, backend) if threshold is None else threshold
+        self.rule, self.choice, self.find_grid = rule, choice, find_grid
+        entry = calibrated(folder, backend).get(f"{choice}/{rule}", {})
+        self.threshold = entry.get("threshold", weights.threshold(config, folder, backend))
+        self._intervals = intervals.from_record(entry["interval"]) if "interval" in entry else None
+        if threshold is not None and threshold != self.threshold:
+            # Intervals were measured at the weights' own threshold; at another one nothing is known of them.
+            self.threshold, self._intervals = threshold, None
         self._predict = predictor(config, folder, backend, threads)
 
     def predict_patches(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return (n, 2) confidence and quality for RGB patches (n, 16, 16, 3)."""
+        if len(rgb) == 0:
+            return np.zeros((0, 2), np.float32)
         return self._predict(patches.to_channel_order(rgb, self.order))
 
-    def estimate(self, pixels: NDArray[np.uint8]) -> Estimate:
-        """Return the estimate for (height, width, 3) uint8 RGB pixels; raise `UserError` below 24x24."""
-        return self.estimate_patches(patches.cut_grid(pixels))
+    def estimate(self, pixels: NDArray[np.uint8], phase: tuple[int, int] = (0, 0)) -> Estimate:
+        """Return the estimate for (height, width, 3) uint8 RGB pixels; raise `UserError` below 24x24.
+
+        `phase` (y, x), 0..7 each, is where the first whole block begins, for who knows it.
+        """
+        if self.find_grid:
+            from classifier.estimators.grid import find_phase
+
+            phase = find_phase(pixels).phase
+        top, left = phase if min(pixels.shape[0] - phase[0], pixels.shape[1] - phase[1]) >= AREA else (0, 0)
+        return self.estimate_patches(patches.CHOICES[self.choice](pixels[top:, left:]))
 
     def estimate_patches(self, rgb: NDArray[np.uint8]) -> Estimate:
         """Return the estimate for the patches of one picture."""
         started = time.perf_counter()
         predictions = self.predict_patches(rgb)
-        fused = fusion.fuse(predictions, self.threshold)
+        fused = fusion.fuse(predictions, self.threshold, self.rule)
         evidence: dict[str, Any] = {
             "network": {
                 "quality": None if fused.quality is None else round(fused.quality, 3),
                 "confident_patches": fused.confident,
+                "confident_share": round(fused.confident / max(1, len(rgb)), 4),
                 "threshold": self.threshold,
+                "fusion": self.rule,
+                "patches": self.choice,
             }
         }
         reason = None
-        if fused.quality is None:
+        if len(rgb) == 0:
+            reason = "the picture is flat all over"
+        elif fused.quality is None:
             best = float(predictions[:, 0].max())
             reason = f"none of {len(rgb)} patches is confident (best {best:.1f}, needed more than {self.threshold:g})"
         return Estimate(
@@ -94,6 +130,7 @@ class NetworkEstimator:
             fused.confident,
             len(rgb),
             fused.spread,
+            interval=self._intervals.around(fused) if self._intervals else None,
             reason=reason,
             evidence=evidence,
             seconds=time.perf_counter() - started,

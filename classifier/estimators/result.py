@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+import os
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,12 @@ class Estimate:
     reason: str | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+
+    def with_tie_interval(self) -> Estimate:
+        """Return the estimate with the range of its tie set as interval, where it has no other one."""
+        if self.interval is not None or not self.tie_set or self.quality is None:
+            return self
+        return replace(self, interval=(float(min(self.tie_set)), float(max(self.tie_set))))
 
     def record(self, file: str, comp_type: str) -> dict[str, Any]:
         """Return the answer as programs read it with `--json`; these names stay as they are."""
@@ -46,4 +53,13 @@ class Estimator(Protocol):
 
     def estimate(self, pixels: NDArray[np.uint8]) -> Estimate:
         """Return the estimate for (height, width, 3) uint8 RGB pixels."""
+        ...
+
+
+@runtime_checkable
+class FileEstimator(Estimator, Protocol):
+    """An estimator that also looks at the file that the pixels were read from."""
+
+    def estimate_file(self, path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> Estimate:
+        """Return the estimate for the file at `path` and its (height, width, 3) uint8 RGB pixels."""
         ...

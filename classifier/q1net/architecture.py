@@ -7,18 +7,17 @@ from typing import Any
 from classifier.q1net.configs import MULTIPLIERS, PATCH
 
 
-def build(width: int) -> Any:
+def build(width: int, folded: bool = False) -> Any:
     """Return the Keras model of width K: input (n, 16, 16, 3) float 0..255, output (n, 2) = confidence, quality 0..100.
 
     Layers are made in the order of the original's, without custom classes, so that its checkpoints match by name.
+    `folded`: every BatchNorm is part of its convolution, which has a bias instead (`folding` goes there and back).
     """
     from tf_keras import Input, Model, layers
 
-    def normalised(x: Any) -> Any:
-        return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
-
     def convolution(x: Any, channels: int, size: int, padding: str) -> Any:
-        return normalised(layers.Conv2D(channels, size, padding=padding, use_bias=False)(x))
+        y = layers.Conv2D(channels, size, padding=padding, use_bias=folded)(x)
+        return y if folded else layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(y)
 
     def bottleneck(x: Any, channels: int) -> Any:
         y = layers.ReLU()(convolution(x, channels, 1, "same"))

@@ -1,4 +1,8 @@
-"""Choose the confidence threshold by grid search on held-out photographs (the search the original left open)."""
+"""Choose confidence threshold, fusion and patches by grid search on held-out photographs, and measure intervals there.
+
+The original marked its thresholds "to be grid-searched". The search looks at whole pictures; intervals are measured on
+whole pictures and on crops of all sizes and offsets, because a crop's few patches err more.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.estimators.network import NetworkEstimator
-from classifier.q1net import fusion, mosaic
-from classifier.q1net.configs import AREA
-from utils import images, tasks
+from classifier.q1net import fusion, intervals, patches
+from classifier.q1net.configs import AREA, BLOCK
+from utils import images, jpeg, tasks
 from utils.errors import UserError, note
 
 THRESHOLDS = np.arange(80.0, 99.51, 0.25)
 UNKNOWN_COST = 10.0  # an unknown answer costs as much as being wrong by ten
+CROPS = (None, 256, 128, 64)  # sides in pixels; None: the whole picture but for its first rows and columns
+PAPER = ("grid", "median")
+
+Predictions = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the patches of one picture said: `predictions` (n, 2) by patch choice; `whole` or a crop of `picture`.
+
+    `truth` is the quality, None for the photograph before any compression.
+    """
+
+    picture: int
+    truth: int | None
+    whole: bool
+    predictions: dict[str, Predictions]
 
 
 @dataclass(frozen=True)
@@ -31,38 +52,69 @@ class Row:
     answered: float
 
 
+def crop(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    """Return a random crop, of a random one of the sides `CROPS` where the picture is that large."""
+    side = CROPS[int(random.integers(len(CROPS)))]
+    height, width = pixels.shape[:2]
+    if side is None:
+        top, left = (int(random.integers(min(BLOCK, length - AREA + 1))) for length in (height, width))
+        return pixels[top:, left:]
+    top, left = (int(random.integers(max(1, length - side + 1))) for length in (height, width))
+    return pixels[top : top + side, left : left + side]
+
+
 def collect(
-    paths: Sequence[Path], qualities: Sequence[int], load: Callable[[], NetworkEstimator], workers: int | None = None
-) -> list[tuple[int, NDArray[np.float32]]]:
-    """Return (true quality, predictions (n, 2)) for every picture at every quality; unreadable ones are named."""
+    paths: Sequence[Path],
+    qualities: Sequence[int],
+    load: Callable[[], NetworkEstimator],
+    workers: int | None = None,
+    seed: int = 0,
+) -> list[Sample]:
+    """Return for every picture a sample before compression, and two, whole and crop, at every quality.
+
+    Pictures that cannot be read are named and left out; raises `UserError` when none is left.
+    """
     import threading
 
     local = threading.local()
 
-    def predict(path: Path) -> list[tuple[int, NDArray[np.float32]]]:
+    def predict(job: tuple[int, Path]) -> list[Sample]:
+        number, path = job
         if not hasattr(local, "estimator"):
             local.estimator = load()
         try:
-            grid = mosaic.picture_mosaic(images.read_rgb(path, minimum_side=AREA).pixels)
+            pixels = images.read_rgb(path, minimum_side=AREA).pixels
         except UserError as error:
             note(f"left out: {error}")
             return []
-        return [(quality, local.estimator.predict_patches(grid.compressed_patches(quality))) for quality in qualities]
+        random = np.random.default_rng([seed, number])
 
-    answers = tasks.ordered_map(predict, paths, workers)
+        def ask(part: NDArray[np.uint8], quality: int | None, whole: bool) -> Sample:
+            said = {name: local.estimator.predict_patches(cut(part)) for name, cut in patches.CHOICES.items()}
+            return Sample(number, quality, whole, said)
+
+        samples = [ask(pixels, None, True)]
+        for quality in qualities:
+            compressed = jpeg.compress(pixels, quality)
+            samples += [ask(compressed, quality, True), ask(crop(compressed, random), quality, False)]
+        return samples
+
+    answers = tasks.ordered_map(predict, enumerate(paths), workers)
     collected = [row for rows in tasks.progress(answers, total=len(paths), unit="picture") for row in rows]
     if not collected:
         raise UserError(f"none of the {len(paths)} pictures can be used")
     return collected
 
 
-def search(collected: Sequence[tuple[int, NDArray[np.float32]]]) -> list[Row]:
-    """Return one row a threshold, in the order of `THRESHOLDS`."""
+def search(collected: Sequence[tuple[int, Predictions]], rule: str = "median") -> list[Row]:
+    """Return one row a threshold, in the order of `THRESHOLDS`, for (true quality, predictions) of whole pictures."""
     truth = np.array([quality for quality, _ in collected], float)
+    combine = fusion.RULES[rule]
     rows = []
     for threshold in THRESHOLDS:
-        answers = [fusion.fuse(predictions, threshold).quality for _, predictions in collected]
-        errors = np.array([np.nan if a is None else a for a in answers]) - truth
+        kept = [predictions[predictions[:, 0] > threshold] for _, predictions in collected]
+        answers = [combine(part[:, 1], part[:, 0]) if len(part) else np.nan for part in kept]
+        errors = np.array(answers) - truth
         known = ~np.isnan(errors)
         mae = float(np.abs(errors[known]).mean()) if known.any() else None
         cost = float(np.where(known, np.minimum(np.abs(errors), UNKNOWN_COST), UNKNOWN_COST).mean())
@@ -71,12 +123,53 @@ def search(collected: Sequence[tuple[int, NDArray[np.float32]]]) -> list[Row]:
     return rows
 
 
+def search_all(samples: Sequence[Sample]) -> dict[tuple[str, str], list[Row]]:
+    """Return the rows of `search` for every (patches, fusion)."""
+    return {
+        (choice, rule): search([(s.truth, s.predictions[choice]) for s in samples if s.whole and s.truth], rule)
+        for choice in patches.CHOICES
+        for rule in fusion.RULES
+    }
+
+
 def choose(rows: Sequence[Row]) -> Row:
     """Return the threshold of least cost, smoothed over its neighbours so that no lucky one wins."""
     costs = np.array([row.cost for row in rows])
     padded = np.pad(costs, 2, mode="edge")
     smooth = np.convolve(padded, np.ones(5) / 5, mode="valid")
     return rows[int(smooth.argmin())]
+
+
+def measure_intervals(samples: Sequence[Sample], choice: str, rule: str, threshold: float) -> dict[str, Any]:
+    """Return the record of intervals fitted on all samples, with the coverage that they have on unseen photographs.
+
+    The coverage is measured by halves: intervals fitted on every second photograph are asked about the others, and the
+    other way round; then all are fitted together.
+    """
+    samples = [s for s in samples if s.truth]
+    answers = [fusion.fuse(s.predictions[choice], threshold, rule) for s in samples]
+    truth = [s.truth or 0 for s in samples]
+    odd = np.array([s.picture % 2 == 1 for s in samples])
+    hit: dict[bool, list[bool]] = {True: [], False: []}
+    for half in (odd, ~odd):
+        fitted = intervals.fit(
+            [a for a, test in zip(answers, half, strict=True) if not test],
+            [t for t, test in zip(truth, half, strict=True) if not test],
+        )
+        for sample, answer, quality, test in zip(samples, answers, truth, half, strict=True):
+            around = fitted.around(answer) if test else None
+            if around is not None:
+                hit[sample.whole].append(around[0] <= quality <= around[1])
+    names = {"whole": hit[True], "crops": hit[False]}
+    coverage = {name: round(float(np.mean(hits)), 4) for name, hits in names.items() if hits}
+    return {**intervals.fit(answers, truth).record(), "measured_coverage": coverage}
+
+
+def lowest_never(samples: Sequence[Sample], choice: str, rule: str, threshold: float) -> float | None:
+    """Return the least quality that is said of a photograph never compressed; None when nothing is said of any."""
+    answers = [fusion.fuse(s.predictions[choice], threshold, rule).quality for s in samples if s.truth is None]
+    known = [answer for answer in answers if answer is not None]
+    return round(min(known), 2) if known else None
 
 
 def entry(row: Row, pictures: int, qualities: Sequence[int], data: str) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from classifier.q1net import fusion, mosaic, patches, weights
 from classifier.q1net.configs import AREA, PATCH, Config
-from classifier.q1net.quantization import QuantizedNetwork, choose_limits, fold
+from classifier.q1net.folding import fold
+from classifier.q1net.quantization import QuantizedNetwork, choose_limits
 from utils import files, images
 from utils.errors import UserError
 from utils.litert import LiteModel

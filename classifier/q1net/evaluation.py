@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.estimators.network import NetworkEstimator
+from classifier.estimators.result import Estimate, Estimator
 from classifier.q1net import mosaic
 from classifier.q1net.configs import AREA, BLOCK, QUALITIES
 from classifier.q1net.dataset import PatchFile
-from utils import images, tasks
+from utils import images, jpeg, tasks
 from utils.errors import UserError, note, show
 
 
@@ -49,15 +50,25 @@ def parse_crop_offset(text: str) -> tuple[int, int] | None:
 
 @dataclass
 class Scores:
-    """Collected answers, one row a prediction: the true quality and the predicted one (NaN: unknown)."""
+    """Collected answers, one row a prediction: the true quality, the predicted one (NaN: unknown).
+
+    `covered` holds for every interval that was given whether it holds the truth.
+    """
 
     truth: list[int] = field(default_factory=list)
     predicted: list[float] = field(default_factory=list)
+    covered: list[bool] = field(default_factory=list)
 
-    def add(self, truth: int, predicted: float | None) -> None:
+    def add(self, truth: int, predicted: float | None, interval: tuple[float, float] | None = None) -> None:
         """Take one answer in."""
         self.truth.append(truth)
         self.predicted.append(float("nan") if predicted is None else predicted)
+        if interval is not None:
+            self.covered.append(interval[0] <= truth <= interval[1])
+
+    def coverage(self) -> float | None:
+        """Return the share of the given intervals that hold the true quality; None where none was given."""
+        return float(np.mean(self.covered)) if self.covered else None
 
     def _arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
         predicted = np.array(self.predicted)
@@ -117,48 +128,93 @@ def round_half_up(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.floor(values + 0.5)
 
 
-Answer = tuple[Path, int, float | None]
+@dataclass(frozen=True)
+class WholePicture:
+    """A picture for estimators that look at more than the network's grid of patches."""
+
+    pixels: NDArray[np.uint8]
+    crop_offset: tuple[int, int]
+
+    def compressed(self, quality: int) -> NDArray[np.uint8]:
+        """Return the pixels of the JPEG at `quality`, cropped."""
+        top, left = self.crop_offset
+        return np.ascontiguousarray(jpeg.compress(self.pixels, quality)[top:, left:])
+
+
+def whole_picture(pixels: NDArray[np.uint8], crop_offset: tuple[int, int]) -> WholePicture:
+    """Return a picture that will be compressed and then cropped; raise `UserError` where under 24x24 pixels remain."""
+    for length, offset in zip(pixels.shape, crop_offset, strict=False):
+        if length - offset < AREA:
+            raise UserError(f"a side of {length - offset} pixels is too short; at least {AREA} are needed")
+    return WholePicture(pixels, crop_offset)
+
+
+Source = mosaic.PictureMosaic | WholePicture
+
+
+def on_grid(estimator: Estimator) -> bool:
+    """Return whether the estimator looks at nothing but the network's aligned grid of patches."""
+    return isinstance(estimator, NetworkEstimator) and estimator.choice == "grid" and not estimator.find_grid
+
+
+def estimate(estimator: Estimator, source: Source, quality: int) -> Estimate:
+    """Return the estimate for a picture compressed at `quality`."""
+    if isinstance(source, mosaic.PictureMosaic):
+        assert isinstance(estimator, NetworkEstimator)
+        return estimator.estimate_patches(source.compressed_patches(quality))
+    return estimator.estimate(source.compressed(quality)).with_tie_interval()
 
 
 def evaluate_pictures(
     paths: Sequence[Path],
     qualities: Sequence[int],
-    load: Callable[[], NetworkEstimator],
+    load: Callable[[], Estimator],
     crop_offset: tuple[int, int] | None = (0, 0),
     seed: int = 0,
     workers: int | None = None,
-) -> Iterator[tuple[Path, list[float | None]] | tuple[Path, UserError]]:
+) -> Iterator[tuple[Path, list[Estimate]] | tuple[Path, UserError]]:
     """Yield per picture its answers, one a quality; or the error that kept it from being read.
 
-    Only the coded units that the patches need are compressed. `crop_offset` None draws one of the 63 misaligned
-    offsets a picture. Every thread loads its own estimator; memory holds a few pictures, however many there are.
+    For the network's grid only the coded units that its patches need are compressed. `crop_offset` None draws one of
+    the 63 misaligned offsets a picture. Every thread loads its own estimator; memory holds a few pictures, however
+    many there are. Says once when pictures are JPEG files: their quality before they came here is not known.
     """
     local = threading.local()
     random = np.random.default_rng(seed)
+    make: Callable[[NDArray[np.uint8], tuple[int, int]], Source] = (
+        mosaic.picture_mosaic if on_grid(load()) else whole_picture
+    )
 
-    def jobs() -> Iterator[tuple[Path, int, mosaic.PictureMosaic | UserError]]:
+    def jobs() -> Iterator[tuple[Path, int, Source | UserError]]:
+        said = False
         for path in paths:
             draw = divmod(int(random.integers(1, BLOCK * BLOCK)), BLOCK)
             try:
-                pixels = images.read_rgb(path, minimum_side=AREA).pixels
-                grid = mosaic.picture_mosaic(pixels, draw if crop_offset is None else crop_offset)
+                picture = images.read_rgb(path, minimum_side=AREA)
+                source = make(picture.pixels, draw if crop_offset is None else crop_offset)
             except UserError as error:
                 message = str(error)
                 name = show(path.name)
                 yield path, 0, error if name in message else UserError(f"{name}: {message}")
                 continue
+            if picture.format in images.JPEG_FORMATS and not said:
+                said = True
+                note(
+                    f"{show(path.name)} is a JPEG file, compressed before at a quality that is not known: measure on "
+                    "photographs that never were"
+                )
             for quality in qualities:
-                yield path, quality, grid
+                yield path, quality, source
 
-    def answer(job: tuple[Path, int, mosaic.PictureMosaic | UserError]) -> tuple[Path, float | UserError | None]:
-        path, quality, grid = job
-        if isinstance(grid, UserError):
-            return path, grid
+    def answer(job: tuple[Path, int, Source | UserError]) -> tuple[Path, Estimate | UserError]:
+        path, quality, source = job
+        if isinstance(source, UserError):
+            return path, source
         if not hasattr(local, "estimator"):
             local.estimator = load()
-        return path, local.estimator.estimate_patches(grid.compressed_patches(quality)).quality
+        return path, estimate(local.estimator, source, quality)
 
-    collected: list[float | None] = []
+    collected: list[Estimate] = []
     for path, result in tasks.ordered_map(answer, jobs(), workers, ahead=8):
         if isinstance(result, UserError):
             yield path, result
@@ -183,7 +239,7 @@ def evaluate_patches(
 def run_pictures(
     paths: Sequence[Path],
     qualities: Sequence[int],
-    load: Callable[[], NetworkEstimator],
+    load: Callable[[], Estimator],
     crop_offset: tuple[int, int] | None,
     seed: int,
     workers: int | None,
@@ -202,9 +258,9 @@ def run_pictures(
             note(f"evaluate_cls.py: {answer}")
             continue
         single = Scores()
-        for quality, predicted in zip(qualities, answer, strict=True):
-            single.add(quality, predicted)
-            everything.add(quality, predicted)
+        for quality, estimated in zip(qualities, answer, strict=True):
+            for scores in (single, everything):
+                scores.add(quality, estimated.quality, estimated.interval)
         report(number, single)
     if failed == len(paths):
         raise UserError(f"none of the {len(paths)} pictures could be evaluated")

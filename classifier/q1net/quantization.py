@@ -15,26 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.q1net.configs import MULTIPLIERS
-from utils.training import keras, tf
-
-Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
-
-
-def fold(model: Any) -> list[Pair]:
-    """Return (kernel, bias) of every convolution with its BatchNorm folded in, then of the dense layer, in order."""
-    pairs: list[Pair] = []
-    for layer in model.layers:
-        if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
-            kernel = layer.kernel.numpy()
-            pairs.append((kernel, layer.bias.numpy() if layer.use_bias else np.zeros(kernel.shape[-1], np.float32)))
-        elif isinstance(layer, keras.layers.BatchNormalization):
-            gamma, beta, mean, variance = (
-                value.numpy() for value in (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance)
-            )
-            scale = gamma / np.sqrt(variance + layer.epsilon)
-            kernel, bias = pairs[-1]
-            pairs[-1] = kernel * scale, (bias - mean) * scale + beta
-    return pairs
+from classifier.q1net.folding import Pair
+from utils.training import tf
 
 
 class QuantizedNetwork(tf.Module):

@@ -13,6 +13,7 @@ from utils.errors import UserError, show
 
 SAVE = files.REPOSITORY / "save"
 VARIABLES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
+FIRST_KERNEL = "layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE"
 GIT_LFS = b"version https://git-lfs"
 TFLITE_NAMES = {"float32": "comp_cls.tflite", "float16": "comp_cls_float16.tflite", "int8": "comp_cls_int8.tflite"}
 
@@ -101,8 +102,24 @@ def load(model: Any, path: str | os.PathLike[str]) -> None:
         variable.assign(value)
 
 
+def saved_config(path: str | os.PathLike[str]) -> Config:
+    """Return the variant that the checkpoint at `path` belongs to; raise `UserError` when it is none that is known."""
+    from utils.training import tf
+
+    prefix = checkpoint_prefix(path)
+    try:
+        shapes = tf.compat.v1.train.NewCheckpointReader(prefix).get_variable_to_shape_map()
+    except (tf.errors.OpError, ValueError, UnicodeDecodeError):
+        raise UserError(f"the weights {show(prefix)}.index are damaged; restore them") from None
+    width = shapes.get(FIRST_KERNEL, [0])[-1]
+    for config in CONFIGS.values():
+        if config.width == width:
+            return config
+    raise UserError(f"the weights at {show(prefix)} are of another network{_width_hint(shapes)}")
+
+
 def _width_hint(shapes: dict[str, list[int]]) -> str:
-    shape = shapes.get("layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE", [0])
+    shape = shapes.get(FIRST_KERNEL, [0])
     names = [config.comp_type for config in CONFIGS.values() if config.width == shape[-1]]
     return f" (width {shape[-1]}{', ' + names[0] if names else ''})" if len(shape) == 4 else ""
 

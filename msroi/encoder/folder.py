@@ -1,70 +1,235 @@
-"""A folder of pictures and a folder of their maps: which belong together, and which are finished already."""
+"""A tree of pictures and a tree of their maps become a tree of JPEGs: which belong together, which are finished."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import contextlib
+import functools
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from msroi.encoder import combine
-from utils import files, images
+from utils import files, results, tasks, tree
 from utils.errors import UserError, existing_folder, show
+from utils.journal import SUFFIX, Fingerprint, Journal, fingerprint
 
-RECORD = "combine_settings.json"
+RECORD = f"combine{SUFFIX}"
+SUMMARY = "summary.csv"
 MAP_SUFFIXES = (".jpg", ".png")
+FAILED, WAITING, DONE = "failed", "waiting", "done"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to do with a folder; with `metrics` pictures are measured, with a folder `pages` each gets a page there.
+
+    `qualities`: the JPEG quality that pictures have been through, as `read_qualities` gives them.
+    """
+
+    pictures: Path
+    maps: Path
+    output: Path
+    settings: combine.Settings
+    recursive: bool = False
+    overwrite: bool = False
+    metrics: bool = False
+    pages: Path | None = None
+    qualities: dict[str, int] = field(default_factory=dict)
+
+    def absolute(self) -> Request:
+        """Return the same request for processes with another current folder."""
+        paths = {name: getattr(self, name).absolute() for name in ("pictures", "maps", "output")}
+        return replace(self, **paths, pages=self.pages and self.pages.absolute())
 
 
 @dataclass(frozen=True)
 class Job:
-    """A picture, its map (None where there is none), and whether its files are finished and up to date."""
+    """A picture, how to encode it, its map (None where `maps` has none), the folder for its JPEGs, its page's file.
+
+    In a folder's journal it is `key`, and `inputs` what picture and map were when the work was planned.
+    """
 
     image: Path
     map: Path | None
-    finished: bool
+    output: Path
+    settings: combine.Settings
+    page: Path | None = None
+    maps: Path = Path()
+    finished: bool = False
+    key: str = ""
+    inputs: Fingerprint = field(default_factory=list)
 
 
-def _find_map(maps: Path, image: Path) -> Path | None:
+@dataclass(frozen=True)
+class Encoded:
+    """What was made of a picture: its `records` (one a JPEG), what there is to say, the files written."""
+
+    records: list[dict[str, Any]]
+    sentences: list[str]
+    log: list[str]
+    notices: tuple[str, ...]
+    outputs: list[Path]
+
+
+def encode(metrics: bool, job: Job) -> Encoded:
+    """Write a picture's JPEGs and page; measure it where `metrics` or the page ask for that."""
+    from msroi.encoder import report
+
+    if job.map is None:
+        name = f"map_{show(job.image.name)}.jpg or .png"
+        raise UserError(f"{show(job.image)} has no map: {name} is not in {show(job.maps)}")
+    if (
+        job.page
+        and job.page.exists()
+        and any(path.exists() and job.page.samefile(path) for path in (job.image, job.map))
+    ):
+        raise UserError(f"the page {show(job.page)} would overwrite the input; choose another --report")
+    files.output_folder(job.output)
+    outcome = combine.combine(job.image, job.map, job.output, job.settings)
+    measured = report.measure(outcome) if metrics or job.page else None
+    records = report.records(outcome, measured)
+    outputs = [outcome.plain.path, *(written.path for written in outcome.ours)]
+    if job.page:
+        from msroi.encoder import page
+
+        # Of several files the one that is nearest in size can be compared best.
+        sizes = [abs(written.bytes - outcome.plain.bytes) for written in outcome.ours]
+        index = sizes.index(min(sizes))
+        plain, ours = (written.path.read_bytes() for written in (outcome.plain, outcome.ours[index]))
+        files.output_folder(job.page.parent)
+        page.write_page(job.page, outcome.pixels, plain, ours, outcome.saliency, records[index])
+        outputs.append(job.page)
+    log = report.log_lines(outcome, measured) if measured and metrics else []
+    return Encoded(records, report.sentences(outcome), log, outcome.notices, outputs)
+
+
+def _find_map(maps: Path, name: str) -> Path | None:
     """Return `map_<file name>.jpg` or `.png`, whichever is newer, as generate_map.py names a folder's maps."""
-    found = [path for suffix in MAP_SUFFIXES if (path := maps / f"map_{image.name}{suffix}").is_file()]
+    found = [path for suffix in MAP_SUFFIXES if (path := maps / f"map_{name}{suffix}").is_file()]
     return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
-def record_settings(folder: Path, settings: combine.Settings) -> Path:
-    """Keep `settings` in the output folder, touching the file only when they change; return its path.
+def _utf_8(path: Path) -> str:
+    """Return a path as predict_cls.py prints it."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
-    An output older than this file was made with other settings.
+
+def read_qualities(path: Path, pictures: Path) -> dict[str, int]:
+    """Return qualities 1..100 by place in the folder `pictures` from what `predict_cls.py --json` printed of it.
+
+    Pictures without an answer are left out, for they are taken for never compressed.
+    Raises `UserError` for a file that holds something else.
     """
-    record = folder / RECORD
+    qualities = {}
     try:
-        same = record.is_file() and files.read_json(record) == asdict(settings)
-    except UserError:  # damaged: as if there were none
-        same = False
-    if not same:
-        files.write_json(record, asdict(settings))
-    return record
+        for line in path.read_text(encoding="utf-8").splitlines():
+            record = json.loads(line)
+            if record["quality"] is not None:
+                name = os.path.relpath(record["file"], _utf_8(pictures))
+                qualities[name] = min(max(round(record["quality"]), 1), 100)
+    except (ValueError, TypeError, KeyError):
+        raise UserError(f"{show(path)} is not what predict_cls.py --json prints; make it anew") from None
+    return qualities
 
 
-def _finished(outputs: list[Path], inputs: list[Path]) -> bool:
-    """Return whether every output exists, is not empty and is not older than any input."""
-    if not all(path.is_file() and path.stat().st_size for path in outputs):
-        return False
-    oldest = min(path.stat().st_mtime_ns for path in outputs)
-    return oldest >= max(path.stat().st_mtime_ns for path in inputs)
+def plan(request: Request) -> list[Job]:
+    """Return a job for every picture of a folder, sorted by name; what comes from a subfolder goes to the same one.
 
-
-def plan(pictures: str, maps: str, output: Path, settings: combine.Settings, overwrite: bool = False) -> list[Job]:
-    """Return a job for every picture of a folder, sorted by name; `overwrite` takes none for finished."""
-    found = images.find_images(pictures)
-    map_folder = existing_folder(maps)
-    for name, folder in (("--images", Path(pictures)), ("--maps", map_folder)):
-        if output.samefile(folder):
-            raise UserError(f"the output folder {show(output)} is the {name} folder too; choose another")
-    record = record_settings(output, settings)
+    Finished is a picture that is with its map what it was, whose files are there, and were made with these settings
+    (and measured, where that is asked for).
+    """
+    maps = existing_folder(request.maps)
+    for folder in (request.output, request.pages):
+        if folder and folder.exists() and folder.samefile(maps):
+            raise UserError(f"the output folder {show(folder)} is the --maps folder too; choose another")
+    others = [folder for folder in (request.output, request.pages) if folder]
+    if request.pictures.exists() and not maps.samefile(request.pictures):
+        others.append(maps)
+    journal = Journal.open(request.output / RECORD)
     jobs = []
-    for image in found:
-        saliency_map = _find_map(map_folder, image)
-        finished = False
-        if saliency_map and image.exists() and not overwrite:
-            outputs = [combine.plain_path(image, output, settings), *combine.our_paths(image, output, settings)]
-            finished = _finished(outputs, [image, saliency_map, record])
-        jobs.append(Job(image, saliency_map, finished))
+    for path in tree.find_pictures(request.pictures, request.recursive, others):
+        image, into = request.pictures / path, request.output / path.parent
+        saliency_map = _find_map(maps / path.parent, path.name)
+        page = request.pages / path.parent / f"{path.name}.html" if request.pages else None
+        settings = request.settings
+        if quality := request.qualities.get(_utf_8(path)):
+            settings = replace(settings, source_quality=quality)
+        job = Job(image, saliency_map, into, settings, page, maps / path.parent, key=str(path))
+        if saliency_map:
+            with contextlib.suppress(OSError):  # said when it is read
+                job = replace(job, inputs=fingerprint([image, saliency_map]))
+        finished = not request.overwrite and bool(job.inputs) and _finished(journal, job, request)
+        jobs.append(replace(job, finished=finished))
     return jobs
+
+
+def _finished(journal: Journal, job: Job, request: Request) -> bool:
+    if not journal.is_finished(job.key, job.inputs, asdict(job.settings)):
+        return False
+    entry = journal.entries[job.key]
+    if job.page and os.path.relpath(job.page, request.output) not in entry.outputs:
+        return False
+    return not request.metrics or all(record["metrics"] for record in entry.record)
+
+
+def run(
+    request: Request, jobs: Sequence[Job], workers: int | None = None, scheduler: str | None = None
+) -> Iterator[tuple[Job, Encoded | UserError]]:
+    """Do the jobs that are not finished, on threads here or on a cluster, and yield each with its outcome, in order.
+
+    What is done is written down at once; at the end, also when that comes early, the summary is written.
+    """
+    journal = Journal.open(request.output / RECORD)
+    waiting = [job for job in jobs if not job.finished]
+    errors: dict[str, str] = {}
+    work = functools.partial(encode, request.metrics)
+    outcomes = tasks.folder_map(work, waiting, workers, scheduler, lambda job: show(job.image))
+    try:
+        for job, outcome in zip(waiting, outcomes, strict=True):
+            if isinstance(outcome, UserError):
+                errors[job.key] = str(outcome)
+            else:
+                journal.add(job.key, job.inputs, asdict(job.settings), outcome.outputs, outcome.records)
+            yield job, outcome
+    except BaseException:
+        with contextlib.suppress(OSError, UserError):  # what ended the work is what must be said
+            _write_summary(request, jobs, journal, errors)
+        raise
+    _write_summary(request, jobs, journal, errors)
+
+
+def _write_summary(request: Request, jobs: Sequence[Job], journal: Journal, errors: dict[str, str]) -> None:
+    """Write a row a JPEG as CSV, and one for each picture that failed or that nobody came to."""
+    rows: list[dict[str, Any]] = []
+    for job in jobs:
+        if job.key in errors:
+            rows.append({"file": job.key, "status": FAILED, "error": errors[job.key]})
+        elif journal.is_finished(job.key, job.inputs, asdict(job.settings)):
+            records = journal.entries[job.key].record
+            rows.extend({"file": job.key, "status": DONE, **_flat(record)} for record in records)
+        else:
+            rows.append({"file": job.key, "status": WAITING})
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    complete = [{name: row.get(name) for name in columns} for row in rows]
+    results.write_csv(
+        request.output / SUMMARY,
+        [{name: _text(value) if isinstance(value, str) else value for name, value in row.items()} for row in complete],
+    )
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a JPEG's record as cells of a row; metrics become plain_psnr, ours_psnr ..."""
+    row = {name: value for name, value in record.items() if name not in ("file", "metrics")}
+    row["change_percent"] = 100 * (record["bytes"] / record["plain_bytes"] - 1)
+    for side, values in (record["metrics"] or {}).items():
+        if isinstance(values, dict):
+            row |= {f"{side}_{name}": value for name, value in values.items()}
+    return row
+
+
+def _text(value: str) -> str:
+    """Return text that is valid UTF-8 also where a file name is not."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

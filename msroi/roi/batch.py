@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ import numpy as np
 from PIL import Image
 
 from msroi.roi import generate, overlay
-from msroi.roi.network import Network
-from utils import files, images, tasks
+from msroi.roi.network import Network, load_lite, load_tensorflow
+from utils import files, images, tasks, tree
 from utils.errors import UserError, os_error_line, show
+from utils.journal import SUFFIX, Fingerprint, Journal, fingerprint
 
-RECORD = "map_settings.json"
+RECORD = f"map{SUFFIX}"
 MAP_QUALITY = 95
 ORIENTATION_TAG = 0x0112
 UPRIGHT = {
@@ -35,12 +36,39 @@ AS_STORED = {**UPRIGHT, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_
 
 @dataclass(frozen=True)
 class Job:
-    """A picture, where its map and overlay go, and whether both are finished and up to date."""
+    """A picture, where its map and overlay go, and whether both are finished and up to date.
+
+    In a folder's journal it is `key`, and `inputs` what it was when the work was planned.
+    """
 
     image: Path
     map: Path
     overlay: Path
     finished: bool = False
+    key: str = ""
+    inputs: Fingerprint = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class NetworkChoice:
+    """Which network makes the maps: the shipped one by LiteRT, or by TensorFlow that one or a `checkpoint`."""
+
+    tensorflow: bool = False
+    checkpoint: str | None = None
+
+    def absolute(self) -> NetworkChoice:
+        """Return the same choice for a process with another current folder."""
+        return replace(self, checkpoint=self.checkpoint and str(Path(self.checkpoint).absolute()))
+
+
+def load(choice: NetworkChoice, threads: int) -> Network:
+    """Return the network of a choice, to be run by `threads` of LiteRT."""
+    return _shared(choice.checkpoint) if choice.tensorflow else load_lite(threads)
+
+
+@functools.lru_cache(maxsize=1)
+def _shared(checkpoint: str | None) -> Network:
+    return load_tensorflow(checkpoint)  # TensorFlow's functions may be called by several threads
 
 
 @dataclass(frozen=True)
@@ -78,34 +106,26 @@ def single_job(image: Path, output: Path, lossless: bool) -> Job:
     return job
 
 
-def plan(folder: Path, output: Path, lossless: bool, settings: dict[str, Any], overwrite: bool) -> list[Job]:
+def plan(
+    folder: Path, output: Path, lossless: bool, settings: dict[str, Any], overwrite: bool, recursive: bool = False
+) -> list[Job]:
     """Return a job for every picture of `folder`, sorted by name: `map_<file name>.jpg`, `overlay_<file name>.png`.
 
-    Finished is one whose files are newer than the picture and were made with the same `settings`.
+    Those of a subfolder (`recursive`) go to the same subfolder of `output`. Finished is one whose picture is what it
+    was, whose files are there, and were made with the same `settings`.
     """
-    if output.samefile(folder):
-        raise UserError(f"the output folder {show(output)} is the input folder too; choose another --output_directory")
-    found = images.find_images(folder)
-    record = output / RECORD
-    try:
-        same = record.is_file() and files.read_json(record) == settings
-    except UserError:  # damaged: as if there were none
-        same = False
-    if not same:
-        files.write_json(record, settings)
+    journal = Journal.open(output / RECORD)
     jobs = []
-    for image in found:
-        outputs = output / f"map_{image.name}{'.png' if lossless else '.jpg'}", output / f"overlay_{image.name}.png"
-        finished = not overwrite and _finished(outputs, (image, record))
-        jobs.append(Job(image, *outputs, finished))
+    for path in tree.find_pictures(folder, recursive, [output]):
+        into = output / path.parent
+        outputs = into / f"map_{path.name}{'.png' if lossless else '.jpg'}", into / f"overlay_{path.name}.png"
+        try:
+            inputs = fingerprint([folder / path])
+        except OSError:  # said when it is read
+            inputs = []
+        finished = bool(inputs) and not overwrite and journal.is_finished(str(path), inputs, settings)
+        jobs.append(Job(folder / path, *outputs, finished, str(path), inputs))
     return jobs
-
-
-def _finished(outputs: Sequence[Path], inputs: Sequence[Path]) -> bool:
-    if not all(path.is_file() and path.stat().st_size for path in outputs) or not all(p.exists() for p in inputs):
-        return False
-    oldest = min(path.stat().st_mtime_ns for path in outputs)
-    return oldest >= max(path.stat().st_mtime_ns for path in inputs)
 
 
 def settings_record(settings: generate.Settings, network: str) -> dict[str, Any]:
@@ -160,18 +180,27 @@ def _save(image: Image.Image, path: Path, **options: Any) -> None:
         raise UserError(os_error_line(error)) from None
 
 
+def _work(choice: NetworkChoice, settings: generate.Settings, job: Job) -> Done:
+    files.output_folder(job.map.parent)
+    return run_job(tasks.per_thread(load, choice, 1), job, settings)
+
+
 def run_folder(
-    load: Callable[[], Network], jobs: Sequence[Job], settings: generate.Settings, workers: int
+    choice: NetworkChoice,
+    jobs: Sequence[Job],
+    settings: generate.Settings,
+    journal: Journal,
+    recorded: dict[str, Any],
+    workers: int,
+    scheduler: str | None = None,
 ) -> Iterator[Done | UserError]:
-    """Yield the outcome of every job in order; each of `workers` threads loads a network of its own."""
-    local = threading.local()
+    """Yield the outcome of every job in order, and write down in `journal`, with the settings `recorded`, what is done.
 
-    def work(job: Job) -> Done | UserError:
-        try:
-            if not hasattr(local, "network"):
-                local.network = load()
-            return run_job(local.network, job, settings)
-        except UserError as error:
-            return error
-
-    yield from tasks.ordered_map(work, jobs, workers)
+    Each of `workers` threads, or of the workers of the cluster at `scheduler`, loads a network of its own.
+    """
+    work = functools.partial(_work, choice, settings)
+    for outcome in tasks.folder_map(work, jobs, workers, scheduler, lambda job: show(job.image)):
+        if isinstance(outcome, Done):
+            job = outcome.job
+            journal.add(job.key, job.inputs, recorded, [job.map, job.overlay])
+        yield outcome

@@ -8,6 +8,7 @@ features.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ SHIPPED = files.REPOSITORY / "save" / "mobilenet_v2"
 SHIPPED_WEIGHTS = SHIPPED / "weights.npz"
 MATRIX = "GAP/W"
 BIAS = "GAP/b"
+SCALE = ":scale"
 LFS_POINTER = b"version https://git-lfs"
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -41,25 +43,26 @@ def pack(arrays: Arrays, path: str | os.PathLike[str]) -> None:
         largest = np.abs(flat).reshape(-1, flat.shape[-1]).max(axis=0)
         scale = np.where(largest > 0, largest / 127, 1).astype(np.float32)
         packed[name] = np.rint(flat / scale).astype(np.int8).reshape(values.shape)
-        packed[f"{name}:scale"] = scale
+        packed[f"{name}{SCALE}"] = scale
     with files.atomic_path(path) as temporary, temporary.open("wb") as handle:
         np.savez_compressed(handle, allow_pickle=False, **packed)
 
 
-def unpack(path: str | os.PathLike[str]) -> Arrays:
-    """Read what `pack` wrote as float32; raise `UserError` where the file is missing or damaged."""
+def unpack(path: str | os.PathLike[str], only: Collection[str] = ()) -> Arrays:
+    """Read what `pack` wrote as float32 (of `only` these names); raise `UserError` for a missing or damaged file."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            stored = {name: archive[name] for name in archive.files}
+            chosen = [name for name in archive.files if not only or name.removesuffix(SCALE) in only]
+            stored = {name: archive[name] for name in chosen}
     except FileNotFoundError:
         raise UserError(f"{show(path)} is missing; restore it from the repository") from None
     except Exception:  # zipfile, zlib and NumPy each raise their own
         raise UserError(f"{show(path)} is damaged (not an .npz archive); restore it from the repository") from None
     arrays = {}
     for name, values in stored.items():
-        if name.endswith(":scale"):
+        if name.endswith(SCALE):
             continue
-        scale = stored.get(f"{name}:scale")
+        scale = stored.get(f"{name}{SCALE}")
         if scale is not None and _depthwise(name):
             scale = scale.reshape(values.shape[-2:])
         arrays[name] = values.astype(np.float32) if scale is None else values.astype(np.float32) * scale
@@ -126,6 +129,16 @@ def write(prefix: str | os.PathLike[str], arrays: Arrays) -> None:
         shape_and_slices=[""] * len(names),
         tensors=[tf.constant(arrays[name], tf.float32) for name in names],
     )
+
+
+def load(path: str | os.PathLike[str]) -> Arrays:
+    """Read a checkpoint of train.py or of the original, or a packed `.npz`; raise `UserError` as `read` does."""
+    if Path(path).suffix != ".npz":
+        return read(path)
+    arrays = unpack(path)
+    if MATRIX not in arrays:
+        raise UserError(f"{show(path)} holds no class matrix {MATRIX}; it is not of an MSROI network")
+    return arrays
 
 
 def read(path: str | os.PathLike[str]) -> Arrays:

@@ -22,6 +22,8 @@ Pixels = NDArray[np.uint8]
 MapRule = Callable[[Pixels], Pixels]
 MASK_SCORES = ("auc", "max_f", "mae", "pointing")
 GAZE_SCORES = ("auc_judd", "nss", "cc")
+DIGITS = 5  # of a summary's numbers
+GOOD, BAD = (140, 225, 150), (250, 150, 130)  # captions of the contact sheet
 
 
 @dataclass(frozen=True)
@@ -138,12 +140,16 @@ def summarise(rows: Sequence[dict[str, Any]], rules: Sequence[str]) -> dict[str,
         for name in [name for name in cells[0] if name != "curve"]:
             values = [cell[name] for cell in cells if not math.isnan(cell[name])]
             low, high = scores.interval(values)
-            summary[rule][name] = {"mean": float(np.mean(values)), "low": low, "high": high}
+            summary[rule][name] = _cell(float(np.mean(values)), low, high)
         if "curve" in cells[0]:
             curves = [cell["curve"] for cell in cells]
             low, high = _f_interval(curves)
-            summary[rule]["max_f_dataset"] = {"mean": scores.maximum_f(curves), "low": low, "high": high}
+            summary[rule]["max_f_dataset"] = _cell(scores.maximum_f(curves), low, high)
     return summary
+
+
+def _cell(mean: float, low: float, high: float) -> dict[str, float]:
+    return {"mean": round(mean, DIGITS), "low": round(low, DIGITS), "high": round(high, DIGITS)}
 
 
 def _f_interval(curves: Sequence[tuple[Any, Any]], resamples: int = 1000) -> tuple[float, float]:
@@ -177,7 +183,7 @@ def contact_sheet(
             left = column * cell[0] + (cell[0] - small.width) // 2
             sheet.paste(small, (left, caption + line * cell[1] + (cell[1] - small.height) // 2))
         text = f"{show(item.image.stem)[:18]}  {name} {row[rule][name]:.3f}"
-        pen.text((column * cell[0] + 6, 3), text, (240, 240, 240), font)
+        pen.text((column * cell[0] + 6, 3), text, GOOD if column < len(chosen) / 2 else BAD, font)
     return sheet
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,14 +12,15 @@ from PIL import Image
 
 from msroi.roi import maps
 from msroi.roi.network import Activations, Network, analyse, class_scores
-from utils.errors import UserError
+from utils.errors import UserError, show
 
 METHODS = ("energy", "topk", "threshold")
 
 # Chosen on 115 photographs with object masks and 60 with gaze. Long side in pixels, and whether the picture is turned
 # by 180 degrees: features begin one stride inside the top and left edge, so looking from both ends leaves no blind
 # edge, at no cost.
-ENERGY_SCALES = ((256, False), (448, True), (768, False), (1056, True))
+ENERGY_SCALES = "256,448t,768,1056t"
+LARGEST_SCALE = 4096  # about 60 times the work of the default
 CLASS_SIDE = 320  # long side at which classes are scored and class maps made
 CROP_SIDE = 224
 WORK_SIDE = 1056  # a map is made at this long side at most, then stretched: memory stays bounded
@@ -30,12 +32,56 @@ LEGEND_CLASSES = 5
 
 @dataclass(frozen=True)
 class Settings:
-    """How a map is made: `threshold` is a share 0..1 of the range of class scores; `top_k` counts classes."""
+    """How a map is made: `threshold` is a share 0..1 of the range of class scores; `top_k` counts classes; `scales` are
+    long sides in pixels, "t": turned. Raises `UserError` for values that make no sense."""
 
     method: str = "energy"
     top_k: int = 5
     threshold: float = 0.7
     center_crop: bool = False
+    scales: str = ENERGY_SCALES
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise UserError(f"there is no method {self.method}; choose one of {', '.join(METHODS)}")
+        if self.top_k < 1 or not 0 <= self.threshold <= 1:
+            raise UserError("--top_k is at least 1, --threshold lies in 0..1")
+        self.looks()
+
+    def looks(self) -> list[tuple[int, bool]]:
+        """Return the long side in pixels and whether the picture is turned, for each scale of rule energy."""
+        parts = [part.strip() for part in self.scales.split(",")]
+        sides = [part.removesuffix("t") for part in parts]
+        if not all(side.isascii() and side.isdigit() and 0 < int(side) <= LARGEST_SCALE for side in sides):
+            raise UserError(
+                f"--scales {show(self.scales)}: give long sides of 1..{LARGEST_SCALE} pixels, like {ENERGY_SCALES}"
+            )
+        return [(int(side), part.endswith("t")) for side, part in zip(sides, parts, strict=True)]
+
+
+def add_options(group: argparse._ActionsContainer) -> None:
+    """Add the flags of `Settings` but for the method, as every command that makes maps knows them."""
+    group.add_argument(
+        "--top_k", type=int, default=Settings.top_k, help="of rule topk: number of classes (default: %(default)s)"
+    )
+    group.add_argument(
+        "--threshold",
+        type=float,
+        default=Settings.threshold,
+        help="of rule threshold: share 0..1 of the range of class scores that a class reaches (default: %(default)s)",
+    )
+    group.add_argument(
+        "--scales",
+        default=ENERGY_SCALES,
+        help="of rule energy: long sides in pixels at which it looks, t: turned by 180 degrees; fewer are faster "
+        "(default: %(default)s)",
+    )
+    group.add_argument(
+        "--center_crop",
+        action="store_true",
+        help="let the network see only the centre square at 224x224 and stretch its map over the picture, as the "
+        "original did",
+    )
 
 
 @dataclass(frozen=True)
@@ -52,8 +98,6 @@ def generate(network: Network, pixels: NDArray[np.uint8], settings: Settings) ->
     With `center_crop` the network sees the centre square at 224x224 only, and that square's map is stretched over the
     whole picture, as the original did.
     """
-    if settings.method not in METHODS:
-        raise UserError(f"there is no method {settings.method}; choose one of {', '.join(METHODS)}")
     height, width = pixels.shape[:2]
     scale = min(1.0, WORK_SIDE / max(height, width))
     size = max(1, round(height * scale)), max(1, round(width * scale))
@@ -63,7 +107,7 @@ def generate(network: Network, pixels: NDArray[np.uint8], settings: Settings) ->
     if settings.method == "energy" and settings.center_crop:
         values = _energy([at_class_side], size)
     elif settings.method == "energy":
-        looks = [analyse(network, pixels, side, turned) for side, turned in ENERGY_SCALES]
+        looks = [analyse(network, pixels, side, turned) for side, turned in settings.looks()]
         small = -(-size[0] // GUIDE_STEP), -(-size[1] // GUIDE_STEP)
         radius = max(1, max(small) // GUIDE_SHARE)
         values = maps.guided_filter(

@@ -86,11 +86,6 @@ def score(predict: Any, loss: str, source: Source, top_k: int, workers: int | No
     return Scores(*(total / len(labels)).tolist())
 
 
-def load_arrays(path: str) -> checkpoints.Arrays:
-    """Read a checkpoint of train.py or of the original, or a packed .npz."""
-    return checkpoints.unpack(path) if path.endswith(".npz") else checkpoints.read(path)
-
-
 def load_vgg(features: Any, source: str) -> None:
     """Fill VGG16 features from the Keras no-top file `source`; `imagenet` lets Keras download it."""
     if source != "imagenet" and not Path(source).is_file():

@@ -68,7 +68,7 @@ def load_lite(threads: int, path: Path = SHIPPED_MODEL) -> Network:
     """Load the shipped MobileNetV2 with ImageNet's class matrix; `threads` of LiteRT; one instance a worker."""
     model = ResizableModel(path, threads)
     architecture = ARCHITECTURES["mobilenet_v2"]
-    weights = checkpoints.unpack(checkpoints.SHIPPED_WEIGHTS)
+    weights = checkpoints.unpack(checkpoints.SHIPPED_WEIGHTS, (checkpoints.MATRIX, checkpoints.BIAS))
     names = class_names(SHIPPED_NAMES)
     matrix, bias = weights[checkpoints.MATRIX], weights[checkpoints.BIAS]
     if len(names) != matrix.shape[1]:
@@ -92,9 +92,7 @@ def load_tensorflow(checkpoint: str | os.PathLike[str] | None) -> Network:
         names = class_names(SHIPPED_NAMES)
     else:
         source = show(checkpoint)
-        arrays = checkpoints.unpack(checkpoint) if Path(checkpoint).suffix == ".npz" else checkpoints.read(checkpoint)
-        if checkpoints.MATRIX not in arrays:
-            raise UserError(f"{source} holds no class matrix {checkpoints.MATRIX}; it is not of an MSROI network")
+        arrays = checkpoints.load(checkpoint)
         architecture = checkpoints.architecture_of(arrays, source)
         count = arrays[checkpoints.MATRIX].shape[1]
         listed = Path(checkpoint).with_name("classes.txt")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -13,24 +11,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msroi.roi import checkpoints, dataset
+from msroi.roi import checkpoints, dataset, tables
 from msroi.roi.head import (
     Network,
     Scores,
     Source,
     class_loss,
     features_key,
-    load_arrays,
     make_features,
     score,
     write_model,
 )
 from utils import figures, files, results, tasks
-from utils.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, UserError, note, show
-from utils.training import Resume, StopRequest, is_chief, keras, make_schedule, make_step, make_strategy, tf
+from utils.errors import UserError, show
+from utils.loop import Loop, show_epoch
+from utils.training import StopRequest, is_chief, keras, make_schedule, make_step, make_strategy, tf
 
 BEST = "model-best"
-SHOWN = ("train_loss", "val_loss", "top_1", "top_k", "learning_rate")
 
 
 @dataclass(frozen=True)
@@ -131,37 +128,28 @@ class Run:
         """
         self.settings, self.test, self.names, self.workers = settings, test, names, workers
         self.models, self.out = files.output_folder(model_path), files.output_folder(out_path)
-        self.last = files.output_folder(model_path / "last")
         self.batches = Batches(train, settings.batch_size, settings.seed, settings.class_balance)
         self.strategy = strategy
         keras.utils.set_random_seed(settings.seed)
         with self.strategy.scope():
             self.network = Network(settings.arch, settings.labels, features, settings.frozen_backbone, settings.dropout)
             if settings.base_weights:
-                self.network.load(load_arrays(settings.base_weights), show(settings.base_weights))
-            total = settings.n_epochs * self.batches.steps
-            rate = make_schedule(settings.schedule, settings.learning_rate, total, settings.warmup_steps)
+                self.network.load(checkpoints.load(settings.base_weights), show(settings.base_weights))
+            epochs, steps = settings.n_epochs, self.batches.steps
+            rate = make_schedule(settings.schedule, settings.learning_rate, epochs * steps, settings.warmup_steps)
             if settings.optimizer == "adam":
-                self.optimizer = keras.optimizers.Adam(rate, beta_1=settings.momentum, epsilon=settings.epsilon)
+                optimizer = keras.optimizers.Adam(rate, beta_1=settings.momentum, epsilon=settings.epsilon)
             else:
-                self.optimizer = keras.optimizers.SGD(rate, momentum=settings.momentum)
-            self.optimizer.build(self.network.trainable_variables)
-            # Counters live in the checkpoint, so that weights and position can never disagree.
-            self.state = {
-                name: tf.Variable(0.0, trainable=False, dtype=tf.float64)
-                for name in ("epoch", "step", "loss_sum", "best")
-            }
-        models = {"head": self.network.head, "optimizer": self.optimizer}
-        if self.network.features is not None:
-            models["features"] = self.network.features
-        self.resume = Resume(self.last, asdict(settings), **models, **self.state)
+                optimizer = keras.optimizers.SGD(rate, momentum=settings.momentum)
+            optimizer.build(self.network.trainable_variables)
+            tracked = {"head": self.network.head}
+            if self.network.features is not None:
+                tracked["features"] = self.network.features
+            last = files.output_folder(model_path / "last")
+            self.loop = Loop(last, asdict(settings), epochs, steps, optimizer, **tracked)
         self._loss = class_loss(settings.loss)
-        self._take_step = make_step(self.strategy, self.network, self.optimizer, self._training_loss)
+        self._take_step = make_step(self.strategy, self.network, optimizer, self._training_loss)
         self._predict = self.network.predictor()
-
-    def get(self, name: str) -> float:
-        """Return a counter: epoch, step, loss_sum, best (top-1 so far)."""
-        return float(self.state[name].numpy())
 
     def _training_loss(self, targets: Any, logits: Any) -> Any:
         """Return the weighted loss of each picture, with half the squared norm of the kernels times the decay."""
@@ -173,87 +161,50 @@ class Run:
     def train(self, save_every: int, checkpoint_steps: int, restart: bool, overwrite: bool) -> int:
         """Train to the end or until stopped; return an exit code (130 or 143 when a signal ended the run)."""
         stop = StopRequest(Path.cwd())
-        if self.resume.start(restart):
-            note(f"resuming at epoch {int(self.get('epoch')) + 1}, step {int(self.get('step'))}")
-        elif not (overwrite or restart) and any(self.models.glob("model-*")):
-            self.resume.mark(finished=True)
-            raise UserError(
-                f"{show(self.models)} already holds models; choose another --model_path, or give --overwrite"
-            )
-        else:
-            self.resume.save()  # from here on the models in the folder are this run's, also when it is killed
+        self.loop.start(restart, lambda: self._begin(overwrite or restart))
         if is_chief():
             lines = [*self.names, *(f"class {label}" for label in range(len(self.names), self.settings.labels))]
             files.write_bytes(
                 self.models / "classes.txt", "".join(f"{n}\n" for n in lines).encode("utf-8", "surrogateescape")
             )
-        history = results.History(self.out / "history_msroi.csv", int(self.get("epoch")))
-        for epoch in range(int(self.get("epoch")), self.settings.n_epochs):
-            started = time.perf_counter()
-            if not self._train_epoch(epoch, checkpoint_steps, stop):
-                note("stopped; the same command goes on from here")
-                return EXIT_INTERRUPTED if stop.signal == signal.SIGINT else EXIT_TERMINATED
-            row = self._finish_epoch(epoch, save_every)
-            if is_chief():
-                history.add({**row, "seconds": f"{time.perf_counter() - started:.1f}"})
-                self._show(history)
-            if stop.after_epoch():
-                note("stopped after this epoch; the same command goes on from here")
-                break
-        if int(self.get("epoch")) == self.settings.n_epochs:
-            self.resume.mark(finished=True)
-        return EXIT_OK
+        return self.loop.run(
+            stop,
+            self._batches,
+            self._take_step,
+            lambda epoch: self._finish_epoch(epoch, save_every),
+            self.out / "history_msroi.csv",
+            checkpoint_steps,
+            self._show,
+        )
 
-    def _train_epoch(self, epoch: int, checkpoint_steps: int, stop: StopRequest) -> bool:
-        """Take the epoch's remaining steps; return False when a signal stopped it (the state is saved then)."""
-        steps, first, total = self.batches.steps, int(self.get("step")), self.get("loss_sum")
-        data = self.strategy.experimental_distribute_dataset(self.batches.epoch(epoch, first, self.workers))
-        description = f"epoch {epoch + 1}/{self.settings.n_epochs}"
-        with tasks.progress(total=steps, initial=first, desc=description, unit="step") as bar:
-            for step, (inputs, targets) in enumerate(data, first + 1):
-                total += float(self._take_step(inputs, targets))
-                if not math.isfinite(total):
-                    raise UserError("the loss is not a number any more; give a smaller --learning_rate")
-                bar.update()
-                self.state["step"].assign(step)
-                self.state["loss_sum"].assign(total)
-                if stop.signal is not None or (step % checkpoint_steps == 0 and step < steps):
-                    self.resume.save()
-                if stop.signal is not None:
-                    return False
+    def _begin(self, overwrite: bool) -> None:
+        if not overwrite and any(self.models.glob("model-*")):
+            raise UserError(
+                f"{show(self.models)} already holds models; choose another --model_path, or give --overwrite"
+            )
+        self.loop.resume.save()  # from here on the models in the folder are this run's, also when it is killed
+
+    def _batches(self, epoch: int, first: int) -> Iterator[Any]:
+        yield from self.strategy.experimental_distribute_dataset(self.batches.epoch(epoch, first, self.workers))
         if self.batches.failure:
             raise self.batches.failure
-        return True
 
     def _finish_epoch(self, epoch: int, save_every: int) -> dict[str, str]:
-        """Score on the test split, write the models that are due, save the state; return the row for the history."""
+        """Score on the test split, write the models that are due; return the scores for the history."""
         scores = score(self._predict, self.settings.loss, self.test, self.settings.top_k, self.workers)
         arrays = self.network.arrays()  # on every worker: reading may be a collective operation
-        better = scores.top_1 > self.get("best") or epoch == 0
+        better = scores.top_1 > self.loop.get("best") or epoch == 0
         if is_chief() and better:
             write_model(self.models / BEST, arrays)
         if is_chief() and ((epoch + 1) % save_every == 0 or epoch + 1 == self.settings.n_epochs):
             write_model(self.models / f"model-{epoch + 1}", arrays)
         if better:
-            self.state["best"].assign(scores.top_1)
-        train_loss = self.get("loss_sum") / self.batches.steps
-        self.state["epoch"].assign(epoch + 1)
-        self.state["step"].assign(0)
-        self.state["loss_sum"].assign(0)
-        self.resume.save()
-        rate = float(self.optimizer.learning_rate)
-        values = (train_loss, scores.loss, scores.top_1, scores.top_k)
-        row = {"epoch": str(epoch + 1), **{n: f"{v:.5f}" for n, v in zip(SHOWN, values, strict=False)}}
-        return {**row, "learning_rate": f"{rate:.3e}"}
+            self.loop.state["best"].assign(scores.top_1)
+        return {"val_loss": f"{scores.loss:.5f}", "top_1": f"{scores.top_1:.5f}", "top_k": f"{scores.top_k:.5f}"}
 
     def _show(self, history: results.History) -> None:
-        row = history.rows[-1]
-        figures.loss_curves(history.rows, self.out / "history_msroi.png")
+        show_epoch(history)
         accuracy_curves(history.rows, self.settings.top_k, self.out / "accuracy_msroi.png")
-        with tf.summary.create_file_writer(str(self.out / "tensorboard")).as_default(step=int(row["epoch"])):
-            for name in SHOWN:
-                tf.summary.scalar(name, float(row[name]))
-        print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
 
 
 def accuracy_curves(rows: list[dict[str, Any]], top_k: int, path: Path) -> None:
@@ -271,13 +222,13 @@ def open_run(
     settings: Settings, in_path: Path, model_path: Path, out_path: Path, cache_path: Path, workers: Any
 ) -> Run:
     """Open the tables of `in_path`, compute the features that a frozen backbone needs, and build the run."""
-    names = dataset.read_classes(in_path)
-    tables = [dataset.read_table(in_path / name, len(names)) for name in dataset.TABLES]
+    names = tables.read_classes(in_path)
     strategy = make_strategy(settings.strategy)
     with strategy.scope():
         features = make_features(settings.arch, settings.vgg_weights)
     size, sources = settings.image_size, list[Source]()
-    for table, augment in zip(tables, (settings.augmentation, False), strict=True):
+    for name, augment in zip(tables.TABLES, (settings.augmentation, False), strict=True):
+        table = tables.read_table(in_path / name, len(names))
         if settings.frozen_backbone:
             shape = tuple(features.compute_output_shape((1, size, size, 3)))[1:]
             key = features_key(settings.arch, settings.vgg_weights, size)
@@ -292,9 +243,9 @@ def open_run(
 
 def evaluate(checkpoint: str, in_path: Path, loss: str, top_k: int, image_size: int, workers: int | None) -> Scores:
     """Score a checkpoint on the test split of `in_path`, from the pictures."""
-    arrays, source = load_arrays(checkpoint), show(checkpoint)
+    arrays, source = checkpoints.load(checkpoint), show(checkpoint)
     arch = checkpoints.architecture_of(arrays, source).name
-    names = dataset.read_classes(in_path)
+    names = tables.read_classes(in_path)
     labels = arrays[checkpoints.MATRIX].shape[1]
     if labels < len(names):
         raise UserError(
@@ -304,5 +255,5 @@ def evaluate(checkpoint: str, in_path: Path, loss: str, top_k: int, image_size: 
         raise UserError(f"{source} holds a VGG16 head without its features; give a checkpoint with both")
     network = Network(arch, labels, make_features(arch, None), frozen=False)
     network.load(arrays, source)
-    pictures = dataset.Pictures(dataset.read_table(in_path / "test.csv", len(names)), image_size, False)
+    pictures = dataset.Pictures(tables.read_table(in_path / "test.csv", len(names)), image_size, False)
     return score(network.predictor(), loss, pictures, top_k, workers)

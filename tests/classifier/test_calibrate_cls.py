@@ -11,43 +11,68 @@ from typing import Any
 
 import pytest
 
-from classifier.q1net import weights
+from classifier.q1net import fusion, patches, weights
 from classifier.q1net.calibration import THRESHOLDS
 from classifier.q1net.configs import get_config
 
 CALIBRATE = "classifier.calibrate_cls"
 Call = Callable[..., Any]
 ROW = re.compile(r"threshold \d\d\.\d\d: mae +(\d+\.\d\d|-), within 2 +\d+\.\d%, answered +\d+\.\d%(  <- chosen)?")
+BEST = re.compile(r"(grid|texture) +\w+ +threshold \d\d\.\d\d: mae .*, answered +\d+\.\d%(  <- best)?")
 
 
-def test_lines_and_card(call: Call, photographs: Path, save_path: Path) -> None:
+def test_lines_and_card(call: Call, photographs: Path, save_path: Path, tmp_path: Path) -> None:
     flags = ["--in_path", photographs, "--save_path", save_path, "--qualities", "20,80"]
     folder = save_path / "jpeg_paper"
     before = weights.read_card(folder)
     done = call(CALIBRATE, *flags)
     assert (done.code, done.err) == (0, "")
-    assert all(ROW.fullmatch(line) for line in done.lines[:-1])
-    assert len(done.lines) == len(THRESHOLDS) + 1
-    assert sum(line.endswith("<- chosen") for line in done.lines) == 1
+    rows, best = done.lines[: len(THRESHOLDS)], done.lines[len(THRESHOLDS) : -1]
+    assert all(ROW.fullmatch(line) for line in rows)
+    assert sum(line.endswith("<- chosen") for line in rows) == 1
+    assert all(BEST.fullmatch(line) for line in best)
+    assert len(best) == len(fusion.RULES) * len(patches.CHOICES)
+    assert sum(line.endswith("<- best") for line in best) == 1
     chosen = weights.threshold(get_config("jpeg_paper"), folder)
     assert done.lines[-1] == f"threshold {chosen:g} stored in {folder}/model.json"
     card = weights.read_card(folder)
     assert card["calibration"]["float32"]["pictures"] == 3
     assert card["calibration"]["float32"]["qualities"] == 2
     assert card["calibration"]["float32"]["data"] == "photographs"
-    assert {k: v for k, v in card.items() if k != "calibration"} == {
-        k: v for k, v in before.items() if k != "calibration"
+    measured = {"calibration", "fusion"}
+    assert {k: v for k, v in card.items() if k not in measured} == {
+        k: v for k, v in before.items() if k not in measured
     }
+    fused = card["fusion"]["float32"]
+    assert fused["grid/median"]["threshold"] == chosen
+    assert fused["best"] in fused
+    for entry in (v for k, v in fused.items() if k != "best"):
+        assert len(entry["interval"]["offsets"]) == len(entry["interval"]["edges"]) + 1
+        assert set(entry["interval"]["measured_coverage"]) <= {"whole", "crops"}
 
-    rows = [json.loads(line) for line in call(CALIBRATE, *flags, "--json").lines]
-    assert [row["threshold"] for row in rows] == THRESHOLDS.tolist()
-    assert {"threshold", "cost", "mae", "within_2", "answered", "chosen"} <= set(rows[0])
-    assert [row["threshold"] for row in rows if row["chosen"]] == [chosen]
+    kept = tmp_path / "search.json"
+    printed = [json.loads(line) for line in call(CALIBRATE, *flags, "--json", "--record", kept).lines]
+    assert len(printed) == len(best) * len(THRESHOLDS)
+    assert {"patches", "fusion", "threshold", "cost", "mae", "within_2", "answered", "chosen"} <= set(printed[0])
+    paper = [row for row in printed if (row["patches"], row["fusion"]) == ("grid", "median")]
+    assert [row["threshold"] for row in paper] == THRESHOLDS.tolist()
+    assert [row["threshold"] for row in paper if row["chosen"]] == [chosen]
+    searched = json.loads(kept.read_text())
+    assert searched["command"].startswith("python3 classifier/calibrate_cls.py --in_path $Q1NET_DATA/photographs")
+    assert sum(row["best"] for row in searched["result"]) == 1
 
     record = json.loads(
         call("classifier.predict_cls", "--in_path", photographs / "a.png", "--save_path", save_path, "--json").out
     )
     assert record["evidence"]["network"]["threshold"] == chosen
+    assert record["interval"][0] <= record["quality"] <= record["interval"][1] or record["quality"] is None
+    other = call(
+        "classifier.predict_cls", "--in_path", photographs / "a.png", "--save_path", save_path, "--json",
+        "--fusion", "weighted_median", "--patches", "texture",
+    )  # fmt: skip
+    network = json.loads(other.out)["evidence"]["network"]
+    assert (network["fusion"], network["patches"]) == ("weighted_median", "texture")
+    assert network["threshold"] == fused["texture/weighted_median"]["threshold"]
 
 
 def test_json_is_json(call: Call, photographs: Path, save_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

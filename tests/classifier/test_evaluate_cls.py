@@ -31,6 +31,7 @@ KEYS = {
     "within_1",
     "within_2",
     "worst_1_percent",
+    "interval_coverage",
     "seconds",
 }
 PROCESSED = re.compile(r"Images processed: +\d+/3: (\d+\.\d\d|unknown)")
@@ -93,6 +94,61 @@ def test_json(call: Call, photographs: Path, tmp_path: Path) -> None:
     assert evaluate("--workers", "1") == aligned
     assert evaluate("--crop_offset", "random", "--seed", "1") == evaluate("--crop_offset", "random", "--seed", "1")
     assert evaluate("--crop_offset", "3,5") != aligned
+
+
+@pytest.mark.parametrize("comp_type", ["jpeg_lattice", "auto"])
+def test_other_estimators(call: Call, photographs: Path, tmp_path: Path, comp_type: str) -> None:
+    flags = ["--in_path", photographs, "--out_path", tmp_path / "out", "--qualities", "30,75", "--comp_type", comp_type]
+    for offset in ("0,0", "3,5"):
+        done = call(EVALUATE, *flags, "--crop_offset", offset, "--json")
+        assert (done.code, done.err) == (0, "")
+        record = json.loads(done.out)
+        assert set(record) == KEYS
+        assert (record["comp_type"], record["predictions"]) == (comp_type, 6)
+        assert record["answered"] >= 5
+        assert record["exact"] >= 4 / 6
+        assert record["interval_coverage"] >= 4 / 6
+
+
+def test_the_networks_own_choices(call: Call, photographs: Path, tmp_path: Path) -> None:
+    """Whole pictures or only what the grid needs: the same answers; other patches and fusion: others."""
+    flags = [
+        "--in_path",
+        photographs,
+        "--out_path",
+        tmp_path / "out",
+        "--qualities",
+        "40",
+        "--threshold",
+        "0",
+        "--json",
+    ]
+
+    def mae(*more: str) -> float:
+        done = call(EVALUATE, *flags, *more)
+        assert (done.code, done.err) == (0, "")
+        return float(json.loads(done.out)["mae"])
+
+    assert mae("--find_grid") == pytest.approx(mae(), abs=1e-4)  # uncropped pictures: the answer does not change
+    maes = {
+        mae("--patches", patches, "--fusion", rule) for patches in ("grid", "texture") for rule in ("mode", "median")
+    }
+    assert len(maes) > 2
+
+
+def test_jpeg_files_are_said_once(call: Call, photographs: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        Image.open(photographs / f"{name}.png").save(photographs / f"{name}.jpg", quality=90)
+    done = call(EVALUATE, "--in_path", photographs, "--out_path", tmp_path / "out", "--qualities", "40")
+    assert done.code == 0
+    assert done.err.splitlines() == [
+        "a.jpg is a JPEG file, compressed before at a quality that is not known: measure on photographs that never were"
+    ]
+
+
+def test_patches_take_a_network(call: Call, patches: Path, tmp_path: Path) -> None:
+    flags = ["--hdf5_val_path", patches, "--out_path", tmp_path / "out"]
+    call(EVALUATE, *flags, "--comp_type", "jpeg_lattice").fails(2, "jpeg_lattice judges whole pictures")
 
 
 def test_nothing_is_known(call: Call, photographs: Path, tmp_path: Path) -> None:

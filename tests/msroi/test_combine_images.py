@@ -188,7 +188,7 @@ def test_damaged_files_are_one_line(here: Path, call: Call, name: str, role: str
         (("-image", "absent.png", "-map", "m.png"), "absent.png does not exist"),
         (("-image", "a.png"), "output/msroi_map.jpg does not exist"),
         (("-image", ".", "-map", "m.png"), "is a folder, not a picture"),
-        (("-image", "a.png", "-map", "m.png", "-model", "7"), "-model 7 is unknown; give one of 1, 2, 3, 4, 5, 6"),
+        (("-image", "a.png", "-map", "m.png", "-model", "8"), "-model 8 is unknown; give one of 1, 2, 3, 4, 5, 6, 7"),
         (("-image", "a.png", "-map", "m.png", "-jpeg_compression", "0"), "give 1 to 100"),
         (("-image", "a.png", "-map", "m.png", "-output_directory", "a.png"), "a.png is a file"),
         (("-single", "0"), "needs --images DIR and --maps DIR"),
@@ -318,7 +318,7 @@ def test_one_bad_file_does_not_stop_the_rest(folders: Path, call: Call) -> None:
 
 def test_goes_on_where_it_stopped(folders: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     call(*FOLDER)
-    before = {path: path.stat().st_mtime_ns for path in (folders / "output").iterdir()}
+    before = {path: path.stat().st_mtime_ns for path in (folders / "output").glob("*.jpg")}
     (folders / "output" / "_compressed_p3.png_.jpg").unlink()
     done: list[str] = []
     real = combine.combine
@@ -336,6 +336,37 @@ def test_goes_on_where_it_stopped(folders: Path, call: Call, monkeypatch: pytest
     done.clear()
     call(*FOLDER, "-model", "6")
     assert len(done) == 6
+
+
+def test_a_page(here: Path, call: Call) -> None:
+    code, out, err = call("-image", "a.png", "-map", "m.png", "--report", "pages/report.html")
+    assert (code, err) == (0, "")
+    assert out.startswith("output/_compressed_a.png_.jpg: ")
+    assert whole_files(here / "pages") == ["report.html"]
+    before = (here / "a.png").read_bytes()
+    for wrong in ("a.png", "m.png", "pages"):
+        code, _, err = call("-image", "a.png", "-map", "m.png", "--report", wrong)
+        assert code == 2
+        assert wrong in err
+    assert (here / "a.png").read_bytes() == before
+
+
+def test_a_tree(folders: Path, call: Call) -> None:
+    for kind in ("pictures", "maps"):
+        (folders / kind / "trip" / "day 1").mkdir(parents=True)
+    (folders / "pictures" / "p0.png").rename(folders / "pictures" / "trip" / "day 1" / "p1.png")
+    (folders / "maps" / "map_p0.png.jpg").rename(folders / "maps" / "trip" / "day 1" / "map_p1.png.jpg")
+    before = {path: path.read_bytes() for path in (folders / "pictures").rglob("*.png")}
+    tree = (*FOLDER, "--recursive", "-output_directory", "pictures/out", "--report", "pages", "--workers", "2")
+    code, out, _ = call(*tree)
+    assert code == 1
+    assert len(out.splitlines()) == 5
+    assert (folders / "pictures/out/trip/day 1/_compressed_p1.png_.jpg").is_file()
+    assert (folders / "pages/trip/day 1/p1.png.html").is_file()
+    assert before == {path: path.read_bytes() for path in before}
+    code, out, err = call(*tree)  # the JPEGs of the first time are no pictures to encode
+    assert (code, out) == (1, "")
+    assert "5 of 7 pictures were finished before" in err
 
 
 def test_the_disk_filling_up_ends_a_folder(folders: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -389,7 +420,7 @@ def test_two_runs_into_one_folder(folders: Path) -> None:
         _, said = running.communicate()
         assert running.returncode == 1
         assert b"Traceback" not in said
-    assert len(whole_files(folders / "output")) == 11
+    assert len(whole_files(folders / "output")) == 12
 
 
 def test_sigterm_is_one_line(folders: Path) -> None:
@@ -409,3 +440,63 @@ def test_starts_without_tensorflow_and_plots() -> None:
         "assert not {'tensorflow', 'matplotlib', 'scipy', 'skimage'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, check=True)
+
+
+SEVEN = ("-image", "a.png", "-map", "m.png", "-model", "7")
+
+
+def test_model_7_has_the_bytes_of_the_plain_jpeg(here: Path, call: Call) -> None:
+    code, out, err = call(*SEVEN, "--json", "-print_metrics", "1")
+    record = json.loads(out)
+    assert (code, err) == (0, "")
+    assert whole_files(here / "output") == ["_compressed_a.png_.jpg", "_original_a.png_50.jpg"]
+    assert record["bytes"] <= record["plain_bytes"]
+    assert record["metrics"]["ours"]["psnrs"] > record["metrics"]["plain"]["psnrs"]
+    with Image.open(record["output"]) as image:
+        assert image.info["progressive"]
+    assert "quality" in call(*SEVEN, "--target_quality", "70")[1]
+    assert (here / "output" / "_original_a.png_70.jpg").exists()
+
+
+def test_model_7_keeps_to_the_size(here: Path, call: Call) -> None:
+    code, _, _ = call(*SEVEN, "--target_size", "1.4kB", "--strength", "1", "--subsampling", "4:4:4")
+    assert code == 0
+    assert (here / "output" / "_compressed_a.png_.jpg").stat().st_size <= 1400
+    assert (here / "output" / "_original_a.png_1400B.jpg").stat().st_size <= 1400
+
+
+def test_model_7_says_when_the_size_cannot_be_and_writes_nothing(here: Path, call: Call) -> None:
+    code, out, err = call(*SEVEN, "--target_size", "100")
+    assert (code, out) == (1, "")
+    assert "a.png cannot be as small as 100 bytes; the smallest file has" in err
+    assert len(err.splitlines()) == 1
+    assert whole_files(here / "output") == []
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("-model", "3", "--strength", "1"), "--strength is for -model 7 only"),
+        (("--target_size", "9kB", "--target_quality", "50"), "exclude each other"),
+        (("--target_size", "big"), "--target_size big is no size"),
+        (("--target_quality", "0"), "quality"),
+        (("--strength", "2"), "--strength 2 is not allowed"),
+        (("--source_quality", "high"), "--source_quality high is not allowed"),
+        (("-find_best", "0"), "-find_best 0 is for the level rules"),
+    ],
+)
+def test_wrong_use_of_model_7(here: Path, call: Call, more: tuple[str, ...], said: str) -> None:
+    code, out, err = call(*SEVEN, *more)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+def test_model_7_does_not_go_above_its_source(here: Path, call: Call) -> None:
+    Image.open("a.png").save("b.jpg", quality=30)
+    code, out, err = call("-image", "b.jpg", "-map", "m.png", "-model", "7", "--target_quality", "80", "--json")
+    assert code == 0
+    assert "the source has JPEG quality 30" in err
+    assert json.loads(out)["plain_quality"] == 30
+    code, out, err = call(*SEVEN, "--target_quality", "80", "--source_quality", "30", "--json")
+    assert json.loads(out)["plain_quality"] == 30

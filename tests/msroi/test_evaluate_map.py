@@ -36,7 +36,8 @@ def folders(tmp_path):
 
 def test_masks(folders, capsys):
     out = folders / "out"
-    assert run("--images", folders / "images", "--masks", folders / "masks", "--out_path", out, "--json") == 0
+    arguments = ("--images", folders / "images", "--masks", folders / "masks", "--scales", "256,128t")
+    assert run(*arguments, "--out_path", out, "--json") == 0
     record = json.loads(capsys.readouterr().out)
     assert record == json.loads((out / "maps.json").read_text())
     assert record["images"] == 3
@@ -55,7 +56,7 @@ def test_masks(folders, capsys):
 
 def test_gaze(folders, capsys):
     arguments = ("--images", folders / "images", "--density", folders / "masks", "--points", folders / "points.csv")
-    assert run(*arguments, "--method", "energy", "--out_path", folders / "out") == 0
+    assert run(*arguments, "--method", "energy", "--scales", "256", "--out_path", folders / "out") == 0
     scores = json.loads((folders / "out" / "maps.json").read_text())["scores"]
     assert set(scores["energy"]) == {"auc_judd", "nss", "cc"}
     assert scores["flat"]["nss"]["mean"] == 0
@@ -82,6 +83,9 @@ def test_wrong_use_is_one_line(folders, capsys):
     Image.new("L", (4, 4)).save(other / "z.png")
     cases = {
         "give either --masks": ["--images", pictures],
+        "--workers 0: at least 1": ["--images", pictures, "--masks", folders / "masks", "--workers", "0"],
+        "--threshold lies in 0..1": ["--images", pictures, "--masks", folders / "masks", "--threshold", "nan"],
+        "give long sides": ["--images", pictures, "--masks", folders / "masks", "--scales", "0"],
         "has a file of the same name": ["--images", pictures, "--masks", other],
         "columns file, x, y are needed": ["--images", pictures, "--points", folders / "bad.csv"],
         "does not exist": ["--images", pictures, "--points", folders / "none.csv"],

@@ -2,13 +2,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from msroi import generate_map
-from msroi.roi import batch, checkpoints, generate, network, overlay
+from msroi.roi import architectures, batch, checkpoints, generate, network, overlay
 from utils import files, images
 from utils.errors import UserError, run_command
 
@@ -106,21 +107,23 @@ def test_exif_orientation_map_as_stored_overlay_upright(tmp_path, lite, orientat
     exif = Image.Exif()
     exif[batch.ORIENTATION_TAG] = orientation
     stored.save(tmp_path / "p.png", exif=exif)
-    done = batch.run_job(lite, batch.single_job(tmp_path / "p.png", tmp_path, True), generate.Settings())
+    settings = generate.Settings(scales="256")
+    done = batch.run_job(lite, batch.single_job(tmp_path / "p.png", tmp_path, True), settings)
     with Image.open(done.job.map) as gray, Image.open(done.job.overlay) as drawn:
         assert gray.size == stored.size
         assert drawn.size == (160, 96)
-        expected = generate.generate(lite, upright, generate.Settings()).values
+        expected = generate.generate(lite, upright, settings).values
         assert (np.asarray(gray.transpose(batch.UPRIGHT[orientation])) == expected).all()
 
 
 def test_folder_resumes_and_names_what_failed(tmp_path, capsys):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
+    rule = ("--method", "topk")  # the fastest
     for number in range(3):
         Image.fromarray(scene(number)).save(folder / f"{number}.png")
     (folder / "broken.jpg").write_bytes(b"text")
-    assert run(folder, "--output_directory", out) == 1
+    assert run(folder, "--output_directory", out, *rule) == 1
     assert "broken.jpg is not a picture" in capsys.readouterr().err
     kept = sorted(p.name for p in out.iterdir())
     assert kept == sorted(
@@ -129,13 +132,84 @@ def test_folder_resumes_and_names_what_failed(tmp_path, capsys):
     (folder / "broken.jpg").unlink()
     (out / "overlay_1.png.png").unlink()  # as if killed between the two files
     times = {p.name: p.stat().st_mtime_ns for p in out.iterdir()}
-    assert run(folder, "--output_directory", out, "--json") == 0
+    assert run(folder, "--output_directory", out, *rule, "--json") == 0
     captured = capsys.readouterr()
     assert "2 of 3 pictures are finished already" in captured.err
     assert [json.loads(line)["file"] for line in captured.out.splitlines()] == [str(folder / "1.png")]
     assert (out / "map_0.png.jpg").stat().st_mtime_ns == times["map_0.png.jpg"]
-    assert run(folder, "--output_directory", out, "--method", "topk", "--json") == 0
+    assert run(folder, "--output_directory", out, "--method", "threshold", "--json") == 0
     assert len(capsys.readouterr().out.splitlines()) == 3  # other settings: all again
+
+
+def test_kill_in_the_middle_leaves_whole_files_and_a_second_run_finishes(tmp_path, start, run):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for number in range(24):
+        Image.fromarray(scene(number)).save(folder / f"{number:02}.png")
+    arguments = (folder, "--output_directory", out, "--method", "topk", "--json")
+    process = start("msroi.generate_map", *arguments)
+    deadline = time.monotonic() + 60
+    journal = out / batch.RECORD
+    while not (journal.is_file() and journal.read_bytes().count(b"\n") > 2) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.kill()
+    process.communicate()
+    made = [*out.glob("map_*.jpg"), *out.glob("overlay_*.png")]
+    assert 4 <= len(made) < 48
+    for path in made:
+        images.read_rgb(path)
+    first = {path.name: path.read_bytes() for path in made}
+    done = run("-m", "msroi.generate_map", *arguments)
+    assert done.code == 0, done.err
+    assert 0 < len(done.lines) < 24
+    assert sum(1 for _ in out.glob("map_*.jpg")) == sum(1 for _ in out.glob("overlay_*.png")) == 24
+    assert all((out / name).read_bytes() == content for name, content in first.items())
+
+
+@pytest.mark.slow
+def test_the_shipped_head_and_a_checkpoint_that_does_not_exist(photo, tmp_path, capsys):
+    head = checkpoints.SHIPPED / "head" / "head.npz"
+    picture = files.REPOSITORY / "sample_image" / "chelsea.png"
+    arguments = ("--method", "topk", "--output_directory", tmp_path / "o", "--json")
+    assert run(picture, "--checkpoint", head, *arguments) == 0
+    record = json.loads(capsys.readouterr().out)
+    names = (head.parent / "classes.txt").read_text().split()
+    assert len(names) == 101
+    assert {found["name"] for found in record["classes"]} <= set(names)
+    with Image.open(record["map"]) as gray, Image.open(picture) as original:
+        assert gray.size == original.size
+        assert np.ptp(np.asarray(gray)) > 200
+    assert run(photo, "--checkpoint", tmp_path / "none.npz", *arguments) == 2
+    assert "none.npz is missing" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_vgg16_looks_at_a_whole_picture(tmp_path, capsys):
+    model = architectures.build_vgg16(5)
+    checkpoints.write(tmp_path / "model-1", checkpoints.named(model))
+    Image.fromarray(scene(size=(512, 768))).save(tmp_path / "p.png")
+    arguments = ("--checkpoint", tmp_path / "model-1", "--output_directory", tmp_path / "o", "--lossless", "--json")
+    for method in generate.METHODS:
+        assert run(tmp_path / "p.png", "--method", method, *arguments) == 0
+        record = json.loads(capsys.readouterr().out)
+        assert record["classes"][0]["name"].startswith("class ")
+        with Image.open(record["map"]) as gray:
+            assert gray.size == (768, 512)
+            assert np.asarray(gray).max() == 255
+
+
+@pytest.mark.parametrize("scales", ["", "448,", "0", "t", "448T", "-3", "9999", "a", "2²"])
+def test_scales_that_make_no_sense_are_named(scales):
+    with pytest.raises(UserError, match="--scales"):
+        generate.Settings(scales=scales)
+
+
+def test_scales_decide_where_the_network_looks(lite, monkeypatch):
+    seen = []
+    plain = generate.analyse
+    monkeypatch.setattr(generate, "analyse", lambda *a: seen.append(a[2:]) or plain(*a))
+    generate.generate(lite, scene(), generate.Settings(scales="64t, 96"))
+    assert seen[1:] == [(64, True), (96, False)]
 
 
 def test_wrong_use_is_one_line(photo, tmp_path, capsys):
@@ -145,6 +219,10 @@ def test_wrong_use_is_one_line(photo, tmp_path, capsys):
         "does not exist": [tmp_path / "none.png"],
         "no pictures": [tmp_path / "empty"],
         "--threshold lies in 0..1": [photo, "--threshold", "3"],
+        "--top_k is at least 1": [photo, "--top_k", "0"],
+        "--workers 0: at least 1": [photo, "--workers", "0"],
+        "--workers -2: at least 1": [photo, "--workers", "-2"],
+        "give long sides of 1..4096": [photo, "--scales", "448,x"],
         "runs with --backend tf only": [photo, "--checkpoint", "m", "--backend", "litert"],
         "is a file; choose another output folder": [photo, "--output_directory", tmp_path / "file"],
         "is the input folder too": [tmp_path, "--output_directory", tmp_path],
@@ -187,7 +265,7 @@ def test_shipped_files_agree_with_their_checksums():
     for line in lines:
         digest, name = line.split("  ")
         assert files.sha256(checkpoints.SHIPPED / name) == digest
-    assert sum(p.stat().st_size for p in checkpoints.SHIPPED.iterdir()) < 24_000_000
+    assert sum(p.stat().st_size for p in checkpoints.SHIPPED.rglob("*") if p.is_file()) < 24_000_000
 
 
 def test_the_shipped_network_knows_a_cat(lite):

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
 import random
 import re
 import shutil
+import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -15,6 +20,7 @@ from PIL import Image
 
 pytest.importorskip("msroi.roi.training")
 from msroi.roi import architectures
+from utils import files
 
 COMMAND = "msroi.train"
 SMALL = ("--image_size", "64", "--batch_size", "8", "--learning_rate", "1e-3", "--epsilon", "1e-7", "--loss", "softmax")
@@ -41,6 +47,10 @@ def _keep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(architectures, "HEAD_CHANNELS", 64)  # 11 million parameters would take a minute to write
 
 
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(files.REPOSITORY)}
+
+
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as handle:
         return list(csv.DictReader(handle))
@@ -63,6 +73,10 @@ def test_trains_in_the_current_folder_and_evaluates_what_it_wrote(call, tables: 
     assert loss == pytest.approx(float(last["val_loss"]), abs=0.02)  # the cache holds float16
     assert top_1 == pytest.approx(100 * float(last["top_1"]), abs=17)
     assert top_5 == 100
+    scored = call(COMMAND, "--in_path", tables, "--evaluate", "models/model-3", "--json", *SMALL)
+    found = json.loads(scored.out)
+    assert (found["classes"], found["train"], found["test"], found["k"]) == (2, 18, 6, 5)
+    assert found["loss"] == pytest.approx(loss, abs=1e-4)
 
 
 @pytest.mark.slow
@@ -84,6 +98,53 @@ def test_kills_at_random_moments_leave_the_same_result(start, run, tables: Path,
     found = [rows(tmp_path / f"{name}_out" / "history_msroi.csv") for name in ("whole", "killed")]
     for a, b in zip(*found, strict=True):
         assert float(a["val_loss"]) == pytest.approx(float(b["val_loss"]), rel=0.02)
+
+
+@pytest.mark.slow
+def test_two_workers_and_a_mirrored_strategy_train_like_one(start, run, tables: Path, tmp_path: Path) -> None:
+    def arguments(name: str) -> list[str]:
+        out = ["--model_path", str(tmp_path / name), "--out_path", str(tmp_path / f"{name}_out")]
+        return ["--in_path", str(tables), "--n_epochs", "3", "--dropout", "0", "--no-augmentation", *SMALL, *out]
+
+    for name in ("none", "mirrored"):
+        done = run("-m", COMMAND, *arguments(name), "--strategy", name, timeout=600)
+        assert done.code == 0, done.err
+    ports = []
+    for _ in range(2):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            ports.append(f"127.0.0.1:{probe.getsockname()[1]}")
+    workers = []
+    for index in range(2):
+        cluster = json.dumps({"cluster": {"worker": ports}, "task": {"type": "worker", "index": index}})
+        command = (*arguments("two"), "--strategy", "multi_worker")
+        workers.append(start(COMMAND, *command, env={**environment(), "TF_CONFIG": cluster}))
+    for worker in workers:
+        _, errors = worker.communicate(timeout=600)
+        assert worker.returncode == 0, errors[-3000:]
+    one, mirrored, two = (rows(tmp_path / f"{name}_out" / "history_msroi.csv") for name in ("none", "mirrored", "two"))
+    for other in (mirrored, two):
+        assert len(one) == len(other) == 3
+        for a, b in zip(one, other, strict=True):
+            assert float(a["train_loss"]) == pytest.approx(float(b["train_loss"]), rel=0.02)
+            assert float(a["val_loss"]) == pytest.approx(float(b["val_loss"]), rel=0.05)
+    assert (tmp_path / "two" / "model-3").is_file()
+    assert run("-m", COMMAND, "--in_path", tables, "--evaluate", tmp_path / "two" / "model-3", *SMALL).code == 0
+
+
+@pytest.mark.slow
+def test_batch_train_goes_from_folders_to_a_score(tables: Path, tmp_path: Path) -> None:
+    command = ["bash", files.REPOSITORY / "msroi" / "batch_train.sh", tables, tmp_path / "work", *SMALL]
+    variables = {**environment(), "EPOCHS": "2", "PYTHON": sys.executable}
+    outputs = []
+    for _ in range(2):  # the second time there is only the score to tell
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        outputs.append(done.stdout.splitlines())
+    assert [line.split()[0] for line in outputs[0]] == ["2", "epoch", "epoch", "loss"]
+    assert outputs[1] == outputs[0][-1:]
+    loss = float(outputs[1][0].split()[1].rstrip(","))
+    assert loss == pytest.approx(float(rows(tmp_path / "work" / "out" / "history_msroi.csv")[-1]["val_loss"]), abs=0.02)
 
 
 @pytest.mark.parametrize(

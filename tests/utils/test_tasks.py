@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from utils import tasks
+from utils.errors import UserError
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
@@ -76,3 +78,49 @@ def test_progress_is_silent_without_a_terminal(capsys: pytest.CaptureFixture[str
     bar.update(3)
     bar.close()
     assert capsys.readouterr().err == ""
+
+
+def test_folder_map_answers_with_the_error_of_an_item_and_goes_on() -> None:
+    def odd(number: int) -> int:
+        if number % 2 == 0:
+            raise UserError(f"{number} is even")
+        return number
+
+    answers = list(tasks.folder_map(odd, range(6), 2))
+    assert [str(answer) for answer in answers] == ["0 is even", "1", "2 is even", "3", "4 is even", "5"]
+    assert [isinstance(answer, UserError) for answer in answers] == [True, False] * 3
+
+    class TooSmallError(UserError):
+        def __init__(self, message: str, size: int) -> None:
+            super().__init__(message)
+
+    def special(number: int) -> int:
+        raise TooSmallError("too small", number)
+
+    (answer,) = tasks.folder_map(special, [1])
+    assert str(pickle.loads(pickle.dumps(answer))) == "too small"
+
+    def broken(number: int) -> int:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        list(tasks.folder_map(broken, range(6), 2))
+
+
+def test_each_thread_loads_once() -> None:
+    loads: list[tuple[int, str]] = []
+
+    def load(name: str) -> object:
+        loads.append((threading.get_ident(), name))
+        return object()
+
+    def work(_: int) -> tuple[int, int]:
+        time.sleep(0.002)
+        return threading.get_ident(), id(tasks.per_thread(load, "model"))
+
+    used = set(tasks.folder_map(work, range(40), 3))
+    threads = {thread for thread, _ in used}
+    assert len(used) == len(threads) == len(loads)
+    first = tasks.per_thread(load, "model")
+    assert tasks.per_thread(load, "model") is first
+    assert tasks.per_thread(load, "other") is not first

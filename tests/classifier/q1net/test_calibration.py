@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from classifier.q1net import calibration, fusion
-from classifier.q1net.calibration import THRESHOLDS, UNKNOWN_COST, Row
+from classifier.q1net import calibration, fusion, patches
+from classifier.q1net.calibration import THRESHOLDS, UNKNOWN_COST, Row, Sample
 
 
 def pictures(seed: int, count: int = 25) -> list[tuple[int, np.ndarray]]:
@@ -76,3 +76,47 @@ def test_entry_is_what_the_card_keeps() -> None:
         "qualities": 2,
         "data": "val",
     }
+
+
+def samples(seed: int, count: int = 60) -> list[Sample]:
+    made = [
+        Sample(number // 2, quality, number % 2 == 0, dict.fromkeys(patches.CHOICES, values))
+        for number, (quality, values) in enumerate(pictures(seed, count))
+    ]
+    never = np.array([[95.0, 97.0], [99.0, 93.0], [99.0, 94.0]], np.float32)
+    return [*made, Sample(0, None, True, dict.fromkeys(patches.CHOICES, never))]
+
+
+def test_every_combination_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "THRESHOLDS", THRESHOLDS[::20])
+    made = samples(3, 20)
+    searched = calibration.search_all(made)
+    assert set(searched) == {(choice, rule) for choice in patches.CHOICES for rule in fusion.RULES}
+    whole = [(s.truth, s.predictions["grid"]) for s in made if s.whole and s.truth]
+    for rule in fusion.RULES:
+        assert searched["grid", rule] == calibration.search(whole, rule)
+        for row in searched["grid", rule]:
+            answers = [(quality, fusion.fuse(values, row.threshold, rule).quality) for quality, values in whole]
+            errors = [abs(a - q) for q, a in answers if a is not None]
+            assert row.mae == pytest.approx(sum(errors) / len(errors))
+
+
+def test_intervals_are_measured_on_photographs_that_did_not_make_them() -> None:
+    made = samples(4, 400)
+    record = calibration.measure_intervals(made, "grid", "median", 92.0)
+    assert 0.8 < record["measured_coverage"]["whole"] < 0.98
+    assert 0.8 < record["measured_coverage"]["crops"] < 0.98
+    assert calibration.lowest_never(made, "grid", "median", 98.0) == 93.5
+    assert calibration.lowest_never(made, "grid", "median", 99.9) is None
+
+
+@pytest.mark.parametrize("size", [(24, 24), (40, 300), (300, 40), (300, 451)])
+def test_crops_lie_in_the_picture(photograph: np.ndarray, size: tuple[int, int]) -> None:
+    picture, random = photograph[: size[0], : size[1]], np.random.default_rng(0)
+    sizes = set()
+    for _ in range(60):
+        part = calibration.crop(picture, random)
+        assert min(part.shape[:2]) >= 24
+        assert part.shape[0] <= size[0]
+        sizes.add(part.shape[:2])
+    assert len(sizes) > 1 or size == (24, 24)

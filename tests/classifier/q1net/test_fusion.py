@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -36,3 +38,62 @@ def test_nobody_is_confident() -> None:
 def test_the_order_of_patches_does_not_matter() -> None:
     predictions = np.random.default_rng(0).uniform(0, 100, (101, 2)).astype(np.float32)
     assert fusion.fuse(predictions, 40) == fusion.fuse(predictions[::-1], 40)
+
+
+def obvious(rule: str, kept: list[tuple[float, float]]) -> float:
+    """The rules as loops; `kept` holds (confidence, quality)."""
+    qualities = [q for _, q in kept]
+    centre = middle(qualities, 0.5)
+    if rule == "median":
+        return centre
+    if rule == "inlier_mean":
+        limit = max(0.5, 2 * 1.4826 * middle([abs(q - centre) for q in qualities], 0.5))
+        inside = [q for q in qualities if abs(q - centre) <= limit + 1e-5]
+        return sum(inside) / len(inside)
+    if rule == "mode":
+        places = [p / 20 for p in range(2001)]
+        return max(places, key=lambda p: sum(math.exp(-((p - round(q * 20) / 20) ** 2) / 2) for q in qualities))
+    ordered = sorted((q, 1 / max(100 - c, 0.25)) for c, q in kept)
+    half, below = sum(w for _, w in ordered) / 2, 0.0
+    previous = (ordered[0][0], -math.inf)
+    for quality, weight in ordered:
+        place = below + weight / 2
+        if place >= half:
+            share = (half - previous[1]) / (place - previous[1]) if previous[1] > -math.inf else 1.0
+            return previous[0] + share * (quality - previous[0])
+        previous, below = (quality, place), below + weight
+    return previous[0]
+
+
+@pytest.mark.parametrize("rule", list(fusion.RULES))
+@pytest.mark.parametrize("count", [1, 2, 7, 100])
+def test_rules_against_loops(rule: str, count: int) -> None:
+    random = np.random.default_rng(count)
+    predictions = np.stack(
+        [random.uniform(80, 100, count), np.clip(random.normal(60, 8, count), 0, 100)], axis=1
+    ).astype(np.float32)
+    kept = [(float(c), float(q)) for c, q in predictions if c > 85]
+    fused = fusion.fuse(predictions, 85, rule)
+    if not kept:
+        assert fused.quality is None
+        return
+    assert fused.quality == pytest.approx(obvious(rule, kept), abs=0.051 if rule == "mode" else 1e-3)
+    assert fused.expected == pytest.approx(sum(100 - c for c, _ in kept) / len(kept), abs=1e-3)
+
+
+@pytest.mark.parametrize("rule", list(fusion.RULES))
+def test_every_rule_finds_where_the_patches_agree(rule: str) -> None:
+    random = np.random.default_rng(5)
+    quality = np.concatenate([random.normal(70, 0.5, 80), random.uniform(0, 100, 15)])
+    confidence = np.concatenate([random.uniform(95, 99, 80), random.uniform(94, 95, 15)])
+    fused = fusion.fuse(np.stack([confidence, quality], axis=1).astype(np.float32), 90, rule)
+    assert fused.quality == pytest.approx(70, abs=0.6)
+
+
+def test_equal_confidence_makes_the_weighted_median_the_median() -> None:
+    for count in (1, 2, 9, 10):
+        qualities = np.random.default_rng(count).uniform(0, 100, count)
+        predictions = np.stack([np.full(count, 97.0), qualities], axis=1).astype(np.float32)
+        assert fusion.fuse(predictions, 90, "weighted_median").quality == pytest.approx(
+            fusion.fuse(predictions, 90).quality, abs=1e-4
+        )

@@ -70,3 +70,51 @@ def test_channel_order() -> None:
     np.testing.assert_array_equal(bgr[..., 0], rgb[..., 2])
     np.testing.assert_array_equal(bgr[..., 1], rgb[..., 1])
     np.testing.assert_array_equal(bgr[..., 2], rgb[..., 0])
+
+
+def obvious_activity(picture: np.ndarray, top: int, left: int) -> int:
+    block = picture[top + 4 : top + 12, left + 4 : left + 12, 1].astype(int)
+    down = sum(abs(int(block[i + 1, j] - block[i, j])) for i in range(7) for j in range(8))
+    return down + sum(abs(int(block[i, j + 1] - block[i, j])) for i in range(8) for j in range(7))
+
+
+def test_activity_against_a_loop(textured: Callable[..., np.ndarray]) -> None:
+    picture = textured(60, 75)
+    expected = [[obvious_activity(picture, 8 * i + 4, 8 * j + 4) for j in range(7)] for i in range(5)]
+    np.testing.assert_array_equal(patches.activity(picture), expected)
+    np.testing.assert_array_equal(patches.activity(picture, (2, 3)), np.array(expected)[::2, ::3])
+
+
+@pytest.mark.parametrize("size", [(24, 24), (30, 200), (300, 451), (144, 143)])
+def test_texture_takes_the_best_of_each_cell(photograph: np.ndarray, size: tuple[int, int]) -> None:
+    picture = photograph[: size[0], : size[1]]
+    counts = [(8 * (length // 8) - 24) // 8 + 1 for length in size]
+    edges = [[n * i // min(16, n) for i in range(min(16, n) + 1)] for n in counts]
+    rows, columns = patches.texture_starts(picture)
+    at = 0
+    for a, b in zip(edges[0], edges[0][1:], strict=False):
+        for c, d in zip(edges[1], edges[1][1:], strict=False):
+            cell = {(i, j): obvious_activity(picture, 8 * i + 4, 8 * j + 4) for i in range(a, b) for j in range(c, d)}
+            place = ((rows[at] - 4) // 8, (columns[at] - 4) // 8)
+            assert cell[place] == max(cell.values())
+            at += 1
+    assert at == len(rows) == len(patches.cut_grid(picture))
+    expected = [picture[y : y + 16, x : x + 16] for y, x in zip(rows, columns, strict=True)]
+    np.testing.assert_array_equal(patches.cut_texture(picture), expected)
+
+
+def test_texture_of_a_large_picture_is_on_the_grid_and_quick() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (2000, 3000, 3), np.uint8)
+    rows, columns = patches.texture_starts(picture)
+    assert len(rows) == 256
+    assert ((rows % 8 == 4) & (columns % 8 == 4)).all()
+    assert rows.max() + 20 <= 2000
+    assert columns.max() + 20 <= 3000
+
+
+def test_texture_is_found(textured: Callable[..., np.ndarray]) -> None:
+    picture = np.full((512, 512, 3), 90, np.uint8)
+    picture[136:160, 136:160] = textured(24, 24)
+    rows, columns = patches.texture_starts(picture)
+    assert len(rows) <= 4  # the flat cells are left out
+    assert any(132 <= y <= 148 and 132 <= x <= 148 for y, x in zip(rows, columns, strict=True))

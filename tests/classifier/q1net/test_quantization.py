@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 quantization = pytest.importorskip("classifier.q1net.quantization")
+from classifier.q1net import folding  # noqa: E402
 from classifier.q1net.architecture import build  # noqa: E402
 
 tf = quantization.tf
@@ -17,7 +18,7 @@ def model():
     network = build(8)
     random = np.random.default_rng(0)
     for layer in network.layers:
-        if isinstance(layer, quantization.keras.layers.BatchNormalization):
+        if isinstance(layer, folding.keras.layers.BatchNormalization):
             shape = layer.gamma.shape
             layer.set_weights([random.uniform(0.5, 1.5, shape), random.normal(0, 1, shape),
                                random.normal(0, 5, shape), random.uniform(0.5, 40, shape)])  # fmt: skip
@@ -30,13 +31,13 @@ def patches() -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (32, 16, 16, 3)).astype(np.float32)
 
 
-def test_folding_changes_nothing(model, patches) -> None:
-    folded = quantization.QuantizedNetwork(quantization.fold(model))
-    np.testing.assert_allclose(folded(tf.constant(patches)).numpy(), model(patches).numpy(), atol=1e-3)
+def test_without_rounding_it_is_the_network(model, patches) -> None:
+    plain = quantization.QuantizedNetwork(folding.fold(model))
+    np.testing.assert_allclose(plain(tf.constant(patches)).numpy(), model(patches).numpy(), atol=1e-3)
 
 
 def test_activations_are_rounded_to_256_steps_of_their_range(model, patches) -> None:
-    pairs = quantization.fold(model)
+    pairs = folding.fold(model)
     limits = quantization.choose_limits(pairs, [patches], 99.9)
     seen: list = []
     quantization.QuantizedNetwork(pairs, limits)(tf.constant(patches), seen)
@@ -50,7 +51,7 @@ def test_activations_are_rounded_to_256_steps_of_their_range(model, patches) -> 
 
 
 def test_ranges_hold_the_asked_share(model, patches) -> None:
-    pairs = quantization.fold(model)
+    pairs = folding.fold(model)
     seen: list = []
     quantization.QuantizedNetwork(pairs)(tf.constant(patches), seen)
     wide, narrow = (quantization.choose_limits(pairs, [patches], percent) for percent in (100, 95))

@@ -65,7 +65,7 @@ class Breaking(FileSource):
             yield batch
 
 
-def make_run(patch_file: Path, folder: Path, source_class=FileSource, **changes) -> training.Run:
+def make_run(patch_file: Path, folder: Path, source_class=FileSource, config=CONFIG, **changes) -> training.Run:
     values = {
         "data": str(patch_file),
         "aligned_share": None,
@@ -88,7 +88,7 @@ def make_run(patch_file: Path, folder: Path, source_class=FileSource, **changes)
     def validation():
         return [(held_out.patches(0, 64), held_out.qualities[:64])]
 
-    return training.Run(CONFIG, settings, source, validation, folder / "save", folder / "out")
+    return training.Run(config, settings, source, validation, folder / "save", folder / "out")
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -203,6 +203,22 @@ def test_unfinished_run_with_other_parameters_is_refused(patch_file: Path, tmp_p
     with pytest.raises(UserError, match="learning_rate"):
         make_run(patch_file, tmp_path, learning_rate=5e-4).train(2, False, False)
     assert make_run(patch_file, tmp_path, epochs=1, learning_rate=5e-4).train(2, True, True) == 0
+
+
+@pytest.mark.slow
+def test_a_last_phase_with_fixed_statistics_also_of_a_wider_network(patch_file: Path, tmp_path: Path) -> None:
+    make_run(patch_file, tmp_path / "narrow", epochs=1).train(100, False, False)
+    base = tmp_path / "narrow" / "save" / "jpeg_paper"
+    changes = {"epochs": 1, "base_weights": str(base), "frozen_statistics": True, "learning_rate": 1e-6}
+    for config in CONFIGS.values():
+        run = make_run(patch_file, tmp_path / config.comp_type, config=config, **changes)
+        expected = training._validate(run._predict, run.validation)[0]
+        assert run.train(100, False, False) == 0
+        folder = tmp_path / config.comp_type / "save" / config.comp_type
+        model = weights.load_model(config, folder)
+        value, _ = training._validate(lambda x, model=model: model(x, training=False), run.validation)
+        assert value == pytest.approx(expected, rel=0.01), "next to nothing was learned, so next to nothing changed"
+        assert value == pytest.approx(float(rows(tmp_path / config.comp_type)[-1]["val_loss"]), abs=1e-3)
 
 
 @pytest.mark.slow

@@ -147,6 +147,8 @@ def test_pack_gives_quantised_kernels_back_exactly(tmp_path):
     again = checkpoints.unpack(tmp_path / "weights.npz")
     assert again["a/W"] == pytest.approx(arrays["a/W"], rel=1e-6)
     assert (again["a/b"] == arrays["a/b"]).all()
+    assert list(checkpoints.unpack(tmp_path / "weights.npz", ("a/b",))) == ["a/b"]
+    assert (checkpoints.unpack(tmp_path / "weights.npz", ("a/W",))["a/W"] == again["a/W"]).all()
 
 
 def test_damaged_weights_are_said_in_one_line(tmp_path):

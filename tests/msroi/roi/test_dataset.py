@@ -1,122 +1,34 @@
-"""Class folders, splits, tables, the training square, and the cache of features."""
+"""The training square and the cache of features."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from msroi.roi import dataset
+from msroi.roi import dataset, tables
 from utils import tasks
 from utils.errors import UserError
 
 SHAPE = (2, 2, 3)
 
 
-def paths(count: int) -> list[Path]:
-    return [Path(f"image_{n:04}.jpg") for n in range(count)]
-
-
 @pytest.fixture
-def table(tmp_path: Path) -> dataset.Table:
+def table(tmp_path: Path) -> tables.Table:
     """Seven pictures of 24x20 pixels with random content in two classes."""
     random = np.random.default_rng(0)
     for n in range(7):
         Image.fromarray(random.integers(0, 256, (20, 24, 3), np.uint8)).save(tmp_path / f"{n}.png")
     files = tuple(tmp_path / f"{n}.png" for n in range(7))
-    return dataset.Table(tmp_path / "train.csv", files, np.array([0, 0, 0, 0, 0, 1, 1], np.int32))
+    return tables.Table(tmp_path / "train.csv", files, np.array([0, 0, 0, 0, 0, 1, 1], np.int32))
 
 
 def extract(pictures: np.ndarray) -> np.ndarray:
     """Stand-in for a network: the four quarters' means."""
     n, side = len(pictures), pictures.shape[1] // 2
     return pictures.reshape(n, 2, side, 2, side, 3).mean(axis=(2, 4)) / 255
-
-
-def test_classes_are_numbered_first_and_lose_their_number(tmp_path: Path) -> None:
-    for name in ("zebra", "010.ten", "002.two", "ant", ".hidden", "3.three"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "ant" / "b.png").touch()
-    (tmp_path / "ant" / ".DS_Store").touch()
-    (tmp_path / "loose.txt").touch()
-    found = dataset.find_classes(tmp_path)
-    assert [folder.name for folder in found] == ["two", "three", "ten", "ant", "zebra"]
-    assert [file.name for file in found[3].files] == ["b.png"]
-
-
-def test_same_class_twice_and_too_few_classes_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "001.cat").mkdir()
-    with pytest.raises(UserError, match="1 class folders"):
-        dataset.find_classes(tmp_path)
-    (tmp_path / "cat").mkdir()
-    with pytest.raises(UserError, match="same class"):
-        dataset.find_classes(tmp_path)
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 20, 101])
-@pytest.mark.parametrize("share", [0.0, 0.25, 0.9])
-def test_split_is_a_partition_of_the_asked_size(count: int, share: float) -> None:
-    train, test = dataset.split("cat", paths(count), share, 5)
-    assert sorted(train + test) == paths(count)
-    assert train == sorted(train)
-    assert test == sorted(test)
-    assert train
-    assert len(test) == min(count - 1, max(round(share * count), 1 if share else 0))
-
-
-def test_split_depends_on_seed_and_class_alone() -> None:
-    assert dataset.split("cat", paths(40), 0.25, 1) == dataset.split("cat", paths(40), 0.25, 1)
-    others = [dataset.split("cat", paths(40), 0.25, 2), dataset.split("dog", paths(40), 0.25, 1)]
-    assert all(other != dataset.split("cat", paths(40), 0.25, 1) for other in others)
-
-
-@pytest.mark.parametrize(("count", "train"), [(30, 20), (11, 1), (10, 1), (2, 1), (1, 1)])
-def test_original_split_tests_on_the_last_ten(count: int, train: int) -> None:
-    assert dataset.original_split(paths(count)) == (paths(count)[:train], paths(count)[train:])
-
-
-def test_tables_come_back_as_written(tmp_path: Path) -> None:
-    inside = tmp_path / "tables" / "cat" / 'a, "quoted"\nname.jpg'
-    strange = Path(os.fsdecode(os.fsencode(tmp_path) + b"/outside/\xff.jpg"))
-    inside.parent.mkdir(parents=True)
-    splits = {"cat": ([inside], [strange]), "dog, big": ([strange, inside], [])}
-    dataset.write_tables(splits, tmp_path / "tables")
-    assert dataset.read_classes(tmp_path / "tables") == ("cat", "dog, big")
-    train = dataset.read_table(tmp_path / "tables" / "train.csv", 2)
-    assert train.files == (inside, strange, inside)
-    assert train.labels.tolist() == [0, 1, 1]
-    assert dataset.read_table(tmp_path / "tables" / "test.csv", 2).files == (strange,)
-    assert str(tmp_path) not in (tmp_path / "tables" / "train.csv").read_text(errors="replace").splitlines()[1]
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("", "no rows"),
-        ("file,class,label\n", "no rows"),
-        ("file,label\na.jpg,0\n", "columns"),
-        ("file,class,label\na.jpg,cat\n", "columns"),
-        ("file,class,label\na.jpg,cat,2\n", "row 2"),
-        ("file,class,label\na.jpg,cat,0\nb.jpg,cat,-1\n", "row 3"),
-        ("file,class,label\na.jpg,cat,x\n", "row 2"),
-    ],
-)
-def test_damaged_tables_are_named(tmp_path: Path, content: str, said: str) -> None:
-    (tmp_path / "train.csv").write_text(content)
-    with pytest.raises(UserError, match=said) as caught:
-        dataset.read_table(tmp_path / "train.csv", 2)
-    assert "train.csv" in str(caught.value)
-
-
-def test_missing_table_and_disordered_classes_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"prepare_data\.py"):
-        dataset.read_table(tmp_path / "train.csv", 2)
-    (tmp_path / "classes.csv").write_text("label,class\n1,cat\n0,dog\n")
-    with pytest.raises(UserError, match="in order"):
-        dataset.read_classes(tmp_path)
 
 
 def test_square_is_the_centre_unresized_where_it_fits() -> None:
@@ -138,7 +50,7 @@ def test_drawn_squares_lie_inside_and_half_are_mirrored() -> None:
     assert 0.9 * 48 < max(spans) <= 48
 
 
-def test_pictures_are_drawn_only_in_training(table: dataset.Table) -> None:
+def test_pictures_are_drawn_only_in_training(table: tables.Table) -> None:
     rows = np.arange(7)
     plain = dataset.Pictures(table, 16, augment=True).values(rows, None)
     again = dataset.Pictures(table, 16, augment=False).values(rows, np.random.default_rng(0))
@@ -150,7 +62,7 @@ def test_pictures_are_drawn_only_in_training(table: dataset.Table) -> None:
 
 
 def test_cached_features_are_those_of_the_picture_and_its_mirror_image(
-    table: dataset.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    table: tables.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dataset, "PART", 3)
     monkeypatch.setattr(dataset, "EXTRACT_BATCH", 2)
@@ -169,7 +81,7 @@ def test_cached_features_are_those_of_the_picture_and_its_mirror_image(
 
 
 def test_a_broken_cache_goes_on_where_it_stopped(
-    table: dataset.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    table: tables.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dataset, "PART", 2)
     calls = []
@@ -196,7 +108,7 @@ def test_a_broken_cache_goes_on_where_it_stopped(
     np.testing.assert_array_equal(broken.values(np.arange(7), None), whole.values(np.arange(7), None))
 
 
-def test_changed_pictures_and_other_networks_have_another_cache(table: dataset.Table, tmp_path: Path) -> None:
+def test_changed_pictures_and_other_networks_have_another_cache(table: tables.Table, tmp_path: Path) -> None:
     first = dataset.CachedFeatures(table, tmp_path, "k", SHAPE, mirrored=True).folder
     assert dataset.CachedFeatures(table, tmp_path, "k", SHAPE, mirrored=True).folder == first
     others = [
@@ -209,7 +121,7 @@ def test_changed_pictures_and_other_networks_have_another_cache(table: dataset.T
 
 
 def test_unreadable_pictures_are_named_and_left_out(
-    table: dataset.Table, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    table: tables.Table, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table.files[1].write_text("not a picture")
     table.files[5].unlink()
@@ -224,7 +136,7 @@ def test_unreadable_pictures_are_named_and_left_out(
 
 
 def test_cache_without_a_readable_picture_is_refused(tmp_path: Path) -> None:
-    table = dataset.Table(tmp_path / "train.csv", (tmp_path / "a.png",), np.array([0], np.int32))
+    table = tables.Table(tmp_path / "train.csv", (tmp_path / "a.png",), np.array([0], np.int32))
     cached = dataset.CachedFeatures(table, tmp_path / "cache", "k", SHAPE, mirrored=False)
     with pytest.raises(UserError, match="no picture"):
         cached.make(extract, 16, 1)

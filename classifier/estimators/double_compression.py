@@ -1,0 +1,110 @@
+"""Two compressions on one grid: quality q1, then a higher q2; holes in the histogram of the last lattice tell of q1.
+
+After both, a coefficient lies on the lattice of q2, but only at the points next to those of q1's lattice. For each pair
+the mass of a point of the last lattice is the mass of the points of the first that round to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.estimators import lattice_likelihood as likelihood
+
+SIGMA = 0.289  # rounding of the pixels between the two compressions
+UNEXPLAINED = 0.01  # share of coefficients of which the first compression says nothing: clipped or changed since
+CANDIDATES = 4  # last qualities that are looked at beside the likeliest
+GLANCE = 12  # frequencies that are looked at first
+MISFIT = 0.02  # nats a coefficient by which their lattices must fit better than the likeliest's
+CLOSEST = 5  # a first quality must be this far below the last: closer ones leave no holes
+FINEST = 97  # last qualities above it leave steps of 1 and 2, which are hardly more than another kind of noise
+PRESENT = 25.0  # nats that the pair must be ahead of the single compression: 100 qualities, many steps
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The likeliest pair of compressions."""
+
+    first: int
+    last: int
+    gain: float  # nats ahead of `last` alone
+    total: float  # nats ahead of "never compressed"
+    margin: float = 0.0  # nats ahead of the next last quality, alone or as a pair
+
+
+def _below(x: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Approximate the normal distribution function by the logistic one (to 0.01)."""
+    return 1 / (1 + np.exp(np.clip(-1.702 * x, -60, 60)))
+
+
+def gains(counts: NDArray[np.float32], quality: int, most: int = 64) -> NDArray[np.float64]:
+    """Return, for q1 = 1..quality - 1, the nats by which (q1, quality) beats `quality` alone.
+
+    `counts` (64, bins) are histograms of textured blocks; of `most` AC frequencies (64: of all, DC too), the fullest.
+    """
+    steps = likelihood.steps_of_quality() + 1
+    cumulative = np.concatenate([np.zeros((64, 1)), np.cumsum(counts, axis=1, dtype=np.float64)], axis=1)
+    end = counts.shape[1]
+    others = cumulative[:, -1] - cumulative[:, likelihood.RESOLUTION]  # than zeros
+    speaking = np.flatnonzero(others)
+    if most < 64:
+        others[0] = 0
+        speaking = np.intersect1d(speaking, np.argsort(others)[-most:])
+    result = np.zeros(quality - 1)
+    if not len(speaking):
+        return result
+    halves = likelihood.prior_tails(counts[speaking])  # (frequencies, halves): mass of |c| above i / 2, both signs
+    halves[speaking == 0] = np.maximum(1 - np.arange(halves.shape[1]) / 2048, 0)  # DC: uniform
+    last = steps[quality - 1, speaking]
+    reach = likelihood.occupied(counts[speaking]) // last + 1
+    frequency = np.repeat(np.arange(len(speaking)), reach)
+    k2 = np.arange(reach.sum()) - np.repeat(np.cumsum(reach) - reach, reach)
+    step2 = last[frequency]
+    edges = [np.clip((2 * k2 + s) * step2 * likelihood.RESOLUTION // 2, 0, end) for s in (-1, 1)]
+    held = cumulative[speaking[frequency], edges[1]] - cumulative[speaking[frequency], edges[0]]
+    frequency, k2, step2, held = (a[held > 0] for a in (frequency, k2, step2, held))
+
+    def mass(k: NDArray[np.int64], step: NDArray[np.int64], row: NDArray[np.int64]) -> NDArray[np.floating]:
+        low = np.where(k > 0, halves[row, np.minimum(np.maximum(2 * k - 1, 0) * step, halves.shape[1] - 1)], 1.0)
+        return low - halves[row, np.minimum((2 * k + 1) * step, halves.shape[1] - 1)]
+
+    alone = mass(k2, step2, frequency) + 1e-9
+    step1 = steps[: quality - 1][:, speaking[frequency]]  # (q1, cells)
+    centre = k2 * step2
+    reached = np.zeros(step1.shape)
+    nearest = centre // step1
+    for k1 in (nearest, nearest + 1):
+        high = _below((centre + step2 / 2 - k1 * step1) / SIGMA)
+        low = _below((centre - step2 / 2 - k1 * step1) / SIGMA)
+        # Zero's cell has two sides; a point k1 > 0 reaches it from both, each with half of its mass.
+        reached += mass(k1, step1, np.broadcast_to(frequency, step1.shape)) * (high - low)
+    pair = (1 - UNEXPLAINED) * reached + UNEXPLAINED * alone
+    return (held * np.log(pair / alone)).sum(1)
+
+
+def search(counts: NDArray[np.float32], nats: NDArray[np.float64], misfit: NDArray[np.float64]) -> Pair | None:
+    """Return the likeliest pair if it is decisively better than every single compression.
+
+    `counts` (64, bins) are histograms of textured blocks, `nats` (100,) their scores as single compressions
+    and `misfit` (100,) their distances from each table's lattice.
+    """
+    best: Pair | None = None
+    totals = nats.astype(np.float64).copy()
+    likeliest = int(nats.argmax())
+    exact = [int(i) for i in np.argsort(misfit[:FINEST])[:CANDIDATES] if misfit[i] < misfit[likeliest] - MISFIT]
+    for index in {likeliest, *exact}:
+        if not CLOSEST <= index < FINEST:
+            continue
+        if gains(counts, index + 1, GLANCE)[: index + 1 - CLOSEST].max() < 0:
+            continue
+        gain = gains(counts, index + 1)[: index + 1 - CLOSEST]
+        first = int(gain.argmax())
+        total = float(nats[index] + gain[first])
+        totals[index] = max(totals[index], total)
+        if best is None or total > best.total:
+            best = Pair(first + 1, index + 1, float(gain[first]), total)
+    if best is None or best.gain < PRESENT or best.total < nats.max() + PRESENT:
+        return None
+    return replace(best, margin=best.total - float(np.delete(totals, best.last - 1).max()))

@@ -1,0 +1,219 @@
+"""Where the 8x8 grid of an earlier compression lies: all 64 phases scored at once on a sample of the picture."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.estimators import lattice_blocks as blocks
+from classifier.estimators import lattice_likelihood as likelihood
+from classifier.estimators import lattice_score
+
+WINDOW = 15  # a window of this side holds one whole block of every phase
+REACH = 64  # coefficients from here up are left out: they are few, and small steps show in the small ones
+MAXIMUM_WINDOWS = 640
+FIRST_FREQUENCIES = 20  # of all phases; the best are looked at with more
+FINALISTS = 8
+SAMPLES = 20_000  # coefficients of a finalist
+LINE_COST = 6.0  # nats of a block that is constant along one side: a step or a ramp of one or two coefficients
+EDGE_LINES = 512
+EDGE_LIMIT = 12  # steps beyond it are the picture's own
+FAINT = 1.0  # nats a block that a phase must have which only its own blocks prefer
+DECISIVE = 25.0  # nats: 64 phases x 100 qualities are a choice of 9 nats, the rest is safety
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Where the grid lies and how sure that is."""
+
+    reading: lattice_score.Reading  # of all blocks of this grid
+    scores: NDArray[np.float64]  # (8, 8) nats of all phases, on a sample; only differences mean something
+
+    @property
+    def phase(self) -> tuple[int, int]:
+        """First row and column of a block, 0..7 each; (0, 0) unless decisively other."""
+        return self.reading.phase
+
+    @property
+    def evidence(self) -> float:
+        """Nats by which the best quality's lattice on this grid beats no lattice."""
+        return self.reading.nats
+
+    @property
+    def decisive(self) -> bool:
+        """Whether the pixels show a grid at all."""
+        return self.evidence > DECISIVE
+
+    @property
+    def margin(self) -> float:
+        """Nats by which the best phase is ahead of the second best."""
+        second, best = np.sort(self.scores, axis=None)[-2:]
+        return float(best - second)
+
+
+@functools.cache
+def _zigzag() -> NDArray[np.int64]:
+    """Return the 63 AC frequencies (8 * vertical + horizontal) from low to high."""
+    v, u = np.divmod(np.arange(64), 8)
+    return np.lexsort((v, u + v))[1:]
+
+
+def _any_inside(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:
+    """Return whether anything is set in each window of (windows, rows, columns) masks: (windows, 8, 8)."""
+    sums = np.zeros((mask.shape[0], mask.shape[1] + 1, mask.shape[2] + 1), np.int16)
+    np.cumsum(np.cumsum(mask, axis=1, dtype=np.int16), axis=2, out=sums[:, 1:, 1:])
+    inside = sums[:, height:, width:] - sums[:, :-height, width:] - sums[:, height:, :-width]
+    return (inside + sums[:, :-height, :-width]) > 0
+
+
+def _predictive_cost(values: NDArray[np.int16]) -> NDArray[np.float64]:
+    """Return the nats that a median predictor, which knows no grid, needs for each pixel but the first row and column.
+
+    `values` is (windows, rows, columns); so is the answer, one row and one column less.
+    """
+    left, above, corner = values[:, 1:, :-1], values[:, :-1, 1:], values[:, :-1, :-1]
+    low, high = np.minimum(left, above), np.maximum(left, above)
+    size = np.abs(values[:, 1:, 1:] - np.clip(left + above - corner, low, high))
+    activity = high - low  # what is known when a pixel's turn comes
+    activity[:, :, 1:] += size[:, :, :-1]
+    activity[:, 1:] += size[:, :-1]
+    context = np.digitize(activity, (1, 2, 3, 5, 8, 13, 21, 34, 55))
+    total = np.bincount(context.ravel(), weights=size.ravel(), minlength=10)
+    number = np.bincount(context.ravel(), minlength=10)
+    decay = (total + 0.1) / (total + number + 0.2)  # of a geometric law of |residual|
+    return -np.log1p(-decay)[context] - np.log(decay)[context] * size + np.log(2) * (size > 0)
+
+
+def _sum_inside(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sums over the blocks of all phases of (windows, 15, 15): (windows, 8, 8)."""
+    sums = np.zeros((len(values), WINDOW + 1, WINDOW + 1))
+    np.cumsum(np.cumsum(values, axis=1), axis=2, out=sums[:, 1:, 1:])
+    return sums[:, 8:, 8:] - sums[:, :-8, 8:] - sums[:, 8:, :-8] + sums[:, :-8, :-8]
+
+
+class _Sample:
+    """Windows of a picture and the scores of the phases on them."""
+
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        height, width = pixels.shape[:2]
+        places, _ = blocks.choose(pixels[: max(height - 7, 0), : max(width - 7, 0)], (0, 0), MAXIMUM_WINDOWS)
+        self.number = len(places)
+        if not self.number:
+            return
+        # One more row and column, above and to the left, for the predictor; the picture's edge has none.
+        y, x = (np.maximum(places[:, i, None] + np.arange(-1, WINDOW), 0) for i in (0, 1))
+        windows = pixels[y[:, :, None], x[:, None, :]]
+        values = blocks.luma(windows)
+        cost = _predictive_cost(values)
+        cost[places[:, 0] == 0, 0] = cost[places[:, 0] == 0, 1]
+        cost[places[:, 1] == 0, :, 0] = cost[places[:, 1] == 0, :, 1]
+        windows, values = windows[:, 1:, 1:], values[:, 1:, 1:]
+        kept = ~_any_inside((windows.min(3) == 0) | (windows.max(3) == 255), 8, 8)
+        across = _any_inside(values[:, :, 1:] != values[:, :, :-1], 8, 7)
+        down = _any_inside(values[:, 1:] != values[:, :-1], 7, 8)
+        self.usable = kept & across & down
+        balance = (_sum_inside(cost) - LINE_COST * (across ^ down)) * kept
+        self.plain = balance.sum(0).ravel()
+        matrix = blocks.dct_matrix()
+        slide = np.lib.stride_tricks.sliding_window_view
+        rows = slide(values.astype(np.float32), 8, axis=2) @ matrix.T  # (windows, 15, 8 x, 8 horizontal)
+        self.coefficients = slide(rows, 8, axis=1) @ matrix.T  # (windows, 8 y, 8 x, 8 horizontal, 8 vertical)
+
+        self.index = np.abs(self.coefficients)
+        self.index *= likelihood.RESOLUTION
+        self.index = (self.index + np.float32(0.5)).astype(np.int32)
+        self.plain += self._reference()
+
+    def _reference(self) -> NDArray[np.float64]:
+        """Return the log-likelihood of each phase's AC coefficients without a lattice: (64,)."""
+        bins = likelihood.BINS
+        edges = likelihood.coarse_edges(bins)
+        coarse = np.searchsorted(edges, np.arange(bins), "right").astype(np.int32) - 1
+        index = coarse[self.index].reshape(self.number, 64, 64)
+        index += np.arange(64 * 64, dtype=np.int32).reshape(64, 64) * (len(edges) - 1)
+        kept = index[self.usable.reshape(-1, 64)]
+        counts = np.bincount(kept.ravel(), minlength=64 * 64 * (len(edges) - 1)).reshape(64 * 64, -1)
+        values = likelihood.reference(counts.astype(np.float32), bins).reshape(64, 64)
+        return values[:, 1:].sum(1, dtype=np.float64)
+
+    def scores(self, phases: NDArray[np.int64], frequencies: NDArray[np.int64], noise: str) -> NDArray[np.float64]:
+        """Return nats by which the best quality beats "no lattice" for phases (n, 2) in some frequencies: (n,)."""
+        y, x = phases.T
+        v, u = np.divmod(frequencies, 8)
+        bins = REACH * likelihood.RESOLUTION + 1
+        index = self.index[:, y[:, None], x[:, None], u, v]  # (windows, phases, frequencies)
+        keep = (index < bins) & self.usable[:, y, x, None]
+        rows = len(phases) * len(frequencies)
+        index += (np.arange(rows, dtype=np.int32) * bins).reshape(len(phases), -1)
+        counts = np.bincount(index[keep], minlength=rows * bins).reshape(rows, bins)
+        ratios = likelihood.ratios(counts.astype(np.float32), noise).reshape(len(phases), len(frequencies), -1)
+        steps = likelihood.steps_of_quality()[:, frequencies]
+        best = ratios[:, np.arange(len(frequencies)), steps].sum(-1, dtype=np.float64).max(1)
+        return best
+
+
+def _search(pixels: NDArray[np.uint8], noise: str) -> tuple[NDArray[np.float64], tuple[int, int]]:
+    """Return the scores of the phases (8, 8) and the phase whose own blocks prefer a lattice most.
+
+    Scores say how many nats the best lattice saves against a code that knows no grid and, added to that, against the
+    phase's own blocks without a lattice: the first finds strong compression, the second the faint lattices of 99, 100.
+    The best phases are looked at with more frequencies than the rest.
+    """
+    sample = _Sample(pixels)
+    if not sample.number:
+        return np.zeros((8, 8)), (0, 0)
+    phases = np.stack(np.divmod(np.arange(64), 8), axis=1)
+    ratio = sample.scores(phases, _zigzag()[:FIRST_FREQUENCIES], noise)
+    scores = 2 * ratio + sample.plain
+    finalists = np.union1d(np.argsort(scores)[-FINALISTS:], np.argsort(ratio)[-2:])
+    more = _zigzag()[: int(np.clip(SAMPLES // sample.number, FIRST_FREQUENCIES, 63))]
+    final = sample.scores(phases[finalists], more, noise)
+    y, x = divmod(int(finalists[final.argmax()]), 8)
+    final = 2 * final + sample.plain[finalists]
+    scores += final.min() - scores[finalists].min()  # roughly the same scale
+    scores[finalists] = final
+    return scores.reshape(8, 8), (y, x)
+
+
+def find_phase(pixels: NDArray[np.uint8], noise: str = "exact") -> Phase:
+    """Find the grid's phase in (height, width, 3) uint8 RGB pixels; (0, 0) unless another one is decisively better.
+
+    `noise` is a key of `lattice_likelihood.NOISES`: what happened to the pixels after they were decoded.
+    """
+    scores, faint = _search(pixels, noise)
+    y, x = divmod(int(scores.argmax()), 8)
+    reading = lattice_score.read(pixels, (y, x), noise)
+    if reading.nats < DECISIVE and faint != (y, x):
+        other = lattice_score.read(pixels, faint, noise)
+        if other.nats > max(DECISIVE, FAINT * other.scores.used):
+            reading = other
+            scores[faint] = scores.max() + other.nats
+    if reading.phase != (0, 0) and (reading.nats < DECISIVE or scores[reading.phase] - scores[0, 0] < DECISIVE):
+        reading = lattice_score.read(pixels, (0, 0), noise)
+    return Phase(reading, scores)
+
+
+def edges(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how far steps between neighbours stand out at each row and each column modulo 8: (8,), (8,).
+
+    In standard errors; entry p is the step from row (column) p - 1 to p: large where blocks of an earlier compression
+    begin. `pixels` is (height, width, 3) uint8 RGB; stripes spread over the picture are looked at.
+    """
+    answers = []
+    for plane in (pixels[..., 1].T, pixels[..., 1]):  # the last axis runs across the edges
+        lines = np.unique(np.linspace(0, len(plane) - 1, min(len(plane), EDGE_LINES)).astype(int))
+        line = plane[lines].astype(np.int16)
+        step = np.minimum(np.abs(np.diff(line, axis=1)), EDGE_LIMIT).astype(np.float32)
+        excess = (step[:, 1:-1] - (step[:, :-2] + step[:, 2:]) / 2).mean(0)  # of the steps to pixels 2, 3, ...
+        period = len(excess) // 8
+        if period < 2:
+            answers.append(np.zeros(8))
+            continue
+        folded = excess[: 8 * period].reshape(period, 8)
+        spread = folded.std(0) / np.sqrt(period) + 1e-6
+        mean = folded.mean(0)
+        answers.append(np.roll((mean - np.median(mean)) / np.median(spread), 2))
+    return answers[0], answers[1]

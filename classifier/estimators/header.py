@@ -1,0 +1,256 @@
+"""What a JPEG file's own header says: its quantisation tables, and which encoder setting writes such tables.
+
+Only the last compression is in there. The tables are compared with those that libjpeg's scaling rule makes at all 100
+qualities from known base tables; where none fits and none is near, there is no number.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from classifier.estimators.result import Estimate
+from utils import jpeg
+
+LARGEST_STEP = 32767  # of 16-bit tables
+FAR = 0.35  # beyond this share of the nearest standard tables, the distance leaves no quality to speak of
+PHOTOSHOP_QUALITY = 0x0406  # the image resource in which Photoshop keeps its own setting, -4..8 for 0..12
+
+# mozjpeg's default base table at quality 50 (its set 3, by N. Robidoux), luma and chroma alike, as its files show it.
+MOZJPEG_BASE = np.array(
+    [
+        [16, 16, 16, 18, 25, 37, 56, 85],
+        [16, 17, 20, 27, 34, 40, 53, 75],
+        [16, 20, 24, 31, 43, 62, 91, 135],
+        [18, 27, 31, 40, 53, 74, 106, 156],
+        [25, 34, 43, 53, 69, 94, 131, 189],
+        [37, 40, 62, 74, 94, 124, 169, 238],
+        [56, 53, 91, 106, 131, 169, 226, 311],
+        [85, 75, 135, 156, 189, 238, 311, 418],
+    ]
+)
+
+SUBSAMPLINGS: dict[tuple[float, float], str] = {
+    (1, 1): "4:4:4",
+    (2, 1): "4:2:2",
+    (2, 2): "4:2:0",
+    (1, 2): "4:4:0",
+    (4, 1): "4:1:1",
+    (4, 2): "4:1:0",
+}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the header holds: `luma` (8, 8), `chroma` (8, 8) or None (gray, or one table for all), and how it is coded.
+
+    `photoshop` is Photoshop's own setting 0..12 where the file carries it, None elsewhere.
+    """
+
+    luma: NDArray[np.int64]
+    chroma: NDArray[np.int64] | None
+    components: int
+    subsampling: str | None
+    progressive: bool
+    photoshop: int | None = None
+
+
+@dataclass(frozen=True)
+class Match:
+    """Which setting made the tables: `family`, its `quality` (None: no exact match), and the nearest standard one.
+
+    `distance` is the root mean square difference, in quantisation steps, to the tables of `nearest_standard`;
+    `relative` the same as a share of those tables' root mean square. `luma_quality` and `chroma_quality` are told
+    where each table alone is exactly a standard one.
+    """
+
+    family: str
+    quality: int | None
+    nearest_standard: int
+    distance: float
+    relative: float
+    luma_quality: int | None
+    chroma_quality: int | None
+
+
+def read_header(path: str | os.PathLike[str]) -> Header | None:
+    """Return the header of a JPEG file, None for any other file; no pixel is decoded."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Path(path).open("rb") as handle:
+                if handle.read(2) != b"\xff\xd8":
+                    return None  # said here, because Pillow would load all its formats in search of another
+                handle.seek(0)
+                with Image.open(handle, formats=("JPEG",)) as image:
+                    return _header(image)
+    except (OSError, SyntaxError, ValueError, KeyError, IndexError):
+        return None  # whether the file can be used at all is said where its pixels are read
+
+
+def _header(image: Image.Image) -> Header | None:
+    tables = {number: np.array(values, np.int64) for number, values in image.quantization.items()}  # type: ignore[attr-defined]
+    layers: list[tuple[int, int, int, int]] = image.layer  # type: ignore[attr-defined]
+    if not layers or any(layer[3] not in tables or tables[layer[3]].size != 64 for layer in layers):
+        return None
+    luma, second = layers[0], layers[min(1, len(layers) - 1)]
+    return Header(
+        luma=tables[luma[3]].reshape(8, 8),
+        chroma=None if second[3] == luma[3] else tables[second[3]].reshape(8, 8),
+        components=len(layers),
+        subsampling=_subsampling(layers),
+        progressive=bool(image.info.get("progressive")),
+        photoshop=_photoshop(image.info.get("photoshop")),
+    )
+
+
+def _subsampling(layers: list[tuple[int, int, int, int]]) -> str | None:
+    """Return 4:2:0 and the like, `2x2,1x2,1x2` for unusual factors, None for a single component."""
+    if len(layers) < 3:
+        return None
+    factors = [layer[1:3] for layer in layers]
+    across, down = factors[0][0] / factors[1][0], factors[0][1] / factors[1][1]
+    if factors[1] == factors[2] and (across, down) in SUBSAMPLINGS:
+        return SUBSAMPLINGS[across, down]
+    return ",".join(f"{h}x{v}" for h, v in factors)
+
+
+def _photoshop(resources: Any) -> int | None:
+    content = resources.get(PHOTOSHOP_QUALITY) if isinstance(resources, dict) else None
+    if not isinstance(content, bytes) or len(content) < 2:
+        return None
+    setting = int.from_bytes(content[:2], "big", signed=True) + 4
+    return setting if 0 <= setting <= 12 else None
+
+
+@functools.cache
+def _families() -> tuple[tuple[str, NDArray[np.int64]], ...]:
+    """Return (family, tables (100, 2, 8, 8)) of every known base, clipped to 8 bits and not, standard ones first."""
+    base = jpeg.standard_tables()[49]
+    newer = base.copy()
+    newer[1, 0, 0] = 16  # libjpeg 9e and later
+    quality = np.arange(1, 101)
+    scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)[:, None, None, None]
+    return tuple(
+        (family, np.clip((tables * scale + 50) // 100, 1, largest))
+        for family, tables in (("standard", base), ("standard", newer), ("mozjpeg", np.stack([MOZJPEG_BASE] * 2)))
+        for largest in (255, LARGEST_STEP)
+    )
+
+
+def _exact(tables: NDArray[np.int64], known: NDArray[np.int64]) -> int | None:
+    """Return the highest quality 1..100 whose known tables (100, ...) are `tables`, None without any."""
+    equal = np.flatnonzero((known == tables).all(axis=tuple(range(1, known.ndim))))
+    return int(equal[-1]) + 1 if len(equal) else None
+
+
+def match(header: Header) -> Match:
+    """Return which encoder setting the tables are of, and how far they are from libjpeg's standard ones."""
+    # A file with one table is compared with luma alone: libjpeg scales its gray and RGB files' only table so.
+    part = slice(0, 1) if header.chroma is None else slice(0, 2)
+    found = np.stack([header.luma] if header.chroma is None else [header.luma, header.chroma])
+    families = _families()
+    near = min(
+        (_nearest(found, tables[:, part]) for family, tables in families if family == "standard"), key=lambda n: n[1]
+    )
+    family, quality = "unknown", None
+    for name, tables in families:
+        quality = _exact(found, tables[:, part])
+        if quality is not None:
+            family = name
+            break
+    single = [
+        next((q for name, t in families if name == "standard" and (q := _exact(table, t[:, k])) is not None), None)
+        for k, table in enumerate(found)
+    ]
+    if family == "unknown" and header.photoshop is not None:
+        family = "photoshop"
+    elif family == "unknown" and None not in single:
+        family = "standard"  # two different qualities for luma and chroma
+    return Match(family, quality, *near, single[0], single[1] if len(single) > 1 else None)
+
+
+def _nearest(found: NDArray[np.int64], known: NDArray[np.int64]) -> tuple[int, float, float]:
+    """Return (quality, distance, relative distance) of the tables (100, n, 8, 8) with the least squared difference."""
+    distance = np.sqrt(((known - found) ** 2).mean(axis=(1, 2, 3)))
+    index = int(distance.argmin())
+    size = np.sqrt((known[index].astype(float) ** 2).mean())
+    return index + 1, float(distance[index]), float(distance[index] / size)
+
+
+def estimate_header(header: Header | None) -> Estimate:
+    """Return the quality of the last compression as the header tells it; None with the reason where it does not."""
+    started = time.perf_counter()
+    if header is None:
+        return Estimate(None, 0, 0, reason="not a JPEG file: there is no header to read")
+    found = match(header)
+    quality, interval, reason = found.quality, None, None
+    if quality is None and found.relative <= FAR:
+        quality = found.nearest_standard
+        ends = [q for q in (found.luma_quality, found.chroma_quality, quality) if q is not None]
+        interval = _bracket(header) if None in (found.luma_quality, found.chroma_quality) else (min(ends), max(ends))
+    elif quality is None and found.luma_quality is not None and found.chroma_quality is not None:
+        reason = f"luma is saved at {found.luma_quality} and chroma at {found.chroma_quality}: no single quality"
+    elif quality is None:
+        reason = (
+            f"the header's tables are no standard ones (nearest: quality {found.nearest_standard}, "
+            f"{found.relative:.0%} away)"
+        )
+    else:
+        interval = (quality, quality)
+    evidence = {
+        "family": found.family,
+        "quality": quality,
+        "exact": found.quality is not None,
+        "nearest_standard": found.nearest_standard,
+        "distance": round(found.distance, 3),
+        "relative_distance": round(found.relative, 4),
+        "luma_quality": found.luma_quality,
+        "chroma_quality": found.chroma_quality,
+        "photoshop_quality": header.photoshop,
+        "tables": 1 if header.chroma is None else 2,
+        "components": header.components,
+        "subsampling": header.subsampling,
+        "progressive": header.progressive,
+    }
+    return Estimate(
+        None if quality is None else float(quality),
+        0,
+        0,
+        interval=None if interval is None else (float(interval[0]), float(interval[1])),
+        tie_set=() if found.quality is None else (found.quality,),
+        reason=reason,
+        evidence={"header": evidence},
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _bracket(header: Header) -> tuple[int, int]:
+    """Return between which standard qualities nine tenths of the table's single steps lie, the nearest one included."""
+    part = slice(0, 1) if header.chroma is None else slice(0, 2)
+    found = np.stack([header.luma] if header.chroma is None else [header.luma, header.chroma])
+    each = np.abs(jpeg.standard_tables()[:, part] - found).argmin(axis=0) + 1
+    nearest = _nearest(found, jpeg.standard_tables()[:, part])[0]
+    low, high = np.percentile(each, [5, 95])
+    return min(int(low), nearest), max(int(np.ceil(high)), nearest)
+
+
+class HeaderEstimator:
+    """Answers from the header of a JPEG file alone."""
+
+    def estimate(self, pixels: NDArray[np.uint8]) -> Estimate:
+        """Return the answer for pixels without a file: unknown."""
+        return estimate_header(None)
+
+    def estimate_file(self, path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> Estimate:
+        """Return what the header of the file at `path` tells; None with a reason for other files."""
+        return estimate_header(read_header(path))

@@ -1,0 +1,142 @@
+"""The lattice's answer: the quality whose quantisation tables explain the picture's own DCT coefficients best."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.estimators import chroma, double_compression, grid, lattice_score
+from classifier.estimators.lattice_score import Reading, Scores
+from classifier.estimators.result import Estimate
+
+SURE = 1000.0  # nats on the grid of an uncropped picture beyond which no other grid is looked for
+PRESENT = 15.0  # nats that a lattice must be ahead of none: 64 phases x 100 qualities are a choice of 9 nats
+ABSENT = 0.3  # nats a block by which every lattice must be worse than none to say "never compressed"
+FEWEST_BLOCKS = 12  # that can say "never compressed"
+TIE = 5.0  # nats below the best: not told apart
+CLOSE = 15.0  # nats: so close to the best, chroma decides
+INEXACT = ("blurred", "noisy", "coarse")
+INEXACT_FINEST = 94
+INEXACT_PRESENT = 60.0  # nats that a lattice must be ahead of none if the pixels were changed after decoding
+
+EDGE = 5.0  # standard errors by which steps must stand out before another grid's lattice is looked for
+EARLIER_BLOCKS = 2048
+EARLIER_SHARE = 0.5  # nats a block that the lattice of an earlier, shifted compression must show
+
+
+def find(pixels: NDArray[np.uint8]) -> Reading:
+    """Return the best reading of (height, width, 3) uint8 RGB pixels over grids and kinds of noise."""
+    first = lattice_score.read(pixels, (0, 0))
+    if first.nats > SURE:
+        return first
+    best = grid.find_phase(pixels).reading
+    if best.nats > PRESENT:
+        return best
+    for noise in INEXACT:
+        other = strong_only(lattice_score.with_noise(best, noise))
+        if other.nats > max(best.nats, INEXACT_PRESENT):
+            best = other
+    return best
+
+
+def strong_only(reading: Reading) -> Reading:
+    """Leave out the qualities whose steps are no wider than the noise that the reading allows for."""
+    scores = reading.scores
+    nats = np.where(np.arange(1, 101) <= INEXACT_FINEST, scores.nats, np.minimum(scores.nats, scores.nats.min()))
+    return replace(reading, scores=replace(scores, nats=nats))
+
+
+def with_chroma(luma: Scores, colour: chroma.Chroma | None) -> Scores:
+    """Return the scores with the chroma's added among the qualities that luma leaves, if chroma shows a lattice."""
+    if colour is None or colour.nats.max() < PRESENT:
+        return luma
+    close = luma.nats > luma.nats.max() - CLOSE
+    nats = np.where(close, luma.nats + colour.nats - colour.nats[close].max(), luma.nats - CLOSE)
+    return replace(luma, nats=nats)
+
+
+def earlier_grid(pixels: NDArray[np.uint8], last: Reading) -> Reading | None:
+    """Return what another grid says of an earlier, stronger compression, if anything.
+
+    Only where steps between pixels stand out off the last grid is a lattice looked for, under the noise that a later
+    compression leaves.
+    """
+    rows, columns = grid.edges(pixels)
+    rows[last.phase[0]], columns[last.phase[1]] = -np.inf, -np.inf
+    y, x = int(rows.argmax()), int(columns.argmax())
+    candidates = []
+    if rows[y] > EDGE and columns[x] > EDGE:
+        candidates.append((y, x))
+    if rows[y] > EDGE:
+        candidates.append((y, last.phase[1]))
+    if columns[x] > EDGE:
+        candidates.append((last.phase[0], x))
+    best: Reading | None = None
+    for phase in candidates:
+        one = lattice_score.read(pixels, phase, "noisy", EARLIER_BLOCKS)
+        for reading in (one, lattice_score.with_noise(one, "coarse")):
+            enough = max(INEXACT_PRESENT, EARLIER_SHARE * reading.scores.used)
+            if reading.nats > enough and (best is None or reading.nats > best.nats):
+                best = reading
+    return best
+
+
+class LatticeEstimator:
+    """Estimates from the pixels alone, without weights; may be shared by threads."""
+
+    def estimate(self, pixels: NDArray[np.uint8]) -> Estimate:
+        """Return the estimate for (height, width, 3) uint8 RGB pixels of any size.
+
+        The quality is that of the last compression; evidence["lattice"]["earlier"] names a stronger one before it.
+        """
+        started = time.perf_counter()
+        reading = find(pixels)
+        blocks = (pixels.shape[0] // 8) * (pixels.shape[1] // 8)
+        say = self._compressed if reading.nats > PRESENT else self._nothing
+        answer = say(pixels, reading, blocks)
+        return replace(answer, seconds=time.perf_counter() - started)
+
+    def _nothing(self, pixels: NDArray[np.uint8], reading: Reading, blocks: int) -> Estimate:
+        """Return why there is no number: never compressed, or too little to say."""
+        used = reading.scores.used
+        never = used >= FEWEST_BLOCKS and reading.nats < -ABSENT * used
+        reason = "no JPEG trace" if never else f"unknown: no lattice shows in the {used} blocks that could say"
+        evidence = {"verdict": "never" if never else "unknown", "nats": round(reading.nats, 1), "blocks": used}
+        return Estimate(None, used, blocks, reason=reason, evidence={"lattice": evidence})
+
+    def _compressed(self, pixels: NDArray[np.uint8], reading: Reading, blocks: int) -> Estimate:
+        """Return the last quality, what it is tied with, and an earlier one if there are traces of it."""
+        scores, colour, earlier = reading.scores, None, None
+        ties: tuple[int, ...]
+        pair = None
+        if reading.noise == "exact":
+            pair = double_compression.search(reading.counts.textured, scores.textured, scores.misfit)
+        if pair is not None:
+            quality, ties, margin = pair.last, (pair.last,), pair.margin
+            earlier = {"quality": pair.first, "phase": list(reading.phase), "nats": round(pair.gain, 1)}
+        else:
+            if scores.margin < CLOSE:
+                colour = chroma.scores(pixels, reading.phase)
+                scores = with_chroma(scores, colour)
+            quality, margin = scores.best, scores.margin
+            ties = tuple(int(q) for q in np.flatnonzero(scores.nats >= scores.nats.max() - TIE) + 1)
+            other = earlier_grid(pixels, reading) if reading.noise == "exact" else None
+            if other is not None:
+                nats = round(other.nats, 1)
+                earlier = {"quality": other.scores.best, "phase": list(other.phase), "nats": nats}
+        evidence: dict[str, Any] = {
+            "verdict": "compressed",
+            "quality": quality,
+            "margin": round(margin, 1),
+            "nats": round(reading.nats, 1),
+            "phase": list(reading.phase),
+            "noise": reading.noise,
+            "subsampling": colour.subsampling if colour and colour.nats.max() > PRESENT else None,
+            "blocks": scores.used,
+            "earlier": earlier,
+        }
+        return Estimate(float(quality), scores.used, blocks, tie_set=ties, evidence={"lattice": evidence})

@@ -1,0 +1,133 @@
+"""The blocks of a picture that the lattice is read from: where they lie, their integer luma, their DCT, histograms."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.estimators import lattice_likelihood as likelihood
+
+MAXIMUM_BLOCKS = 8192  # more say nothing new: a picture of half a megapixel has 8000
+FLAT_REPEATS = 3  # flat blocks of one value that count; more are one surface, not new evidence
+ZERO_MEAN = 128
+
+
+@functools.cache
+def dct_matrix() -> NDArray[np.float32]:
+    """Return the orthonormal 8-point DCT: (8 frequencies, 8 samples)."""
+    k = np.arange(8)
+    matrix = 0.5 * np.cos((2 * k[None] + 1) * k[:, None] * np.pi / 16)
+    matrix[0] /= np.sqrt(2)
+    return matrix.astype(np.float32)
+
+
+@functools.cache
+def _dct_of_blocks() -> NDArray[np.float32]:
+    matrix = dct_matrix()
+    return np.ascontiguousarray(np.kron(matrix, matrix).T)
+
+
+def luma(pixels: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """Return the decoder's integer Y less 128 of (..., 3) RGB pixels: exact wherever no channel was clipped."""
+    weighted = pixels @ np.array([0.299, 0.587, 0.114], np.float32)
+    return np.rint(weighted).astype(np.int16) - np.int16(ZERO_MEAN)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Blocks of one grid: luma less 128 and which of them hold clipped pixels."""
+
+    values: NDArray[np.float32]  # (blocks, 64)
+    clipped: NDArray[np.bool_]  # (blocks,)
+    places: NDArray[np.int64]  # (blocks, 2) upper left corner, y and x
+    available: int  # blocks of the grid in the whole picture
+
+
+def choose(pixels: NDArray[np.uint8], phase: tuple[int, int], limit: int) -> tuple[NDArray[np.int64], int]:
+    """Return upper left corners of at most `limit` blocks, the textured ones first, spread over the picture."""
+    height, width = pixels.shape[:2]
+    rows, columns = (height - phase[0]) // 8, (width - phase[1]) // 8
+    count = max(rows, 0) * max(columns, 0)
+    if count == 0:
+        return np.zeros((0, 2), np.int64), 0
+    numbers = np.arange(count)
+    if count > limit:
+        green = pixels[phase[0] + 1 : phase[0] + 8 * rows : 4, phase[1] + 1 : phase[1] + 8 * columns : 4, 1]
+        corners = np.stack([green[i::2, j::2] for i in (0, 1) for j in (0, 1)]).astype(np.int16)
+        textured = numbers[(np.ptp(corners, axis=0) > 4).ravel()]
+        if len(textured) > limit // 2:
+            numbers = textured
+        numbers = numbers[np.arange(limit) * len(numbers) // limit] if len(numbers) > limit else numbers
+    places = np.stack(np.divmod(numbers, columns), axis=1) * 8
+    return places + np.array(phase), count
+
+
+def cut(pixels: NDArray[np.uint8], phase: tuple[int, int] = (0, 0), limit: int = MAXIMUM_BLOCKS) -> Blocks:
+    """Cut (height, width, 3) uint8 RGB pixels into 8x8 blocks of the grid that starts at `phase` (y, x), 0..7 each."""
+    places, available = choose(pixels, phase, limit)
+    if not len(places):
+        return Blocks(np.zeros((0, 64), np.float32), np.zeros(0, bool), places, 0)
+    windows = np.lib.stride_tricks.sliding_window_view(pixels, (8, 8), axis=(0, 1))
+    chosen = np.moveaxis(windows[places[:, 0], places[:, 1]], 1, -1)  # (blocks, 8, 8, 3)
+    flat = np.ascontiguousarray(chosen).reshape(len(places), 64 * 3)
+    clipped = (flat.min(1) == 0) | (flat.max(1) == 255)
+    values = luma(flat.reshape(-1, 64, 3)).astype(np.float32)
+    return Blocks(values, clipped, places, available)
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """Counts of |coefficient| in bins of 1/8, by the kind of block that they come from."""
+
+    textured: NDArray[np.float32]  # (64, bins)
+    lines: NDArray[np.float32]  # (16, bins): 8 vertical, then 8 horizontal frequencies
+    flat: NDArray[np.float32]  # (256,) flat blocks by luma
+    textured_blocks: int
+    line_blocks: int
+    flat_blocks: int
+
+
+LINE_FREQUENCIES = np.concatenate([np.arange(8) * 8, np.arange(8)])
+
+
+def count(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return histograms (rows, bins) of |c| for coefficients (samples, rows)."""
+    rows = coefficients.shape[1]
+    index = (np.abs(coefficients) * likelihood.RESOLUTION + 0.5).astype(np.int32)
+    bins = int(index.max(initial=0)) + 1
+    for enough in (128, 256, 512):
+        if bins <= enough * likelihood.RESOLUTION + 1:
+            bins = enough * likelihood.RESOLUTION + 1
+            break
+    else:
+        bins = likelihood.BINS
+    index = np.minimum(index, bins - 1) + np.arange(rows, dtype=np.int32) * bins
+    return np.bincount(index.ravel(), minlength=rows * bins).reshape(rows, bins).astype(np.float32)
+
+
+def histograms(blocks: Blocks) -> Histograms:
+    """Return the histograms of the blocks without clipped pixels."""
+    values = blocks.values[~blocks.clipped]
+    square = values.reshape(-1, 8, 8)
+    down = (square == square[:, :, :1]).all((1, 2))  # every row constant: only vertical frequencies
+    across = (square == square[:, :1, :]).all((1, 2))
+    flat = down & across
+    textured = count(values[~(down | across)] @ _dct_of_blocks())
+    lines = []
+    for chosen, line in ((down & ~flat, square[:, :, 0]), (across & ~flat, square[:, 0, :])):
+        different = np.unique(line[chosen], axis=0)  # repeated lines are one surface
+        lines.append(count(different @ (dct_matrix().T * np.float32(np.sqrt(8)))))
+    width = max(part.shape[1] for part in lines)
+    line_counts = np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in lines])
+    grays = np.bincount(values[flat, 0].astype(np.int64) + ZERO_MEAN, minlength=256)
+    return Histograms(
+        textured,
+        line_counts,
+        np.minimum(grays, FLAT_REPEATS).astype(np.float32),
+        int(len(values) - (down | across).sum()),
+        int(lines[0][0].sum() + lines[1][0].sum()),
+        int(flat.sum()),
+    )

@@ -1,0 +1,86 @@
+"""How well each of the 100 qualities explains the luma blocks of one grid, all kinds of blocks together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.estimators import lattice_blocks as blocks
+from classifier.estimators import lattice_likelihood as likelihood
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Log-likelihood ratios against "never quantised" on one grid."""
+
+    nats: NDArray[np.float64]  # (100,) of qualities 1..100
+    textured: NDArray[np.float64]  # (100,) the share of blocks that vary in both directions
+    misfit: NDArray[np.float64]  # (100,) `likelihood.misfit` of those blocks
+    used: int  # blocks that speak: not clipped, repeated lines and flats counted once
+
+    @property
+    def best(self) -> int:
+        """The likeliest quality, 1..100."""
+        return int(self.nats.argmax()) + 1
+
+    @property
+    def margin(self) -> float:
+        """Nats by which the likeliest quality is ahead of the next."""
+        second, best = np.sort(self.nats)[-2:]
+        return float(best - second)
+
+
+def table_scores(counts: blocks.Histograms, noise: str = "exact", channel: int = 0) -> Scores:
+    """Score the 100 tables of luma (channel 0) or chroma (1).
+
+    Blocks that are constant along a side speak only where the pixels are the decoder's own.
+    """
+    dc = np.arange(64) == 0
+    rounding = likelihood.roundings(counts.textured, noise)
+    ratios = likelihood.ratios(counts.textured, noise, dc, rounding)
+    nats = likelihood.sum_tables(ratios, np.arange(64), channel)
+    misfit = likelihood.misfit(counts.textured, noise, rounding)
+    textured, used = nats, counts.textured_blocks
+    if noise in ("exact", "chroma"):
+        if counts.line_blocks:
+            lines = likelihood.ratios(counts.lines, "line", blocks.LINE_FREQUENCIES == 0)
+            nats = nats + likelihood.sum_tables(lines, blocks.LINE_FREQUENCIES, channel)
+        flat = (counts.flat @ likelihood.flat_table())[None]
+        nats = nats + likelihood.sum_tables(flat, np.zeros(1, np.int64), channel)
+        used += counts.line_blocks + int(counts.flat.sum())
+    return Scores(nats, textured, misfit, used)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one grid says under one kind of noise."""
+
+    phase: tuple[int, int]  # first row and column of a block, 0..7 each
+    noise: str  # a key of lattice_likelihood.NOISES
+    scores: Scores
+    counts: blocks.Histograms
+
+    @property
+    def nats(self) -> float:
+        """Nats by which the likeliest quality beats "never compressed"."""
+        return float(self.scores.nats.max())
+
+
+def read(
+    pixels: NDArray[np.uint8], phase: tuple[int, int], noise: str = "exact", limit: int = blocks.MAXIMUM_BLOCKS
+) -> Reading:
+    """Read (height, width, 3) uint8 RGB pixels on the grid from `phase` (y, x) on, from at most `limit` blocks."""
+    counts = blocks.histograms(blocks.cut(pixels, phase, limit))
+    return Reading(phase, noise, table_scores(counts, noise), counts)
+
+
+def with_noise(reading: Reading, noise: str) -> Reading:
+    """Return the same blocks' reading under another kind of noise."""
+    return Reading(reading.phase, noise, table_scores(reading.counts, noise), reading.counts)
+
+
+def at_phase(pixels: NDArray[np.uint8], phase: tuple[int, int], noise: str = "exact") -> Scores:
+    """Score (height, width, 3) uint8 RGB pixels on the grid that starts at `phase` (y, x)."""
+    return read(pixels, phase, noise).scores

@@ -1,0 +1,231 @@
+"""The quality of every region of a picture, so that a part pasted from another JPEG stands out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.estimators import grid, lattice_score, registry
+from classifier.estimators.auto import AutoEstimator
+from classifier.estimators.network import NetworkEstimator
+from classifier.estimators.options import AUTO, HEADER, LATTICE, Asked
+from classifier.q1net import fusion, patches
+from classifier.q1net.configs import AREA, BLOCK
+from utils import figures, tasks
+from utils.errors import UserError
+
+WINDOW = 64  # pixels
+MOST_WINDOWS = 400  # of the lattice; larger pictures get windows further apart
+MOST_PATCHES = 6144  # of the network; larger pictures get patches further apart
+PRESENT = 15.0  # nats by which a lattice must beat none to be believed in a window
+OTHER_GRIDS = 3  # that are looked for besides the main part's
+TIE = 5.0  # nats; qualities so close to the best are not told apart, and the main part's is taken
+UNLIKE = 25.0  # nats from which a window is outlined as foreign
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Windows by row and column: where they begin and end in pixels, their quality (NaN: unknown), how foreign.
+
+    `foreign` tells from 0 up how unlike the picture's main part a window is: for the network the difference of their
+    qualities; for the lattice the nats by which another lattice, another grid or none explains it better. `unit` names
+    it. `other_grid` marks windows whose blocks lie on another grid than the main part's.
+    """
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    side: int
+    quality: NDArray[np.float64]
+    foreign: NDArray[np.float64]
+    other_grid: NDArray[np.bool_]
+    unit: str
+
+    def per_pixel(self, values: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+        """Return for each pixel the mean of `values` over the known windows on it: (height, width), NaN without any."""
+        total, count = np.zeros((height, width)), np.zeros((height, width))
+        for i, j in zip(*np.nonzero(~np.isnan(values)), strict=True):
+            part = np.s_[self.rows[i] : self.rows[i] + self.side, self.columns[j] : self.columns[j] + self.side]
+            total[part] += values[i, j]
+            count[part] += 1
+        return np.divide(total, count, out=np.full((height, width), np.nan), where=count > 0)
+
+    def nearest(self, values: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+        """Return for each pixel the value of the window whose centre is nearest: (height, width)."""
+        index = [
+            np.searchsorted((starts[1:] + starts[:-1] + self.side) / 2, np.arange(length))
+            for starts, length in ((self.rows, height), (self.columns, width))
+        ]
+        return values[np.ix_(*index)]
+
+
+def regions(pixels: NDArray[np.uint8], asked: Asked) -> Regions:
+    """Return the regions of (height, width, 3) uint8 RGB pixels by the estimator that is asked for.
+
+    `auto` takes the lattice where the whole picture shows one, else the network. Raises `UserError` for pictures below
+    24x24 pixels, for an estimator that does not look at pixels, and for jpeg_lattice where there is no lattice.
+    """
+    if min(pixels.shape[:2]) < AREA:
+        raise UserError(f"--map needs a picture of at least {AREA}x{AREA} pixels")
+    if asked.comp_type == HEADER:
+        raise UserError(f"--map needs an estimator that looks at pixels, and {HEADER} does not")
+    if asked.comp_type in (LATTICE, AUTO):
+        found = lattice_regions(pixels, grid.find_phase(pixels).phase, asked.threads)
+        if not np.isnan(found.quality).all():
+            return found
+        if asked.comp_type == LATTICE:
+            raise UserError("--map: no lattice shows anywhere; --comp_type auto or jpeg_paper maps by the network")
+    estimator = registry.load(asked)
+    network = estimator.network() if isinstance(estimator, AutoEstimator) else estimator
+    assert isinstance(network, NetworkEstimator)
+    return network_regions(pixels, network)
+
+
+def network_regions(pixels: NDArray[np.uint8], network: NetworkEstimator) -> Regions:
+    """Return the regions by the network: the weighted median of each window's confident patches."""
+    blocks = [(length // BLOCK * BLOCK - AREA) // BLOCK + 1 for length in pixels.shape[:2]]
+    step = int(np.ceil(np.sqrt(blocks[0] * blocks[1] / MOST_PATCHES)))
+    tops, lefts = (BLOCK * np.arange(0, count, step) + patches.MARGIN for count in blocks)
+    rows = [
+        network.predict_patches(patches.cut(pixels, part, lefts)) for part in np.array_split(tops, len(tops) // 4 + 1)
+    ]
+    said = np.concatenate(rows)
+    confidence, quality = said.reshape(len(tops), len(lefts), 2).transpose(2, 0, 1).astype(np.float64)
+
+    across = max(1, min(WINDOW // (BLOCK * step), len(tops), len(lefts)))
+    hop = max(1, across // 2)
+    shape = (across, across)
+    view = np.lib.stride_tricks.sliding_window_view
+    qualities, confidences = (view(values, shape)[::hop, ::hop] for values in (quality, confidence))
+    middle = weighted_medians(
+        qualities.reshape(*qualities.shape[:2], -1), confidences.reshape(*qualities.shape[:2], -1), network.threshold
+    )
+    whole = fusion.fuse(said, network.threshold, "weighted_median").quality
+    foreign = np.abs(middle - (np.nan if whole is None else whole))
+    begin = [starts[: len(starts) - across + 1 : hop] + patches.MARGIN for starts in (tops, lefts)]
+    none = np.zeros(middle.shape, bool)
+    return Regions(begin[0], begin[1], across * BLOCK * step, middle, foreign, none, "difference of qualities")
+
+
+def weighted_medians(
+    qualities: NDArray[np.float64], confidences: NDArray[np.float64], threshold: float
+) -> NDArray[np.float64]:
+    """Return the lower median, weighted by 1 / (100 - confidence), of confident answers along the last axis, or NaN."""
+    order = np.argsort(qualities, axis=-1)
+    qualities, confidences = (np.take_along_axis(values, order, axis=-1) for values in (qualities, confidences))
+    weights = (confidences > threshold) / np.maximum(100 - confidences, fusion.SMALLEST_ERROR)
+    reached = np.cumsum(weights, axis=-1)
+    middle = (reached < reached[..., -1:] / 2).sum(axis=-1, keepdims=True)
+    chosen = np.take_along_axis(qualities, np.minimum(middle, qualities.shape[-1] - 1), axis=-1)[..., 0]
+    return np.where(reached[..., -1] > 0, chosen, np.nan)
+
+
+def window_starts(length: int, first: int, stride: int) -> NDArray[np.intp]:
+    """Return where windows begin from `first` on, every `stride` pixels, the last one at the end, all on one 8-grid."""
+    last = max(first, first + (length - WINDOW - first) // BLOCK * BLOCK)
+    return np.unique(np.append(np.arange(first, last, stride), last))
+
+
+def lattice_regions(pixels: NDArray[np.uint8], phase: tuple[int, int], threads: int | None = None) -> Regions:
+    """Return the regions by the lattice, on the grid that begins at `phase`, and on others where that one fails.
+
+    The main part is what most windows are of: a quality on one grid, or no JPEG at all.
+    """
+    height, width = pixels.shape[:2]
+    apart = np.sqrt(height * width / MOST_WINDOWS)
+    stride = max(WINDOW // 2, int(np.ceil(apart / BLOCK)) * BLOCK)
+    rows, columns = window_starts(height, phase[0], stride), window_starts(width, phase[1], stride)
+    readings = [_read(pixels, rows, columns, np.ones((len(rows), len(columns)), bool), threads)]
+    phases = [phase]
+    while len(readings) <= OTHER_GRIDS:
+        best: NDArray[np.float64] = np.stack(readings).max(axis=(0, 3))
+        if not (best < -UNLIKE).any():
+            break
+        other = _other_grid(pixels, rows, columns, best)
+        if other in phases:
+            break
+        shift = [(there - here) % BLOCK for there, here in zip(other, phase, strict=True)]
+        unexplained = np.pad(best <= PRESENT, 1)
+        around = np.lib.stride_tricks.sliding_window_view(unexplained, (3, 3)).max(axis=(2, 3))  # and its neighbours
+        readings.append(_read(pixels, rows + shift[0], columns + shift[1], np.asarray(around, bool), threads))
+        phases.append(other)
+    return judge(rows, columns, np.stack(readings))
+
+
+def judge(rows: NDArray[np.intp], columns: NDArray[np.intp], nats: NDArray[np.float64]) -> Regions:
+    """Return the regions from the nats of every grid and quality: (grids, rows, columns, 100), -inf where not read."""
+    each = nats.max(axis=3)
+    where, best = each.argmax(axis=0), each.max(axis=0)
+    quality = np.take_along_axis(nats.argmax(axis=3), where[None], axis=0)[0] + 1
+    known, none = best > PRESENT, best < -UNLIKE
+    pairs, counts = np.unique(where[known] * 101 + quality[known], return_counts=True)
+    if not len(pairs) or none.sum() > counts.max():
+        foreign, main_grid = np.maximum(best, 0), -1
+    else:
+        main_grid, main_quality = (int(v) for v in divmod(pairs[counts.argmax()], 101))
+        main = nats[main_grid, :, :, main_quality - 1]
+        main = np.where(np.isfinite(main), main, np.minimum(best, 0))  # not read there: explained by another grid
+        quality = np.where(best - main < TIE, main_quality, quality)
+        foreign = np.maximum(best, 0) - np.minimum(main, best)
+    other_grid = known & (where != main_grid) & (main_grid >= 0)
+    return Regions(rows, columns, WINDOW, np.where(known, quality, np.nan), foreign, other_grid, "nats")
+
+
+def _read(
+    pixels: NDArray[np.uint8],
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    wanted: NDArray[np.bool_],
+    threads: int | None,
+) -> NDArray[np.float64]:
+    """Return the nats of the 100 qualities in the wanted windows, (rows, columns, 100); -inf elsewhere."""
+    nats = np.full((*wanted.shape, 100), -np.inf)
+    places = np.argwhere(wanted)
+
+    def one(place: NDArray[np.intp]) -> NDArray[np.float64]:
+        top, left = rows[place[0]], columns[place[1]]
+        return lattice_score.at_phase(pixels[top : top + WINDOW, left : left + WINDOW], (0, 0)).nats
+
+    for (i, j), values in zip(places, tasks.ordered_map(one, places, threads), strict=True):
+        nats[i, j] = values
+    return nats
+
+
+def _other_grid(
+    pixels: NDArray[np.uint8], rows: NDArray[np.intp], columns: NDArray[np.intp], best: NDArray[np.float64]
+) -> tuple[int, int]:
+    """Return the phase of the grid in the window that the main grid explains worst."""
+    i, j = np.unravel_index(int(best.argmin()), best.shape)
+    top, left = int(rows[i]), int(columns[j])
+    y, x = grid.find_phase(np.ascontiguousarray(pixels[top : top + WINDOW, left : left + WINDOW])).phase
+    return (top + y) % BLOCK, (left + x) % BLOCK
+
+
+def draw(pixels: NDArray[np.uint8], found: Regions, path: Path, title: str) -> None:
+    """Draw the photograph and, beside it, the qualities over it with a colour scale; outline what is foreign."""
+    height, width = pixels.shape[:2]
+    quality = found.nearest(found.quality, height, width)
+    foreign = found.per_pixel(found.foreign, height, width)
+    known = quality[~np.isnan(quality)]
+    low, high = (known.min() - 3, known.max() + 3) if len(known) else (1, 100)
+    wide = width >= 1.5 * height
+    size = (8.0, 16 * height / width + 1.2) if wide else (13.0, 6 * height / width + 1.2)
+    with figures.figure(path, size[0], min(size[1], 30)) as drawing:
+        left, right = drawing.subplots(2, 1) if wide else drawing.subplots(1, 2)
+        gray = pixels.mean(axis=2)
+        left.imshow(pixels)
+        left.set_title(title)
+        right.imshow(gray, cmap="gray", vmin=-120, vmax=255)  # paler, so that the colours are seen
+        image = right.imshow(quality, cmap="viridis", vmin=max(low, 1), vmax=min(high, 100), alpha=0.55)
+        drawing.colorbar(image, ax=right, shrink=0.8, label="quality (gray: unknown)")
+        level = UNLIKE if found.unit == "nats" else max(5.0, 0.5 * (high - low - 6))
+        marked = np.nan_to_num(foreign) > level
+        if marked.any() and not marked.all():
+            right.contour(marked, levels=[0.5], colors="#d1495b", linewidths=1.5)
+            right.set_title("outlined: unlike the main part")
+        if len(known) == 0:
+            right.set_title("no region has an answer")
+        for axes in (left, right):
+            axes.set_axis_off()

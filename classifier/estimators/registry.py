@@ -1,0 +1,95 @@
+"""Every estimator by its --comp_type, as data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from classifier.estimators.options import AUTO, COMP_TYPES, HEADER, LATTICE, Asked
+from classifier.estimators.result import Estimate, Estimator, FileEstimator
+from classifier.q1net.configs import AREA, CONFIGS, get_config
+from utils import images, tasks
+from utils.errors import UserError
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How to make an estimator, and the shortest side in pixels of a picture that it takes."""
+
+    make: Callable[[Asked], Estimator]
+    minimum_side: int
+
+
+def _network(asked: Asked) -> Estimator:
+    from classifier.estimators.network import NetworkEstimator
+
+    return NetworkEstimator(
+        get_config(asked.comp_type),
+        asked.save_path,
+        asked.backend,
+        asked.threads,
+        asked.threshold,
+        asked.fusion or "median",
+        asked.patches or "grid",
+        asked.find_grid,
+    )
+
+
+def _lattice(_: Asked) -> Estimator:
+    from classifier.estimators.lattice import LatticeEstimator
+
+    return LatticeEstimator()
+
+
+def _header(_: Asked) -> Estimator:
+    from classifier.estimators.header import HeaderEstimator
+
+    return HeaderEstimator()
+
+
+def _auto(asked: Asked) -> Estimator:
+    from classifier.estimators.auto import AutoEstimator
+
+    return AutoEstimator(asked)
+
+
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(CONFIGS, Kind(_network, AREA)),
+    LATTICE: Kind(_lattice, 1),
+    HEADER: Kind(_header, 1),
+    AUTO: Kind(_auto, 1),
+}
+
+
+def get_kind(comp_type: str) -> Kind:
+    """Return the entry of a `--comp_type`; raise `UserError` that lists the known ones."""
+    if comp_type not in KINDS:
+        raise UserError(f"unknown --comp_type {comp_type}; known are {', '.join(COMP_TYPES)}")
+    return KINDS[comp_type]
+
+
+def load(asked: Asked) -> Estimator:
+    """Make the estimator; raise `UserError` when files of a model are missing or damaged. One a thread."""
+    return get_kind(asked.comp_type).make(asked)
+
+
+def estimate_file(
+    estimator: Estimator, path: str | os.PathLike[str], picture: images.Picture, fallback: float | None = None
+) -> Estimate:
+    """Return the answer for a file whose pixels were read; `fallback` takes the place of an unknown quality."""
+    estimate = (
+        estimator.estimate_file(path, picture.pixels)
+        if isinstance(estimator, FileEstimator)
+        else estimator.estimate(picture.pixels)
+    ).with_tie_interval()
+    return replace(estimate, quality=fallback) if estimate.quality is None and fallback is not None else estimate
+
+
+def estimate_path(asked: Asked, fallback: float | None, path: str | os.PathLike[str]) -> Estimate:
+    """Read a picture and return the answer for it, by an estimator that each thread loads once.
+
+    Raises `UserError` for a picture that cannot be read.
+    """
+    picture = images.read_rgb(path, minimum_side=get_kind(asked.comp_type).minimum_side)
+    return estimate_file(tasks.per_thread(load, asked), path, picture, fallback)

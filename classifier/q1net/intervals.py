@@ -1,0 +1,80 @@
+"""How far off may an answer be? Intervals that held for nine of ten answers on validation photographs.
+
+How far off an answer is likely to be, its confident patches tell by the error they expect of themselves (100 minus
+confidence) and by how many they are. Answers are put into bins by that; each bin keeps the 5 % and 95 % quantiles of
+truth minus answer (conformal: as many of the measured errors inside as their number demands). No assumption about the
+errors' shape is made, only that new pictures are like those measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.q1net.fusion import Fused
+
+COVERAGE = 0.9
+LEAST = 40  # answers in a bin; fewer say too little about one in twenty
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """`edges` between bins of the expected error, and (low, high) to add to an answer, one pair a bin."""
+
+    edges: tuple[float, ...]
+    offsets: tuple[tuple[float, float], ...]
+
+    def around(self, fused: Fused) -> tuple[float, float] | None:
+        """Return the interval around an answer, within 1..100; None without an answer."""
+        if fused.quality is None:
+            return None
+        low, high = self.offsets[int(np.searchsorted(self.edges, expected_error(fused), side="right"))]
+        return (
+            round(min(max(fused.quality + low, 1.0), 100.0), 2),
+            round(min(max(fused.quality + high, 1.0), 100.0), 2),
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Return what is kept beside the weights."""
+        return {"coverage": COVERAGE, "edges": list(self.edges), "offsets": [list(pair) for pair in self.offsets]}
+
+
+def from_record(record: dict[str, Any]) -> Intervals:
+    """Return the intervals that `record` described."""
+    return Intervals(tuple(record["edges"]), tuple((low, high) for low, high in record["offsets"]))
+
+
+def expected_error(fused: Fused) -> float:
+    """Return a number that grows with the error to be expected: the patches' own, over the root of their number.
+
+    On the validation photographs it goes with the error more closely (Spearman 0.36) than the number of patches
+    (0.33), their share (0.27) or their spread (0.28).
+    """
+    return float(fused.expected or 0.0) / max(1, fused.confident) ** 0.5
+
+
+def fit(answers: Sequence[Fused], truth: Sequence[int], bins: int = 8) -> Intervals:
+    """Return intervals from answers (those without a quality are left out) and the true qualities."""
+    known = [(a, t) for a, t in zip(answers, truth, strict=True) if a.quality is not None]
+    score = np.array([expected_error(a) for a, _ in known])
+    error = np.array([t - float(a.quality or 0) for a, t in known])
+    count = max(1, min(bins, len(known) // LEAST))
+    edges = np.unique(np.round(np.quantile(score, np.arange(1, count) / count), 3)) if count > 1 else np.zeros(0)
+    where = np.searchsorted(edges, score, side="right")
+    return Intervals(tuple(edges.tolist()), tuple(_offsets(error[where == k]) for k in range(len(edges) + 1)))
+
+
+def _offsets(error: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the conformal quantiles of the errors of one bin."""
+    if not len(error):
+        return -100.0, 100.0
+    tail = (1 - COVERAGE) / 2
+    ordered = np.sort(error)
+    reach = int(np.floor(tail * (len(error) + 1))) - 1  # as many may lie outside on each side
+    if reach < 0:
+        return round(float(ordered[0]), 3), round(float(ordered[-1]), 3)
+    return round(float(ordered[reach]), 3), round(float(ordered[-1 - reach]), 3)

@@ -1,0 +1,63 @@
+"""A wider network that computes what a trained narrower one does, so that the K = 12 variant need not start at nothing.
+
+Channels are repeated and what leaves them is shared out at random among the copies (Chen, Goodfellow, Shlens: Net2Net,
+ICLR 2016): the function stays, and because copies get different shares, they learn different things from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.q1net.architecture import build
+from classifier.q1net.configs import MULTIPLIERS
+from classifier.q1net.folding import Pair, fold, unfold
+
+
+def _copies(old: int, new: int, random: np.random.Generator) -> NDArray[np.intp]:
+    """Return for each of `new` channels which of `old` ones it repeats; every old one appears."""
+    extra = [random.permutation(old) for _ in range(-(-new // old) - 1)]
+    return np.concatenate([np.arange(old), *extra])[:new]
+
+
+def _shares(copies: NDArray[np.intp], outputs: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Return (new, outputs) shares: those of the copies of one channel sum to 1 for every output."""
+    values = random.uniform(0.25, 1.0, (len(copies), outputs))
+    sums = np.zeros((copies.max() + 1, outputs))
+    np.add.at(sums, copies, values)
+    return values / sums[copies]
+
+
+def widen_pairs(pairs: Sequence[Pair], width: int, seed: int) -> list[Pair]:
+    """Return folded (kernel, bias) pairs of the network of `width` K; raise `ValueError` for a narrower one."""
+    random = np.random.default_rng(seed)
+    old = pairs[0][0].shape[-1]
+    if width < old:
+        raise ValueError(f"width {width} is less than {old}")
+    # A stage's first convolution and the one before its sum with the skip connection must repeat the same channels.
+    outputs: list[NDArray[np.intp]] = []
+    for multiplier in MULTIPLIERS:
+        first, *inner = (_copies(multiplier * old, multiplier * width, random) for _ in range(3))
+        outputs += [first, *inner, first]
+    outputs += [_copies(old, width, random), np.arange(2)]
+    widened, inputs = [], np.arange(3)
+    for (kernel, bias), output in zip(pairs, outputs, strict=True):
+        repeated = kernel[..., inputs, :][..., output] * _shares(inputs, len(output), random)
+        widened.append((repeated.astype(np.float32), bias[output]))
+        inputs = output
+    return widened
+
+
+def widened_model(model: Any, width: int, seed: int) -> Any:
+    """Return the Keras model of `width` K that predicts what the narrower `model` does.
+
+    Its BatchNorm layers change nothing until statistics are gathered, so it is to be trained with fixed statistics.
+    """
+    folded = build(width, folded=True)
+    folded.set_weights([values for pair in widen_pairs(fold(model), width, seed) for values in pair])
+    result = build(width)
+    unfold(folded, result)
+    return result

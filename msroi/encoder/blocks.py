@@ -1,0 +1,122 @@
+"""From pixels to DCT coefficients and back: colour transform, chroma subsampling, 8x8 blocks (ITU-T T.81, JFIF 1.02).
+
+Coefficients are unquantised float32, (64, blocks): frequency first, in zigzag order, so that what is done to all
+blocks at once is an operation on whole rows. Blocks are counted row by row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utils.jpeg import Subsampling
+
+SIDE = 8
+FREQUENCIES = SIDE * SIDE
+CENTRE = 128.0  # what is subtracted from luma before the transform
+
+Spectrum = NDArray[np.float32]  # (64, blocks)
+
+RGB_TO_YCC = np.array(
+    [
+        [0.299, 0.587, 0.114],
+        [-0.168735892, -0.331264108, 0.5],
+        [0.5, -0.418687589, -0.081312411],
+    ],
+    np.float32,
+)
+
+
+def _zigzag() -> NDArray[np.intp]:
+    """Return the natural (row-major) index of each zigzag position, (64,)."""
+    row, column = np.divmod(np.arange(FREQUENCIES), SIDE)
+    diagonal = row + column
+    along = np.where(diagonal % 2 == 0, column, row)
+    return np.lexsort((along, diagonal))
+
+
+def _transform() -> NDArray[np.float32]:
+    """Return the orthonormal 8-point DCT-II matrix; in two dimensions it is JPEG's transform, scale included."""
+    frequency, place = np.mgrid[:SIDE, :SIDE]
+    matrix = np.cos((2 * place + 1) * frequency * np.pi / (2 * SIDE)) * np.sqrt(2 / SIDE)
+    matrix[0] /= np.sqrt(2)
+    return matrix.astype(np.float32)
+
+
+ZIGZAG = _zigzag()
+NATURAL = np.argsort(ZIGZAG)  # the zigzag position of each natural index
+DCT = _transform()
+
+
+@dataclass(frozen=True)
+class Component:
+    """One colour component: unquantised coefficients (64, rows * columns), its grid of blocks, its sampling factor.
+
+    `sampling` blocks in each direction belong to one minimum coded unit.
+    """
+
+    spectrum: Spectrum
+    rows: int
+    columns: int
+    sampling: int
+
+
+def pad_to_blocks(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a plane whose sides are multiples of 8, the last row and column repeated as libjpeg does."""
+    height, width = plane.shape
+    return np.pad(plane, ((0, -height % SIDE), (0, -width % SIDE)), mode="edge")
+
+
+def to_spectrum(plane: NDArray[np.float32]) -> Spectrum:
+    """Return the DCT of the 8x8 blocks of a plane whose sides are multiples of 8, (64, blocks) in zigzag order."""
+    height, width = plane.shape
+    columns = plane.reshape(-1, SIDE) @ DCT.T  # along each row
+    both = DCT @ columns.reshape(height // SIDE, SIDE, width)
+    natural = both.reshape(height // SIDE, SIDE, width // SIDE, SIDE).transpose(1, 3, 0, 2).reshape(FREQUENCIES, -1)
+    return np.ascontiguousarray(natural[ZIGZAG])
+
+
+def halve(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the means of 2x2 pixels; an odd last row or column is repeated."""
+    height, width = plane.shape
+    even = np.pad(plane, ((0, height % 2), (0, width % 2)), mode="edge")
+    return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) * np.float32(0.25)
+
+
+def planes_of(pixels: NDArray[np.uint8], subsampling: Subsampling) -> list[NDArray[np.float32]]:
+    """Return Y, Cb and Cr about zero, float32, not rounded, chroma halved at 4:2:0, sides padded to whole blocks.
+
+    `pixels` (height, width, 3) uint8 RGB. Raises `ValueError` for 4:2:2.
+    """
+    if subsampling not in ("4:2:0", "4:4:4"):
+        raise ValueError(f"no transform for {subsampling}")
+    planes = []
+    for index, weights in enumerate(RGB_TO_YCC):
+        # Channel by channel: a product of the interleaved array would need a float copy of all three at once.
+        plane = np.multiply(pixels[..., 0], weights[0], dtype=np.float32)
+        plane += pixels[..., 1] * weights[1]
+        plane += pixels[..., 2] * weights[2]
+        if index == 0:
+            plane -= np.float32(CENTRE)
+        elif subsampling == "4:2:0":
+            plane = halve(plane)
+        planes.append(pad_to_blocks(plane))
+    return planes
+
+
+def components_of(planes: list[NDArray[np.float32]], subsampling: Subsampling) -> list[Component]:
+    """Return the transformed components of `planes_of`, Y, Cb, Cr."""
+    found = []
+    for index, plane in enumerate(planes):
+        sampling = 2 if index == 0 and subsampling == "4:2:0" else 1
+        found.append(Component(to_spectrum(plane), plane.shape[0] // SIDE, plane.shape[1] // SIDE, sampling))
+    return found
+
+
+def block_means(plane: NDArray[np.float32], side: int, rows: int, columns: int) -> NDArray[np.float32]:
+    """Return the mean of each `side` x `side` square of a plane, (rows * columns,); outside the edge is repeated."""
+    height, width = plane.shape
+    padded = np.pad(plane, ((0, rows * side - height), (0, columns * side - width)), mode="edge")
+    return padded.reshape(rows, side, columns, side).mean(axis=(1, 3), dtype=np.float32).reshape(-1)

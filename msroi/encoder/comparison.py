@@ -1,0 +1,176 @@
+"""Encoders on the same bytes: plain JPEG, its peers, the rules, model 7, and model 7 without the right map."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msroi.encoder import jpeg_file, levels, mixture, rate_distortion
+from msroi.encoder.scene import Scene
+from msroi.metrics import pixel, suite
+from utils import jpeg
+
+Pixels = NDArray[np.uint8]
+Files = list[tuple[float, bytes]]  # files and their shares, which sum to 1, in what is said of the size asked for
+REFERENCE = "progressive"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A picture at a size: `map` steers, `wrong_map` is another picture's, `size` is that of `quality`'s plain JPEG."""
+
+    pixels: Pixels
+    map: Pixels
+    wrong_map: Pixels
+    quality: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """An encoder to compare: `encode` answers a task; `by_map` says whether the map changes what it does."""
+
+    name: str
+    title: str
+    encode: Callable[[Task], Files]
+    by_map: bool = False
+
+
+def around(encode: Callable[[int], bytes], size: int) -> Files:
+    """Return the files of the two neighbouring qualities between which a size lies, weighted by log bytes.
+
+    Encoders with a hundred qualities meet a size only now and then; between two the metrics are interpolated. Above
+    quality 100 and below 1 the last file stands alone.
+    """
+    low, high = 0, 101
+    files: dict[int, bytes] = {}
+    while high - low > 1:
+        middle = (low + high) // 2
+        files[middle] = encode(middle)
+        low, high = (middle, high) if len(files[middle]) <= size else (low, middle)
+    if low == 0 or high == 101:
+        return [(1.0, files[max(low, 1)])]
+    small, large = len(files[low]), len(files[high])
+    share = (np.log(size) - np.log(small)) / (np.log(large) - np.log(small))
+    return [(float(1 - share), files[low]), (float(share), files[high])] if share > 0 else [(1.0, files[low])]
+
+
+def mozjpeg(pixels: Pixels, quality: int) -> bytes:
+    """Return mozjpeg's own JPEG at its defaults (trellis, its tables, optimised scans), 4:2:0."""
+    import jpeglib
+
+    with jpeg_file.one_at_a_time, tempfile.TemporaryDirectory(prefix="msroi-") as folder:
+        path = Path(folder, "mozjpeg.jpg")
+        with jpeglib.version(jpeg_file.OPTIMISING):
+            made = jpeglib.from_spatial(pixels)
+            made.samp_factor = "4:2:0"
+            made.write_spatial(str(path), qt=quality)
+        return path.read_bytes()
+
+
+def _baseline(task: Task) -> Files:
+    return around(lambda quality: jpeg.encode(task.pixels, quality), task.size)
+
+
+def _mozjpeg(task: Task) -> Files:
+    return around(lambda quality: mozjpeg(task.pixels, quality), task.size)
+
+
+def _rule_3(task: Task) -> Files:
+    mixed = mixture.mix(task.pixels, levels.choose_levels(task.map, 3))
+    return around(lambda quality: jpeg.encode(mixed, quality, progressive=True), task.size)
+
+
+def _ours(strength: float, which: str = "map") -> Callable[[Task], Files]:
+    def encode(task: Task) -> Files:
+        saliency = None if which == "flat" else getattr(task, which)
+        goal = rate_distortion.Goal(task.size, task.quality, strength)
+        return [(1.0, rate_distortion.encode(Scene(task.pixels, saliency), goal).content)]
+
+    return encode
+
+
+ENCODERS = (
+    Encoder("baseline", "plain JPEG, baseline", _baseline),
+    Encoder("mozjpeg", "mozjpeg", _mozjpeg),
+    Encoder("rule_3", "original's rule 3", _rule_3, by_map=True),
+    Encoder("flat", "model 7, flat map", _ours(0.5, "flat")),
+    Encoder("shuffled", "model 7, another picture's map", _ours(0.5, "wrong_map"), by_map=True),
+    Encoder("ours_25", "model 7, strength 0.25", _ours(0.25), by_map=True),
+    Encoder("ours_50", "model 7, strength 0.5", _ours(0.5), by_map=True),
+    Encoder("ours_75", "model 7, strength 0.75", _ours(0.75), by_map=True),
+)
+
+
+def inside(pixels: Pixels, other: Pixels, mask: Pixels) -> float:
+    """Return the PSNR in dB over R, G and B of the pixels where a (height, width) mask is bright; NaN for none."""
+    where = mask > 127
+    if not where.any():
+        return float("nan")
+    error = pixels[where].astype(np.float64) - other[where]
+    return pixel.psnr_of(float(np.square(error).mean()))
+
+
+def compare(
+    pixels: Pixels, saliency: Pixels, wrong_map: Pixels, mask: Pixels | None, quality: int, names: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Return a row an encoder at the size of plain JPEG (optimised, progressive) of `quality`; that comes first.
+
+    `pixels` (height, width, 3), maps and mask (height, width), all uint8. A row holds encoder, quality, size_ratio,
+    seconds, every metric of `suite.METRICS`, `inside` where there is a mask. `names` leaves out other encoders.
+    """
+    start = time.perf_counter()
+    plain = jpeg.encode(pixels, quality, progressive=True)
+    taken = time.perf_counter() - start
+    task = Task(pixels, saliency, wrong_map, quality, len(plain))
+    reference = suite.Reference(pixels, saliency if mask is None else mask)
+
+    def row(name: str, files: Files, seconds: float) -> dict[str, Any]:
+        values: dict[str, float] = {"size_ratio": 0.0}
+        for share, content in files:
+            decoded = jpeg.decode(content)
+            measured = suite.measure(reference, decoded)
+            if mask is not None:
+                measured["inside"] = inside(pixels, decoded, mask)
+            measured["size_ratio"] = len(content) / task.size
+            for key, value in measured.items():
+                values[key] = values.get(key, 0.0) + share * value
+        values["bytes"] = values["size_ratio"] * task.size
+        return {"encoder": name, "quality": quality, "seconds": round(seconds, 3), **values}
+
+    rows = [row(REFERENCE, [(1.0, plain)], taken)]
+    for encoder in ENCODERS:
+        if names and encoder.name not in names:
+            continue
+        start = time.perf_counter()
+        files = encoder.encode(task)
+        rows.append(row(encoder.name, files, time.perf_counter() - start))
+    return rows
+
+
+def bd_rate(
+    bits: Sequence[float], values: Sequence[float], other_bits: Sequence[float], other: Sequence[float]
+) -> float:
+    """Return by how many per cent the other encoder's files are larger at the same metric (Bjontegaard's rate).
+
+    Mean over the common range of the metric of the difference of log bits, each curve (at least two points, rising)
+    interpolated by monotone cubics. NaN where the curves have no common range.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    low, high = max(min(values), min(other)), min(max(values), max(other))
+    if not low < high:
+        return float("nan")
+    areas = []
+    for x, y in ((values, bits), (other, other_bits)):
+        order = np.argsort(x)
+        curve = PchipInterpolator(np.asarray(x, float)[order], np.log(np.asarray(y, float)[order]))
+        areas.append(float(curve.integrate(low, high)))
+    return float(100 * (np.exp((areas[1] - areas[0]) / (high - low)) - 1))

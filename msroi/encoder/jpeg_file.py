@@ -1,0 +1,103 @@
+"""A progressive JPEG file from quantised coefficients, its scans and codes optimised by mozjpeg through jpeglib."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msroi.encoder.blocks import FREQUENCIES, NATURAL, SIDE, ZIGZAG, Component
+from utils.errors import UserError
+
+BASELINE, OPTIMISING = "turbo210", "mozjpeg403"
+one_at_a_time = threading.Lock()  # jpeglib has one current version of the library a process
+
+START = b"\xff\xd8"
+EXIF_MARKER, ICC_MARKER = 0xE1, 0xE2
+ICC_PREFIX = b"ICC_PROFILE\x00"
+ICC_CHUNK = 65_519
+
+
+def write(
+    levels: Sequence[NDArray[np.int16]],
+    components: Sequence[Component],
+    tables: NDArray[np.integer],
+    height: int,
+    width: int,
+    progressive: bool = True,
+) -> bytes:
+    """Return a JFIF file of the levels of Y, Cb and Cr, or Y alone, each (64, blocks) in zigzag order.
+
+    `tables` (2, 64), luma and chroma, zigzag order, 1..255. Without `progressive` a baseline file with optimised
+    Huffman tables. Raises `UserError` where jpeglib is missing.
+    """
+    try:
+        import jpeglib
+    except ImportError:
+        raise UserError(
+            "-model 7 writes its files through jpeglib, which is not installed; pip install -r requirements-predict.txt"
+        ) from None
+
+    def grid(values: NDArray[np.int16], component: Component) -> NDArray[np.int16]:
+        natural = values[NATURAL].T.reshape(component.rows, component.columns, SIDE, SIDE)
+        return np.ascontiguousarray(natural)
+
+    arrays = [grid(each, component) for each, component in zip(levels, components, strict=True)]
+    natural_tables = np.ascontiguousarray(tables[:, NATURAL].reshape(-1, SIDE, SIDE), np.uint16)
+    with one_at_a_time, tempfile.TemporaryDirectory(prefix="msroi-") as folder:
+        baseline, optimised = Path(folder, "baseline.jpg"), Path(folder, "progressive.jpg")
+        with jpeglib.version(BASELINE):
+            made = jpeglib.from_dct(*arrays, qt=natural_tables)
+            made.height, made.width = height, width
+            made.samp_factor = np.array([[each.sampling, each.sampling] for each in components], np.int32)
+            made.write_dct(str(baseline), flags=["+OPTIMIZE_CODING"])
+        if not progressive:
+            return baseline.read_bytes()
+        # jpeglib hands no request for a progressive file to a coefficient writer, but mozjpeg's own default is one:
+        # it reads the baseline file's coefficients and tries out which scans make them smallest, losing nothing.
+        with jpeglib.version(OPTIMISING):
+            read = jpeglib.read_dct(str(baseline))
+            read.load()
+            read.write_dct(str(optimised))
+        return _without_second_header(optimised.read_bytes())
+
+
+def _segment(marker: int, payload: bytes) -> bytes:
+    return bytes([0xFF, marker]) + (len(payload) + 2).to_bytes(2, "big") + payload
+
+
+def _header_end(content: bytes) -> int:
+    """Return where the JFIF segment after the start of a file ends."""
+    if content[:2] != START or content[2:4] != b"\xff\xe0":
+        raise ValueError("no JFIF header")
+    return 4 + int.from_bytes(content[4:6], "big")
+
+
+def _without_second_header(content: bytes) -> bytes:
+    """Return a file without the JFIF segment that mozjpeg copies after its own."""
+    end = _header_end(content)
+    header = content[2:end]
+    return content[:end] + content[end + len(header) :] if content[end : end + len(header)] == header else content
+
+
+def with_metadata(content: bytes, exif: bytes = b"", icc_profile: bytes = b"") -> bytes:
+    """Return a file with EXIF data (beginning with `Exif\\0\\0`) and colour profile put in after its JFIF segment."""
+    return content[: _header_end(content)] + metadata_segments(exif, icc_profile) + content[_header_end(content) :]
+
+
+def metadata_segments(exif: bytes, icc_profile: bytes) -> bytes:
+    """Return the APP1 and APP2 segments of EXIF data and a colour profile, empty for none."""
+    segments = [_segment(EXIF_MARKER, exif)] if exif else []
+    chunks = [icc_profile[start : start + ICC_CHUNK] for start in range(0, len(icc_profile), ICC_CHUNK)]
+    for number, chunk in enumerate(chunks, 1):
+        segments.append(_segment(ICC_MARKER, ICC_PREFIX + bytes([number, len(chunks)]) + chunk))
+    return b"".join(segments)
+
+
+def zigzag_tables(natural: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return tables (..., 8, 8) in zigzag order, (..., 64)."""
+    return natural.reshape(*natural.shape[:-2], FREQUENCIES)[..., ZIGZAG].astype(np.int64)

@@ -1,0 +1,241 @@
+"""A page to look at: plain and semantic JPEG of a picture in one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import html
+import importlib.resources
+import io
+import json
+import math
+import string
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from msroi.encoder.differences import Place, find_places
+from msroi.metrics import pixel, suite
+from msroi.roi import overlay
+from utils import files, jpeg
+from utils.errors import show
+
+TEMPLATE = "page.html"
+ORIENTATION_TAG = 0x0112
+OVERLAY_SIDE = 1200  # pixels of the overlay's long side at most
+OVERLAY_QUALITY = 85
+EQUAL = 0.005  # sizes within this share are called equal
+EXPLAINED = {
+    "psnr": "peak signal to noise",
+    "psnrs": "PSNR inside the region",
+    "outside": "PSNR outside the region",
+    "ssim": "structural similarity",
+    "msssim": "the same at five scales",
+    "vifp": "visual information fidelity",
+    "psnrhvs": "weighted by the eye's sensitivity",
+    "psnrhvsm": "the same with masking",
+}
+
+Pixels = NDArray[np.uint8]
+
+
+def _data(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _saved(image: Image.Image, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, **options)
+    return buffer.getvalue()
+
+
+def _orientation(content: bytes) -> int:
+    """Return the EXIF orientation 1..8 that a viewer turns a JPEG by."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            value = int(image.getexif().get(ORIENTATION_TAG, 1))
+    except Exception:  # damaged EXIF raises whatever it likes, and viewers ignore it
+        return 1
+    return value if 1 <= value <= 8 else 1
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Return pixels as a viewer shows them."""
+    if orientation == 1:
+        return pixels
+    image = Image.fromarray(pixels)
+    image.getexif()[ORIENTATION_TAG] = orientation
+    return np.asarray(ImageOps.exif_transpose(image))
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    if value is None or math.isnan(value):
+        return "–"
+    return "∞" if math.isinf(value) else f"{value:.{digits}f}"
+
+
+def _change(before: float | None, after: float | None, digits: int = 2, unit: str = "") -> str:
+    """Return the signed difference as HTML, coloured where it shows at this precision."""
+    if before is None or after is None or not math.isfinite(before) or not math.isfinite(after):
+        return "–"
+    difference = round(after - before, digits)
+    text = f"{difference:+.{digits}f}{unit}".replace("-", "−")
+    if not difference:
+        return f"{0:.{digits}f}{unit}"
+    return f'<span class="{"better" if difference > 0 else "worse"}">{text}</span>'
+
+
+def _metric_rows(plain: dict[str, float | None], ours: dict[str, float | None]) -> str:
+    rows = []
+    titles = {metric.key: (metric.title, 2 if metric.unit else 4) for metric in suite.METRICS}
+    titles["outside"] = "PSNR outside", 2
+    order = ["psnrs", "outside", *(key for key in titles if key not in ("psnrs", "outside"))]
+    for key in order:
+        if key not in plain:
+            continue
+        title, digits = titles[key]
+        unit = ", dB" if digits == 2 else ""
+        rows.append(
+            f'<tr><th scope="row">{title}{unit}<small class="soft">{EXPLAINED[key]}</small></th>'
+            f"<td>{_number(plain[key], digits)}</td><td>{_number(ours[key], digits)}</td>"
+            f"<td>{_change(plain[key], ours[key], digits)}</td></tr>"
+        )
+    return "\n".join(rows)
+
+
+def _crop_heading(inside: bool, gain: float) -> str:
+    """Return what the squares of a kind show, whose first has this gain in gray levels."""
+    better = gain > 0
+    if inside:
+        title = "Inside the region"
+        words = (
+            "Where the semantic file gains most" if better else "The semantic file gains nowhere: where it loses least"
+        )
+    else:
+        title = "Outside the region"
+        words = (
+            "The semantic file loses nowhere: where it gains least" if better else "Where the semantic file loses most"
+        )
+    return f"<h2>{title}</h2>\n<p>{words}, against the plain one.</p>"
+
+
+def _crops(places: list[Place], pictures: list[Pixels], profile: bytes) -> str:
+    """Return the zoomed squares, original, plain and semantic beside each other."""
+    parts = []
+    for inside in (True, False):
+        chosen = [place for place in places if place.inside == inside]
+        if not chosen:
+            continue
+        parts.append(_crop_heading(inside, chosen[0].plain - chosen[0].ours))
+        for place in chosen:
+            images = []
+            for name, picture in zip(("original", "plain", "semantic"), pictures, strict=True):
+                part = picture[place.top : place.top + place.height, place.left : place.left + place.width]
+                source = _data(_saved(Image.fromarray(part), format="PNG", icc_profile=profile or None), "png")
+                images.append(f'<div><img alt="{name}" src="{source}"><span>{name}</span></div>')
+            moved = place.plain - place.ours
+            word = "less" if moved > 0 else "more"
+            parts.append(
+                f'<figure class="crop"><div class="three">{"".join(images)}</div><figcaption>At {place.left}, '
+                f"{place.top}: error {place.plain:.1f} in the plain file, {place.ours:.1f} in the semantic one, "
+                f"{abs(moved):.1f} gray levels {word} (root mean square). "
+                f'<button type="button" class="link" data-x="{place.left + place.width / 2:g}" '
+                f'data-y="{place.top + place.height / 2:g}">Show in the picture</button></figcaption></figure>'
+            )
+    return "\n".join(parts)
+
+
+def _size_words(plain: int, ours: int) -> str:
+    share = ours / plain - 1
+    if abs(share) <= EQUAL:
+        return f"Both files have the same size within {100 * EQUAL:.1f} %"
+    return f"The semantic file is {100 * abs(share):.1f} % {'larger' if share > 0 else 'smaller'} than the plain one"
+
+
+def _facts(record: dict[str, Any], plain: dict[str, float | None], ours: dict[str, float | None]) -> str:
+    def fact(value: str, words: str) -> str:
+        return f"<li><b>{value}</b><span>{words}</span></li>"
+
+    difference = f"{100 * (record['bytes'] / record['plain_bytes'] - 1):+.2f} %".replace("-", "−")
+    facts = [
+        fact(files.human_bytes(record["bytes"]), f"semantic file, {difference} against plain"),
+        fact(_change(plain.get("psnrs"), ours.get("psnrs"), 2, " dB"), "inside the region"),
+        fact(_change(plain.get("outside"), ours.get("outside"), 2, " dB"), "outside it"),
+        fact(_change(plain.get("psnrhvsm"), ours.get("psnrhvsm"), 2, " dB"), "PSNR-HVS-M, whole picture"),
+    ]
+    return "\n".join(facts)
+
+
+def _region_metrics(
+    original: Pixels, other: Pixels, region: NDArray[np.bool_], measured: dict[str, float | None]
+) -> dict[str, float | None]:
+    """Return the measured metrics with the PSNR outside the region."""
+    if region.all():
+        return measured
+    return {**measured, "outside": pixel.psnr_inside(pixel.luma(original), pixel.luma(other), ~region)}
+
+
+def build_page(pixels: Pixels, plain: bytes, semantic: bytes, saliency: Pixels, record: dict[str, Any]) -> str:
+    """Return the page as HTML: both JPEGs byte for byte, crops where they differ most, the map, metrics, sizes.
+
+    `pixels` (height, width, 3) and `saliency` (height, width) are uint8 as stored, before any EXIF orientation;
+    `record` is one of `report.records`, measured.
+    """
+    # A page may be passed on: it names files, not the folders of the machine it was made on.
+    names = {key: show(record[key].rpartition("/")[2]) for key in ("file", "output", "plain")}
+    record = {**record, **names}
+    decoded = [jpeg.decode(plain), jpeg.decode(semantic)]
+    region = pixel.salient_region(saliency)
+    before, after = (
+        _region_metrics(pixels, other, region, record["metrics"][side])
+        for other, side in zip(decoded, ("plain", "ours"), strict=True)
+    )
+    orientation = _orientation(plain)
+    pictures = original, shown_plain, shown_ours = [_upright(picture, orientation) for picture in (pixels, *decoded)]
+    upright_map = _upright(saliency, orientation)
+    places = find_places(original, shown_plain, shown_ours, pixel.salient_region(upright_map))
+    with Image.open(io.BytesIO(plain)) as opened:
+        profile = opened.info.get("icc_profile", b"")
+
+    height, width = upright_map.shape
+    scale = min(1.0, OVERLAY_SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small, small_map = (np.asarray(Image.fromarray(values).resize(size)) for values in (original, upright_map))
+    drawn = overlay.draw(small, small_map, (), "map")
+
+    file_rows = "\n".join(
+        f'<tr><th scope="row"><span class="name">{html.escape(names[path])}</span>'
+        f'<small class="soft">{words}</small></th><td>{record[count]:,}</td>'
+        f"<td>{8 * record[count] / (width * height):.3f}</td></tr>"
+        for path, count, words in (
+            ("plain", "plain_bytes", f"plain JPEG, quality {record['plain_quality']}"),
+            ("output", "bytes", f"semantic JPEG, model {record['model']}, quality {record['quality']}"),
+        )
+    )
+    template = (importlib.resources.files("msroi.encoder") / TEMPLATE).read_text(encoding="utf-8")
+    return string.Template(template).substitute(
+        title=html.escape(names["file"]),
+        lead=f"{_size_words(record['plain_bytes'], record['bytes'])}. {width} × {height} pixels, plain JPEG of quality "
+        f"{record['plain_quality']} beside a semantic one, whose bytes go where the map says.",
+        facts=_facts(record, before, after),
+        width=width,
+        height=height,
+        plain=_data(plain, "jpeg"),
+        ours=_data(semantic, "jpeg"),
+        overlay=_data(_saved(drawn, format="JPEG", quality=OVERLAY_QUALITY, icc_profile=profile or None), "jpeg"),
+        share=f"{100 * region.mean():.0f} %",
+        crops=_crops(places, pictures, profile),
+        metrics=_metric_rows(before, after),
+        files=file_rows,
+        record=html.escape(json.dumps(record, indent=2, ensure_ascii=False)),
+        codec=html.escape(jpeg.codec_identity()),
+    )
+
+
+def write_page(
+    path: str | Path, pixels: Pixels, plain: bytes, semantic: bytes, saliency: Pixels, record: dict[str, Any]
+) -> None:
+    """Write the page of `build_page` to `path`, whole or not at all."""
+    files.write_text(path, build_page(pixels, plain, semantic, saliency, record))

@@ -1,0 +1,74 @@
+"""What errors of DCT coefficients cost: PSNR-HVS-M without decoding, and squared error of RGB pixels.
+
+The metric looks at the same 8x8 luma blocks as JPEG does, so the error of a quantised coefficient, how much of it its
+block's texture hides and how visible the rest is are known without decoding. Only the decoded block's own masking and
+the rounding and clipping of pixels are left out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msroi.encoder.blocks import FREQUENCIES, RGB_TO_YCC, SIDE, ZIGZAG, Spectrum
+from msroi.metrics import hvs
+
+STUDIO = 219 / 255  # the metric's luma has 219 steps where JPEG's has 255
+
+MASKING = hvs.MASKING.reshape(FREQUENCIES)[ZIGZAG].astype(np.float32)
+VEIL = np.divide(1, MASKING, dtype=np.float32)  # hidden error = a block's masking times this
+VEIL[0] = 0  # the mean's error is never hidden
+SEEN = np.square(hvs.SENSITIVITY * STUDIO).reshape(FREQUENCIES)[ZIGZAG].astype(np.float32)
+
+
+def block_masking(plane: NDArray[np.float32], spectrum: Spectrum) -> NDArray[np.float32]:
+    """Return how much each 8x8 block of a full-range luma plane hides, (blocks,), in the metric's own unit.
+
+    Weighted AC energy, less where it comes from one edge (Ponomarenko et al. 2007, equations 4 and 5).
+    """
+    height, width = plane.shape
+    quarters = plane.reshape(height // 4, 4, width // 4, 4)
+    sums = quarters.sum(axis=(1, 3), dtype=np.float32)
+    squares = np.square(quarters).sum(axis=(1, 3), dtype=np.float32)
+    # Sample variance times number of pixels, of each quarter and of the whole block.
+    spread = (squares - sums * sums / 16) * (16 / 15)
+
+    def of_four(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return values.reshape(height // SIDE, 2, width // SIDE, 2).sum(axis=(1, 3))
+
+    # The block's own spread is its AC energy (Parseval).
+    whole = np.square(spectrum[1:]).sum(axis=0) * (64 / 63)
+    evenness = np.divide(of_four(spread).reshape(-1), whole, out=np.zeros_like(whole), where=whole > 1e-3)
+    energy = MASKING[1:] @ np.square(spectrum[1:])
+    return np.sqrt(np.maximum(energy * np.clip(evenness, 0, None), 0)) / 32
+
+
+def psnr_hvs_m(weighted_error: float, blocks: int) -> float:
+    """Return PSNR-HVS-M in dB from the sum of seen, weighted squared errors of that many blocks."""
+    return float(10 * np.log10(255**2 * FREQUENCIES * blocks / weighted_error)) if weighted_error > 0 else float("inf")
+
+
+def rgb_weights() -> NDArray[np.float64]:
+    """Return what a squared error of Y, Cb, Cr adds to the sum of squared errors of R, G, B, (3,).
+
+    Errors of the components are taken as independent.
+    """
+    back = np.linalg.inv(RGB_TO_YCC.astype(np.float64))
+    return np.square(back).sum(axis=0)
+
+
+def upsampling_gain() -> NDArray[np.float32]:
+    """Return how much of a chroma coefficient's squared error is left after decoding at 4:2:0, (64,), zigzag order.
+
+    Of 4 for each coefficient (a sample covers four pixels), less at high frequencies: decoders interpolate
+    (3/4 and 1/4 of the two nearest samples in each direction).
+    """
+    frequency, place = np.mgrid[:SIDE, :SIDE]
+    waves = np.cos((2 * place + 1) * frequency * np.pi / (2 * SIDE))
+    waves /= np.linalg.norm(waves, axis=1, keepdims=True)
+    long = np.pad(waves, ((0, 0), (1, 1)), mode="symmetric")
+    doubled = np.concatenate(
+        [0.75 * long[:, 1:-1] + 0.25 * long[:, :-2], 0.75 * long[:, 1:-1] + 0.25 * long[:, 2:]], axis=1
+    )
+    gain = np.square(doubled).sum(axis=1)
+    return np.outer(gain, gain).reshape(FREQUENCIES)[ZIGZAG].astype(np.float32)

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""How well do the maps of predict_cls.py --map find a pasted part? Composites of two qualities and of two grids."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.estimators import local
+from classifier.estimators.options import Asked
+from utils import files, images, jpeg, results, tasks
+from utils.errors import run_command
+
+OUT = files.REPOSITORY / "classifier" / "results" / "maps.json"
+CASES = {  # quality of the photograph, of what is pasted, and how the pasted part's grid is shifted
+    "qualities 85 and 60": (85, 60, (0, 0)),
+    "qualities 90 and 80": (90, 80, (0, 0)),
+    "qualities 60 and 85": (60, 85, (0, 0)),
+    "quality 85 on two grids": (85, 85, (3, 5)),
+    "quality 60 on two grids": (60, 60, (3, 5)),
+    "never compressed into 75": (75, None, (0, 0)),
+}
+
+
+def composite(
+    pixels: NDArray[np.uint8], quality: int, pasted: int | None, shift: tuple[int, int], part: tuple[slice, slice]
+) -> NDArray[np.uint8]:
+    """Return the photograph at `quality` with `part` from its JPEG at `pasted` (None: from itself), grid shifted."""
+    made, other = jpeg.compress(pixels, quality).copy(), pixels.copy()
+    if pasted is not None:
+        cropped = np.ascontiguousarray(pixels[shift[0] :, shift[1] :])
+        other[shift[0] :, shift[1] :] = jpeg.compress(cropped, pasted)
+    made[part] = other[part]
+    return made
+
+
+def auc(score: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
+    """Return the share of (pasted, other) pairs of pixels that `score` puts in order, ties counting half."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(np.nan_to_num(score).ravel())
+    positive = truth.ravel()
+    count = int(positive.sum())
+    return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * (len(ranks) - count)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and write the record."""
+    parser = argparse.ArgumentParser(prog="measure_maps.py", description=__doc__)
+    parser.add_argument("--in_path", required=True, help="folder of never-compressed photographs")
+    parser.add_argument("--pictures", type=int, default=6, help="every n-th of them, this many (default: %(default)s)")
+    parser.add_argument("--side", type=int, default=160, help="of the pasted square, pixels (default: %(default)s)")
+    parser.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
+    options = parser.parse_args(arguments)
+    found = images.find_images(options.in_path)
+    found = found[:: max(1, len(found) // options.pictures)][: options.pictures]
+    threads = tasks.worker_count(options.workers)
+    measured: dict[str, dict[str, list[float]]] = {case: {} for case in CASES}
+    random = np.random.default_rng(0)
+    for path in tasks.progress(found, unit="picture"):
+        pixels = images.read_rgb(path).pixels
+        height, width = pixels.shape[:2]
+        top, left = (int(random.integers(8, length - options.side - 8)) for length in (height, width))
+        part = np.s_[top : top + options.side, left : left + options.side]
+        truth = np.zeros((height, width), bool)
+        truth[part] = True
+        for case, (quality, pasted, shift) in CASES.items():
+            picture = composite(pixels, quality, pasted, shift, part)
+            for name, comp_type in (("lattice", "auto"), ("network", "jpeg_paper")):
+                regions = local.regions(picture, Asked(comp_type, threads=threads))
+                score = auc(regions.per_pixel(regions.foreign, height, width), truth)
+                measured[case].setdefault(name, []).append(score)
+    rows = [
+        {
+            "case": case,
+            "method": name,
+            "auc": round(float(np.mean(v)), 4),
+            "least": round(min(v), 4),
+            "pictures": len(v),
+        }
+        for case, methods in measured.items()
+        for name, v in methods.items()
+    ]
+    for row in rows:
+        print(f"{row['case']:26} {row['method']:8} AUC {row['auc']:.3f}, least {row['least']:.3f}")
+    folder = Path(options.in_path).resolve().name
+    command = f"python3 scripts/measure_maps.py --in_path $Q1NET_DATA/{folder} --pictures {options.pictures}"
+    results.record(OUT, command, rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command("measure_maps.py", main))

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Encoders on the same bytes: plain JPEG, mozjpeg, the original's rule 3, model 7 at three strengths, with a flat map and
+# with another picture's, on `things` (true masks, our maps) and Kodak (our maps) of $Q1NET_DATA (default: ../shared/data
+# beside the repository). Takes hours; stopped, it goes on where it stopped.
+#   scripts/reproduce_encoder.sh [OUT] [flags of record_encoder.py, e.g. --every 10 --qualities 50]
+# (default: out/encoder) writes OUT/encoder_things.json, encoder_things_maps.json, encoder_kodak.json and copies them to
+# msroi/results. MAPS names a folder that holds things/ and kodak/ with ready maps.
+set -eu
+root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
+out=${1:-out/encoder}
+[ $# -eq 0 ] || shift
+data=${Q1NET_DATA:-$root/../shared/data}
+maps=${MAPS:-$out/maps}
+python=${PYTHON:-python3}
+PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
+export PYTHONPATH
+for folder in "$data/things/images" "$data/things/masks" "$data/kodak"; do
+    if [ ! -d "$folder" ]; then
+        echo "reproduce_encoder.sh: $folder does not exist; set Q1NET_DATA to the folder that holds it" >&2
+        exit 2
+    fi
+done
+mkdir -p "$out"
+if [ -z "${MAPS:-}" ]; then
+    "$python" "$root/msroi/generate_map.py" "$data/things/images" --output_directory "$maps/things"
+    "$python" "$root/msroi/generate_map.py" "$data/kodak" --output_directory "$maps/kodak"
+fi
+record() {
+    "$python" "$root/scripts/record_encoder.py" "$@"
+}
+record "$data/things/images" "$out/encoder_things.json" --masks "$data/things/masks" "$@"
+record "$data/things/images" "$out/encoder_things_maps.json" --masks "$data/things/masks" --maps "$maps/things" \
+    --encoders ours_50,shuffled "$@"
+record "$data/kodak" "$out/encoder_kodak.json" --maps "$maps/kodak" "$@"
+cp "$out"/encoder_*.json "$root/msroi/results/"

@@ -1,0 +1,172 @@
+"""Which evidence speaks, and what is said of an earlier compression."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from classifier.estimators import auto
+from classifier.estimators.header import Header, estimate_header
+from classifier.estimators.options import Asked
+from classifier.estimators.result import Estimate
+from classifier.q1net import weights
+from utils import files, jpeg
+
+PREDICT = "classifier.predict_cls"
+Call = Callable[..., Any]
+needs_weights = pytest.mark.skipif(
+    not (weights.SAVE / "jpeg_paper" / "comp_cls.tflite").exists(), reason="no weights are shipped in save/jpeg_paper"
+)
+
+
+def lattice(quality: float | None, verdict: str = "compressed", earlier: float | None = None) -> Estimate:
+    before = None if earlier is None else {"quality": int(earlier), "phase": [0, 0], "nats": 99.0}
+    evidence = {"verdict": verdict, "quality": quality, "phase": [0, 0], "earlier": before}
+    reason = None if quality is not None else f"lattice: {verdict}"
+    ties = () if quality is None else (int(quality),)
+    return Estimate(quality, 500, 1000, tie_set=ties, reason=reason, evidence={"lattice": evidence}).with_tie_interval()
+
+
+def network(quality: float | None, half: float = 3.0) -> Estimate:
+    interval = None if quality is None else (quality - half, quality + half)
+    reason = "no patch is confident" if quality is None else None
+    return Estimate(
+        quality, 100, 256, 2.0, interval=interval, reason=reason, evidence={"network": {"quality": quality}}
+    )
+
+
+def header(quality: int) -> Estimate:
+    tables = jpeg.standard_tables()[quality - 1]
+    return estimate_header(Header(tables[0], tables[1], 3, "4:2:0", False))
+
+
+@pytest.mark.parametrize(
+    ("said", "seen", "asked", "earlier"),
+    [
+        (95, lattice(95), None, None),
+        (95, lattice(40), None, 40),
+        (95, lattice(94), None, None),  # a neighbour is not an earlier compression
+        (40, lattice(95), None, None),  # nor a weaker one
+        (95, lattice(95, earlier=38), None, 38),
+        (95, lattice(None, "unknown"), network(50), 50),
+        (95, lattice(None, "unknown"), network(89), None),  # within what the network is off by
+        (95, lattice(None, "unknown"), network(80, half=12), None),
+        (95, lattice(None, "never"), network(None), None),
+    ],
+)
+def test_a_jpeg_file(said: int, seen: Estimate, asked: Estimate | None, earlier: float | None) -> None:
+    answer = auto.with_header(header(said), seen, asked)
+    assert (answer.quality, answer.interval) == (said, (said, said))
+    assert (answer.evidence["spoke"], answer.evidence["earlier_quality"]) == ("header", earlier)
+
+
+def test_strange_tables_leave_the_last_compression_unknown() -> None:
+    flat = np.full((8, 8), 16)
+    answer = auto.with_header(estimate_header(Header(flat, flat, 3, "4:2:0", False)), lattice(20), None)
+    assert answer.quality is None
+    assert "no standard ones" in (answer.reason or "")
+    assert answer.evidence["earlier_quality"] == 20
+
+
+@pytest.mark.parametrize(
+    ("seen", "asked", "quality", "spoke"),
+    [
+        (lattice(63), None, 63, "lattice"),
+        (lattice(63), network(80), 63, "lattice"),
+        (lattice(None, "unknown"), network(72), 72, "network"),
+        (lattice(None, "unknown"), network(97), 97, "network"),
+        (lattice(None, "unknown"), network(None), None, None),
+        (lattice(None, "never"), network(97), None, None),
+        (lattice(None, "never"), network(88), None, None),  # its interval reaches what it says of such photographs
+        (lattice(None, "never"), network(60), 60, "network"),
+        (lattice(None, "never"), None, None, None),
+    ],
+)
+def test_pixels_alone(seen: Estimate, asked: Estimate | None, quality: float | None, spoke: str | None) -> None:
+    answer = auto.without_header(seen, asked, 90.0)
+    assert (answer.quality, answer.evidence["spoke"]) == (quality, spoke)
+    assert (answer.quality is None) == (answer.reason is not None)
+    assert (answer.quality is None) == (answer.interval is None)
+
+
+def test_an_earlier_compression_in_pixels_alone() -> None:
+    answer = auto.without_header(lattice(90, earlier=45), None, 90.0)
+    assert (answer.quality, answer.evidence["earlier_quality"]) == (90, 45)
+
+
+@needs_weights
+def test_the_best_network_of_those_that_are_there(save_path: Path) -> None:
+    asked = Asked("auto", save_path=str(save_path))
+    folder = save_path / "jpeg_paper"
+    entry = {"threshold": 92.0, "mae": 0.8, "interval": {"edges": [], "offsets": [[-2, 2]]}}
+    card = {"best": "texture/mode", "texture/mode": entry, "grid/median": {**entry, "mae": 1.0}}
+    weights.update_card(folder, fusion={"float32": card})
+    config, _, choice, rule = auto.best_network(asked)
+    assert (config.comp_type, choice, rule) == ("jpeg_paper", "texture", "mode")
+    assert auto.best_network(replace(asked, fusion="median"))[3] == "median"
+    (save_path / "jpeg_paper_k12").mkdir()
+    for name in ("comp_cls.tflite", "model.json"):
+        (save_path / "jpeg_paper_k12" / name).write_bytes((folder / name).read_bytes())
+    better = {"best": "grid/median", "grid/median": {**entry, "mae": 0.5}}
+    weights.update_card(save_path / "jpeg_paper_k12", fusion={"float32": better})
+    assert auto.best_network(asked)[0].comp_type == "jpeg_paper_k12"
+
+
+@needs_weights
+def test_one_picture_of_each_kind(call: Call, tmp_path: Path, photograph: np.ndarray) -> None:
+    pixels = photograph[:240, :320]
+    first = jpeg.compress(np.ascontiguousarray(pixels), 40)
+    (tmp_path / "again.jpg").write_bytes(jpeg.encode(first, 95))
+    Image.fromarray(first).save(tmp_path / "pixels.png")
+    Image.fromarray(np.full((64, 64, 3), 128, np.uint8)).save(tmp_path / "flat.png")
+    Image.new("RGB", (1, 1)).save(tmp_path / "one.png")
+
+    def record(name: str, *flags: str) -> dict[str, Any]:
+        done = call(PREDICT, "--in_path", tmp_path / name, "--comp_type", "auto", "--json", *flags)
+        assert (done.code, done.err) == (0, "")
+        answer: dict[str, Any] = json.loads(done.out)
+        assert (answer["quality"] is None) == (answer["reason"] is not None) == (answer["interval"] is None)
+        return answer
+
+    again = record("again.jpg")
+    assert (again["quality"], again["interval"]) == (95, [95, 95])
+    assert again["evidence"]["earlier_quality"] == pytest.approx(40, abs=3)
+    assert again["evidence"]["sentence"].startswith("saved at 95, but compressed at about ")
+    explained = record("again.jpg", "--explain")
+    assert explained["evidence"]["network"]["quality"] is not None
+    for name in ("quality", "interval", "tie_set", "reason"):
+        assert explained[name] == again[name]  # being explained changes no answer
+    seen = record("pixels.png")
+    assert seen["quality"] == 40
+    assert seen["evidence"]["spoke"] == "lattice"
+    for name in ("flat.png", "one.png"):
+        assert record(name)["quality"] is None
+
+    done = call(PREDICT, "--in_path", tmp_path / "again.jpg", "--comp_type", "auto", "--explain")
+    assert done.lines[0].startswith("predicted quality 95.00, estimated in ")
+    assert done.lines[1] == again["evidence"]["sentence"]
+    assert [line.split(":")[0].strip() for line in done.lines[2:]] == ["header", "lattice", "network", "interval"]
+
+
+@needs_weights
+def test_a_folder(call: Call, tmp_path: Path, photograph: np.ndarray) -> None:
+    for quality in (30, 70):
+        content = jpeg.encode(np.ascontiguousarray(photograph[:120, :160]), quality)
+        (tmp_path / f"{quality}.jpg").write_bytes(content)
+    (tmp_path / "broken.jpg").write_bytes(b"text")
+    done = call(PREDICT, "--in_path", tmp_path, "--comp_type", "auto")
+    assert done.code == 1
+    assert done.lines == ["  1/3: 30, 30.0", "  2/3: 70, 70.0", "Mean: 50.00"]
+
+
+def test_missing_weights_are_said(call: Call, tmp_path: Path) -> None:
+    sample = files.REPOSITORY / "sample_image" / "chelsea.png"
+    done = call(PREDICT, "--in_path", sample, "--comp_type", "auto", "--save_path", tmp_path)
+    done.fails(2, "comp_cls.tflite is missing")

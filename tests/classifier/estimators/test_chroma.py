@@ -1,0 +1,60 @@
+"""Chroma through the upsampling: samples recovered, subsampling found, tables told apart."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from classifier.estimators import chroma
+from utils import jpeg
+
+
+@pytest.mark.parametrize("smooth", [True, False])
+def test_inverse_undoes_the_upsampling(smooth: bool) -> None:
+    samples = np.random.default_rng(0).normal(0, 20, 10)
+    pixels = np.zeros(16)
+    for i in range(16):
+        own = i // 2 + 1
+        other = own + (1 if i % 2 else -1)
+        pixels[i] = 0.75 * samples[own] + 0.25 * samples[other] if smooth else samples[own]
+    np.testing.assert_allclose(chroma.inverse(2, smooth) @ pixels, samples[1:9], atol=1e-4)
+
+
+def test_full_chroma_is_the_decoders_own(photograph: np.ndarray) -> None:
+    content = jpeg.encode(photograph[:160, :160], 80, "4:4:4")
+    image = Image.open(io.BytesIO(content))
+    image.draft("YCbCr", image.size)
+    own = np.asarray(image).astype(int) - 128
+    cut = chroma.cut(jpeg.decode(content), (0, 0), chroma.WAYS[2])
+    half = len(cut.values) // 2
+    for plane, values in ((1, cut.values[:half]), (2, cut.values[half:])):
+        for (y, x), block, clipped in zip(cut.places, values, cut.clipped, strict=False):
+            if not clipped:
+                np.testing.assert_array_equal(block.reshape(8, 8), own[y : y + 8, x : x + 8, plane])
+
+
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:2:2", "4:4:4"])
+@pytest.mark.parametrize("offset", [(0, 0), (3, 13)])
+def test_quality_and_subsampling(
+    photograph: np.ndarray, subsampling: jpeg.Subsampling, offset: tuple[int, int]
+) -> None:
+    pixels = jpeg.compress(photograph, 80, subsampling)[offset[0] :, offset[1] :]
+    found = chroma.scores(pixels, (-offset[0] % 8, -offset[1] % 8))
+    assert found is not None
+    assert found.subsampling == subsampling
+    assert found.nats.argmax() + 1 == 80
+    assert found.nats.max() > 100
+    for start, whole in zip(found.phase, offset, strict=True):
+        assert (start + whole) % 8 == 0
+
+
+def test_gray_has_none() -> None:
+    gray = np.repeat(np.random.default_rng(0).integers(0, 256, (40, 40, 1), dtype=np.uint8), 3, axis=2)
+    assert chroma.scores(gray, (0, 0)) is None
+
+
+def test_too_small() -> None:
+    assert len(chroma.cut(np.zeros((15, 40, 3), np.uint8), (0, 0), chroma.WAYS[0]).values) == 0

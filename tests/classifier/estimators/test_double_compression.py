@@ -1,0 +1,55 @@
+"""Pairs of compressions on one grid, on drawn coefficients and on a photograph."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from classifier.estimators import double_compression, lattice_blocks, lattice_score
+from utils import jpeg
+
+
+def searched(pixels: np.ndarray) -> double_compression.Pair | None:
+    counts = lattice_blocks.histograms(lattice_blocks.cut(pixels))
+    scores = lattice_score.table_scores(counts)
+    return double_compression.search(counts.textured, scores.textured, scores.misfit)
+
+
+def drawn(*qualities: int) -> np.ndarray:
+    """Histograms of coefficients that were quantised at each quality in turn, with the rounding of pixels between."""
+    random = np.random.default_rng(0)
+    scale = 60 / (1 + np.arange(64) // 8 + np.arange(64) % 8)
+    values = random.laplace(0, scale, (4000, 64))
+    for quality in qualities:
+        table = jpeg.standard_tables()[quality - 1, 0].ravel()
+        values = np.rint(values / table) * table + random.normal(0, 0.28, values.shape)
+    return lattice_blocks.count(values.astype(np.float32))
+
+
+@pytest.mark.parametrize(("first", "last"), [(20, 60), (50, 80), (70, 92)])
+def test_gains_peak_at_the_first_quality(first: int, last: int) -> None:
+    gains = double_compression.gains(drawn(first, last), last)
+    assert gains.shape == (last - 1,)
+    assert gains.argmax() + 1 == first
+    assert gains.max() > 1000
+
+
+@pytest.mark.parametrize("quality", [12, 40, 60, 80, 92, 97])
+def test_a_single_compression_gains_nothing_from_a_pair(quality: int, photograph: np.ndarray) -> None:
+    gains = double_compression.gains(drawn(quality), quality)[: quality - double_compression.CLOSEST]
+    assert gains.max() < 0
+    assert searched(jpeg.compress(photograph, quality)) is None
+
+
+def test_a_pair_on_a_photograph(photograph: np.ndarray) -> None:
+    pair = searched(jpeg.compress(jpeg.compress(photograph, 35), 75))
+    assert pair is not None
+    assert (pair.first, pair.last) == (35, 75)
+    assert pair.gain > double_compression.PRESENT
+    assert pair.margin > 0
+
+
+def test_nothing_at_all() -> None:
+    counts = np.zeros((64, 1025), np.float32)
+    assert double_compression.search(counts, np.zeros(100), np.zeros(100)) is None
+    np.testing.assert_array_equal(double_compression.gains(counts, 30), 0)

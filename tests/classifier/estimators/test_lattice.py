@@ -1,0 +1,132 @@
+"""The lattice estimator on pictures: right where the pixels tell, silent where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from classifier.estimators.lattice import LatticeEstimator
+from utils import jpeg
+
+
+@pytest.fixture(scope="module")
+def estimator() -> LatticeEstimator:
+    return LatticeEstimator()
+
+
+@pytest.mark.parametrize("quality", [4, 15, 33, 50, 68, 75, 84, 90, 95, 97])
+def test_uncropped(estimator: LatticeEstimator, photograph: np.ndarray, quality: int) -> None:
+    answer = estimator.estimate(jpeg.compress(photograph, quality))
+    assert answer.quality == quality
+    assert quality in answer.tie_set
+    said = answer.evidence["lattice"]
+    assert said["verdict"] == "compressed"
+    assert said["phase"] == [0, 0]
+    assert said["noise"] == "exact"
+    assert said["earlier"] is None
+    assert answer.reason is None
+    assert answer.seconds > 0
+
+
+@pytest.mark.parametrize("quality", [98, 99, 100])
+def test_faint_lattices(estimator: LatticeEstimator, textured: Callable[..., np.ndarray], quality: int) -> None:
+    assert estimator.estimate(jpeg.compress(textured(160, 200), quality)).quality == quality
+
+
+def test_the_sample_photograph_was_a_jpeg_once(estimator: LatticeEstimator, photograph: np.ndarray) -> None:
+    """So it cannot serve as one that was never compressed, nor be compressed anew at 98 or above."""
+    assert estimator.estimate(photograph).quality == 98
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2"])
+def test_other_subsampling(estimator: LatticeEstimator, photograph: np.ndarray, subsampling: jpeg.Subsampling) -> None:
+    assert estimator.estimate(jpeg.compress(photograph, 72, subsampling)).quality == 72
+
+
+def test_gray(estimator: LatticeEstimator, photograph: np.ndarray) -> None:
+    gray = np.repeat(photograph[..., 1:2], 3, axis=2)
+    assert estimator.estimate(jpeg.compress(gray, 66)).quality == 66
+
+
+@pytest.mark.parametrize("quality", [20, 65, 88, 97])
+def test_crop_of_unknown_offset(estimator: LatticeEstimator, photograph: np.ndarray, quality: int) -> None:
+    answer = estimator.estimate(jpeg.compress(photograph, quality)[70:198, 123:251])
+    assert answer.quality == quality
+    assert answer.evidence["lattice"]["phase"] == [2, 5]
+
+
+def test_noise_after_decoding(estimator: LatticeEstimator, photograph: np.ndarray) -> None:
+    decoded = jpeg.compress(photograph, 70).astype(int)
+    noisy = decoded + np.random.default_rng(0).integers(-1, 2, decoded.shape)
+    answer = estimator.estimate(np.clip(noisy, 0, 255).astype(np.uint8))
+    assert answer.quality == 70
+    assert answer.evidence["lattice"]["noise"] != "exact"
+
+
+@pytest.mark.parametrize(("first", "last"), [(30, 70), (45, 90), (60, 85), (75, 95)])
+def test_compressed_twice_on_one_grid(
+    estimator: LatticeEstimator, photograph: np.ndarray, first: int, last: int
+) -> None:
+    answer = estimator.estimate(jpeg.compress(jpeg.compress(photograph, first), last))
+    assert answer.quality == last
+    assert answer.evidence["lattice"]["earlier"]["quality"] == first
+    assert answer.evidence["lattice"]["earlier"]["phase"] == [0, 0]
+
+
+def test_compressed_twice_on_shifted_grids(estimator: LatticeEstimator, photograph: np.ndarray) -> None:
+    cropped = np.ascontiguousarray(jpeg.compress(photograph, 40)[3:, 5:])
+    assert estimator.estimate(jpeg.compress(cropped, 80)).quality == 80
+
+
+def test_never_compressed(estimator: LatticeEstimator, textured: Callable[..., np.ndarray]) -> None:
+    answer = estimator.estimate(textured(200, 240))
+    assert answer.quality is None
+    assert answer.reason == "no JPEG trace"
+    assert answer.evidence["lattice"]["verdict"] == "never"
+    assert answer.tie_set == ()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 7), (8, 8), (23, 24), (9, 2000), (100, 100)])
+def test_too_little_to_say(estimator: LatticeEstimator, shape: tuple[int, int]) -> None:
+    answer = estimator.estimate(np.full((*shape, 3), 93, np.uint8))
+    assert answer.quality is None
+    assert answer.evidence["lattice"]["verdict"] == "unknown"
+    assert answer.reason is not None
+    assert answer.reason.startswith("unknown")
+
+
+def test_clipped_everywhere(estimator: LatticeEstimator) -> None:
+    pixels = np.random.default_rng(1).choice(np.array([0, 255], np.uint8), (64, 64, 3))
+    assert estimator.estimate(pixels).evidence["lattice"]["verdict"] == "unknown"
+
+
+def test_does_not_change_the_pixels(estimator: LatticeEstimator, photograph: np.ndarray) -> None:
+    pixels = jpeg.compress(photograph[:100, :100], 77)
+    before = pixels.copy()
+    pixels.setflags(write=False)
+    estimator.estimate(pixels)
+    np.testing.assert_array_equal(pixels, before)
+
+
+def test_starts_without_heavy_libraries(run: Callable[..., object]) -> None:
+    code = (
+        "import sys; from classifier.estimators.lattice import LatticeEstimator; import numpy as np;"
+        "LatticeEstimator().estimate(np.full((99, 99, 3), 7, np.uint8));"
+        "print(sorted({'tensorflow', 'scipy', 'matplotlib'} & set(sys.modules)))"
+    )
+    finished = run("-c", code)
+    assert finished.out.strip() == "[]"  # type: ignore[attr-defined]
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_never_compressed_photographs(estimator: LatticeEstimator, data_folder: Path) -> None:
+    called = []
+    for path in sorted((data_folder / "pristine_val").glob("*.webp")):
+        quality = estimator.estimate(np.asarray(Image.open(path).convert("RGB"))).quality
+        called += [path.name] if quality is not None and quality < 95 else []
+    assert len(called) <= 1

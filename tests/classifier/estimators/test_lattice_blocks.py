@@ -1,0 +1,78 @@
+"""Blocks and histograms: the decoder's integer luma, clipped and constant blocks, the sample of a large picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from classifier.estimators import lattice_blocks as blocks
+from utils import jpeg
+
+
+def test_luma_is_the_decoders_own(photograph: np.ndarray) -> None:
+    import io
+
+    content = jpeg.encode(photograph, 80)
+    image = Image.open(io.BytesIO(content))
+    image.draft("YCbCr", image.size)
+    decoded = jpeg.decode(content)
+    kept = ((decoded > 0) & (decoded < 255)).all(-1)
+    own = np.asarray(image)[..., 0].astype(int) - 128
+    assert image.mode == "YCbCr"
+    np.testing.assert_array_equal(blocks.luma(decoded)[kept], own[kept])
+
+
+def test_dct_is_orthonormal() -> None:
+    np.testing.assert_allclose(blocks.dct_matrix() @ blocks.dct_matrix().T, np.eye(8), atol=1e-6)
+
+
+def test_cut_against_a_loop(photograph: np.ndarray) -> None:
+    cut = blocks.cut(photograph[:45, :70], (2, 5))
+    expected = [blocks.luma(photograph[y : y + 8, x : x + 8]).ravel() for y in range(2, 38, 8) for x in range(5, 63, 8)]
+    np.testing.assert_array_equal(cut.values, expected)
+    assert cut.available == len(expected)
+
+
+def test_a_large_picture_gives_a_sample_of_its_texture(textured: Callable[..., np.ndarray]) -> None:
+    pixels = np.full((400, 800, 3), 90, np.uint8)
+    pixels[:, 400:] = textured(400, 400)
+    cut = blocks.cut(pixels, limit=1000)
+    assert len(cut.values) == 1000
+    assert cut.available == 5000
+    assert (cut.places[:, 1] >= 400).mean() > 0.99
+    assert np.ptp(cut.places[:, 0]) > 380
+
+
+def test_kinds_of_blocks() -> None:
+    pixels = np.full((8, 48, 3), 100, np.uint8)
+    pixels[:, 8:16] = np.arange(100, 108)[None, :, None]  # constant along columns: horizontal frequencies
+    pixels[:, 16:24] = np.arange(100, 108)[:, None, None]
+    pixels[:, 24:32] = np.random.default_rng(0).integers(50, 200, (8, 8, 1))
+    pixels[3, 35] = 255  # clipped
+    counts = blocks.histograms(blocks.cut(pixels))
+    assert (counts.textured_blocks, counts.line_blocks, counts.flat_blocks) == (1, 2, 2)
+    assert counts.flat[100] == 2
+    assert counts.flat.sum() == 2
+    assert counts.textured.shape[0] == 64
+    assert (counts.textured.sum(1) == 1).all()
+    assert (counts.lines.sum(1) == 1).all()
+    horizontal = counts.lines[8:, 1:].sum(1)
+    vertical = counts.lines[:8, 1:].sum(1)
+    np.testing.assert_array_equal(horizontal, vertical)  # the same ramp
+    assert horizontal[1] == 1
+
+
+def test_repeated_flat_and_line_blocks_count_little() -> None:
+    ramp = np.repeat(np.arange(100, 108, dtype=np.uint8)[None, :, None], 3, axis=2)
+    counts = blocks.histograms(blocks.cut(np.tile(ramp, (80, 10, 1))))
+    assert counts.line_blocks == 1
+    counts = blocks.histograms(blocks.cut(np.full((80, 80, 3), 60, np.uint8)))
+    assert counts.flat.sum() == blocks.FLAT_REPEATS
+    assert counts.flat_blocks == 100
+
+
+def test_nothing_to_cut() -> None:
+    counts = blocks.histograms(blocks.cut(np.zeros((7, 100, 3), np.uint8)))
+    assert counts.textured_blocks == counts.line_blocks == counts.flat_blocks == 0

@@ -1,0 +1,111 @@
+"""Scores of all steps from histograms, against the plain formula on single coefficients."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from classifier.estimators import lattice_likelihood as likelihood
+from utils import jpeg
+
+
+def histogram(values: np.ndarray) -> np.ndarray:
+    index = (np.abs(values) * likelihood.RESOLUTION + 0.5).astype(int)
+    return np.bincount(index, minlength=256 * likelihood.RESOLUTION + 1)[None].astype(np.float32)
+
+
+def obvious_density(c: float, step: int, noise: likelihood.Noise) -> float:
+    """Density of c given that the lattice's nearest point is its own, all points' blur folded in."""
+    nearest = c - step * round(c / step)
+    blur = 0.0
+    for m in range(-20, 21):
+        for share, sigma in ((1 - noise.tail, noise.sigma), (noise.tail, noise.tail_sigma)):
+            x = (nearest + m * step) / sigma
+            blur += share * math.exp(-x * x / 2) / (sigma * math.sqrt(2 * math.pi))
+    return (1 - noise.outliers) * blur + noise.outliers / step
+
+
+@pytest.mark.parametrize("name", list(likelihood.NOISES))
+def test_noise_table_against_the_formula(name: str) -> None:
+    table = likelihood.noise_table(name)
+    for step in (1, 2, 3, 7, 16, 99, 255):
+        for c in (0.0, 0.125, 0.5, 1.0, 8.0, 49.5, 127.5, 254.875, 1024.0):
+            expected = math.log(obvious_density(c, step, likelihood.NOISES[name]))
+            assert table[round(c * likelihood.RESOLUTION), step - 1] == pytest.approx(expected, abs=2e-3), (step, c)
+
+
+def test_components_are_the_blurred_laplacians_and_normals() -> None:
+    bins = 256 * likelihood.RESOLUTION + 1
+    components, edges = likelihood._coarse_components(bins), likelihood.coarse_edges(bins)
+    random = np.random.default_rng(0)
+    for j, prior in ((2, random.laplace(0, 1.2, 400_000)), (4, random.laplace(0, 7.5, 400_000)),
+                     (len(likelihood.LAPLACIANS) + 2, random.normal(0, 0.7, 400_000))):  # fmt: skip
+        values = histogram(prior + random.normal(0, likelihood.NOISES["exact"].sigma, len(prior)))[0]
+        share = np.add.reduceat(values[:bins], edges[:-1]) / len(prior)
+        np.testing.assert_allclose(components[j], share, atol=0.004)
+
+
+def test_cells_of_a_lattice_hold_everything_once() -> None:
+    bins = 128 * likelihood.RESOLUTION + 1
+    low, high, first, mass = likelihood._cells(bins)
+    ends = np.append(first[1:], len(low)) - 1
+    assert (low[first] == 0).all()
+    assert (high[ends] == bins).all()
+    inner = np.setdiff1d(np.arange(len(low)), first)
+    assert (low[inner] == high[inner - 1]).all()
+    both = np.where(np.isin(np.arange(len(low)), first), mass[0], 2 * mass[0])
+    np.testing.assert_allclose(np.add.reduceat(both, first), 1, atol=1e-4)  # a spike lies within every lattice
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 5, 8, 13, 24, 60])
+@pytest.mark.parametrize("scale", [1.0, 10.0])
+def test_the_step_that_made_the_coefficients_wins(step: int, scale: float) -> None:
+    random = np.random.default_rng(step)
+    values = np.rint(random.laplace(0, scale * step, 3000) / step) * step + random.normal(0, 0.289, 3000)
+    ratios = likelihood.ratios(histogram(values[np.abs(values) < 255]), "exact")[0]
+    assert ratios.argmax() + 1 == step
+    assert ratios[step - 1] > 50
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 4.0, 30.0])
+def test_no_lattice_wins_where_there_is_none(scale: float) -> None:
+    random = np.random.default_rng(7)
+    values = random.laplace(0, scale, 4000) + random.normal(0, 0.289, 4000)
+    assert likelihood.ratios(histogram(values), "exact")[0, :40].max() < 4
+
+
+def test_only_zeros_say_nothing() -> None:
+    values = np.random.default_rng(3).normal(0, 0.28, 2000)
+    ratios = likelihood.ratios(histogram(values), "exact")[0]
+    assert np.ptp(ratios[3:]) < 1
+
+
+def test_flat_blocks_are_tested_exactly() -> None:
+    table = likelihood.flat_table()
+    for step in (1, 7, 16, 40, 99, 255):
+        reachable = {round(128 + k * step / 8) for k in range(-1200, 1200) if abs(k * step / 8 % 1 - 0.5) > 1e-9}
+        for value in (0, 1, 100, 117, 128, 130, 255):
+            if value in reachable:
+                assert table[value, step - 1] > math.log(0.9 * min(step / 8, 1) / 2) - 1
+    assert table[128, 254] == pytest.approx(math.log(0.998 * 255 / 8 + 0.002), abs=1e-5)
+    assert table[129, 254] == pytest.approx(math.log(0.002), abs=1e-5)
+
+
+def test_sum_along_the_tables_against_a_loop() -> None:
+    ratio = np.random.default_rng(5).random((64, 255))
+    for channel in (0, 1):
+        got = likelihood.sum_tables(ratio, np.arange(64), channel)
+        tables = jpeg.standard_tables()[:, channel]
+        expected = [sum(ratio[8 * v + u, t[v, u] - 1] for v in range(8) for u in range(8)) for t in tables]
+        np.testing.assert_allclose(got, expected)
+
+
+def test_misfit_is_zero_on_a_lattice_and_large_off_it() -> None:
+    random = np.random.default_rng(9)
+    steps = jpeg.standard_tables()[69, 0].ravel()
+    values = steps * random.integers(-3, 4, (500, 64)) + random.normal(0, 0.28, (500, 64))
+    misfit = likelihood.misfit(np.concatenate([histogram(v[np.abs(v) < 255]) for v in values.T]), "exact")
+    assert abs(misfit[69]) < 0.05
+    assert misfit[[10, 40, 60, 75, 90]].min() > 0.5

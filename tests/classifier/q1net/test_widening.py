@@ -1,0 +1,41 @@
+"""The wider network computes what the narrower one does, and its copies of a channel differ in what they feed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+widening = pytest.importorskip("classifier.q1net.widening")
+from classifier.q1net.architecture import build  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def narrow():
+    """A small network with biases worth copying."""
+    network = build(4)
+    random = np.random.default_rng(0)
+    network.set_weights([values + random.normal(0, 0.05, values.shape) for values in network.get_weights()])
+    for layer in network.layers:
+        if hasattr(layer, "moving_variance"):
+            layer.moving_variance.assign(random.uniform(0.5, 3, layer.moving_variance.shape))
+    return network
+
+
+@pytest.mark.parametrize("width", [4, 6, 9])
+def test_the_function_stays(narrow, width: int) -> None:
+    patches = np.random.default_rng(1).integers(0, 256, (16, 16, 16, 3)).astype(np.float32)
+    wide = widening.widened_model(narrow, width, seed=3)
+    assert wide.count_params() == build(width).count_params()
+    np.testing.assert_allclose(wide(patches, training=False), narrow(patches, training=False), atol=2e-3)
+
+
+def test_copies_get_different_shares(narrow) -> None:
+    kernel, _ = widening.widen_pairs(widening.fold(narrow), 6, seed=3)[1]
+    assert kernel.shape == (1, 1, 6, 6)
+    columns = [tuple(np.round(row, 6)) for row in kernel[0, 0]]
+    assert len(set(columns)) == len(columns)
+
+
+def test_narrower_is_refused(narrow) -> None:
+    with pytest.raises(ValueError, match="less than"):
+        widening.widen_pairs(widening.fold(narrow), 2, seed=0)

@@ -1,0 +1,66 @@
+"""The metrics in the DCT domain against the metrics themselves."""
+
+import numpy as np
+import pytest
+
+from msroi.encoder import blocks, perception
+from msroi.metrics import hvs, pixel
+from utils import jpeg
+
+
+def test_masking_is_the_metrics(photograph: np.ndarray) -> None:
+    pixels = np.ascontiguousarray(photograph[:120, :160])
+    plane = blocks.planes_of(pixels, "4:2:0")[0]
+    ours = perception.block_masking(plane, blocks.to_spectrum(plane)) * perception.STUDIO
+    luma = hvs._blocks(plane.astype(np.float64) * perception.STUDIO)
+    from scipy.fft import dctn
+
+    theirs = hvs._masking(luma, dctn(luma, axes=(-2, -1), norm="ortho"))
+    assert np.allclose(ours, theirs, rtol=2e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("quality", [20, 40, 60])  # at high ones the rounding of decoded pixels counts too
+def test_the_estimate_is_near_the_metric(photograph: np.ndarray, quality: int) -> None:
+    pixels = np.ascontiguousarray(photograph[:296, :448])
+    plane = blocks.planes_of(pixels, "4:2:0")[0]
+    spectrum = blocks.to_spectrum(plane)
+    table = jpeg.standard_tables()[quality - 1, 0].reshape(64)[blocks.ZIGZAG, None]
+    error = np.abs(spectrum - table * np.rint(spectrum / table))
+    hidden = np.multiply.outer(perception.VEIL, perception.block_masking(plane, spectrum))
+    seen = np.square(np.maximum(error - hidden, 0))
+    decoded = pixel.luma(jpeg.compress(pixels, quality))
+    _, metric = hvs.psnr_hvs_pair(pixel.luma(pixels), decoded)
+    assert perception.psnr_hvs_m(float(perception.SEEN @ seen.sum(axis=1)), spectrum.shape[1]) == pytest.approx(
+        metric, abs=0.5
+    )
+
+
+def test_rgb_weights_are_those_of_random_errors() -> None:
+    random = np.random.default_rng(0)
+    errors = random.normal(0, 1, (100_000, 3))
+    back = np.linalg.inv(blocks.RGB_TO_YCC.astype(float))
+    measured = np.square(errors @ back.T).sum(axis=1).mean()
+    assert perception.rgb_weights().sum() == pytest.approx(measured, rel=0.01)
+    assert perception.rgb_weights()[0] == pytest.approx(3, rel=1e-4)
+
+
+def test_upsampling_gain_is_the_decoders() -> None:
+    """An error of one chroma coefficient, decoded by libjpeg, has the energy that the gain says."""
+    gain = perception.upsampling_gain()
+    assert gain[0] == pytest.approx(4, rel=0.02)
+    assert (gain <= 4.001).all()
+    for place in (1, 4, 12):
+        spectrum = np.zeros((64, 1), np.float32)
+        spectrum[place] = 300
+        block = (blocks.DCT.T @ spectrum[blocks.NATURAL, 0].reshape(8, 8) @ blocks.DCT).astype(np.float64)
+        padded = np.pad(block, 1, mode="symmetric")
+        fine = np.zeros((16, 16))
+        for dy in (0, 1):
+            for dx in (0, 1):
+                near, beside = padded[1:-1, 1:-1], (2 * dy, 2 * dx)
+                rows = slice(beside[0], beside[0] + 8)
+                columns = slice(beside[1], beside[1] + 8)
+                fine[dy::2, dx::2] = (
+                    9 * near + 3 * padded[rows, 1:-1] + 3 * padded[1:-1, columns] + padded[rows, columns]
+                ) / 16
+        assert np.square(fine).sum() / 300**2 == pytest.approx(gain[place], rel=0.01)

@@ -1,0 +1,125 @@
+"""What a person asks for, and what is said when it cannot be."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from msroi.encoder import combine, jpeg_file, rate_distortion, semantic
+from msroi.encoder.source import read_source
+from utils import jpeg
+from utils.errors import UserError
+
+
+@pytest.fixture
+def picture(tmp_path: Path, photograph: np.ndarray) -> tuple[Path, np.ndarray]:
+    path = tmp_path / "a.png"
+    Image.fromarray(photograph[40:200, 60:260]).save(path)
+    saliency = np.zeros((160, 200), np.uint8)
+    saliency[40:110, 60:150] = 255
+    Image.fromarray(saliency).save(tmp_path / "m.png")
+    return path, saliency
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("120kB", 120_000), ("120k", 120_000), ("120000", 120_000), ("1.5 MB", 1_500_000), ("64KiB", 65_536), ("7B", 7)],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert semantic.parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "kB", "-5", "12 parsecs", "1e5", "0", "0.2", "1,5MB", "nan"])
+def test_no_sizes(text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        semantic.parse_size(text)
+
+
+def test_nearest_quality() -> None:
+    tables = jpeg_file.zigzag_tables(jpeg.standard_tables())
+    assert [semantic.nearest_quality(tables[q - 1]) for q in (1, 30, 50, 75, 100)] == [1, 30, 50, 75, 100]
+    assert semantic.nearest_quality(tables[74][:1]) == 75
+
+
+def ask(picture: tuple[Path, np.ndarray], **wish: object) -> semantic.Answer:
+    path, saliency = picture
+    return semantic.encode(path, read_source(path), saliency, semantic.Wish(**wish))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [1500, 4000, 9000, 40_000])
+def test_never_larger_than_asked(picture: tuple[Path, np.ndarray], size: int) -> None:
+    answer = ask(picture, size=size)
+    assert len(answer.content) <= size
+    assert len(answer.content) > 0.97 * min(size, 28_000)
+    assert len(answer.plain) <= size or answer.plain_quality == 1
+
+
+def test_the_plain_jpeg_is_the_largest_that_fits(picture: tuple[Path, np.ndarray]) -> None:
+    answer = ask(picture, size=5000)
+    pixels = read_source(picture[0]).pixels
+    assert len(jpeg.encode(pixels, answer.plain_quality + 1, progressive=True)) > 5000
+    assert answer.plain == jpeg.encode(pixels, answer.plain_quality, progressive=True)
+
+
+def test_impossible_size(picture: tuple[Path, np.ndarray]) -> None:
+    with pytest.raises(rate_distortion.SizeImpossibleError, match=r"a\.png cannot be as small as 200 bytes"):
+        ask(picture, size=200)
+
+
+def test_no_bytes_above_the_source(tmp_path: Path, picture: tuple[Path, np.ndarray]) -> None:
+    path, saliency = picture
+    once = tmp_path / "once.jpg"
+    once.write_bytes(jpeg.encode(read_source(path).pixels, 40))
+    floor = jpeg_file.zigzag_tables(jpeg.standard_tables())[39]
+    answer = ask((once, saliency), quality=90)
+    assert answer.plain_quality == 40
+    assert "quality 40" in answer.notices[0]
+    with Image.open(once) as image:
+        assert image.quantization
+    found = tmp_path / "found.jpg"
+    found.write_bytes(answer.content)
+    tables, quality = semantic.source_tables(found, read_source(found), semantic.AUTO)
+    assert tables is not None
+    assert (tables >= floor).all()
+    assert quality is not None
+    assert quality <= 40
+    assert ask((once, saliency), quality=90, source_quality=None).plain_quality == 90
+    # A PNG has no header to ask; the number comes from outside.
+    assert ask(picture, quality=90).plain_quality == 90
+    assert ask(picture, quality=90, source_quality=40).plain_quality == 40
+    worth = ask(picture, size=100_000, source_quality=40)
+    assert len(worth.content) <= len(worth.plain) < 20_000
+    assert "all it is worth" in worth.notices[0]
+
+
+def test_metadata_counts(tmp_path: Path, picture: tuple[Path, np.ndarray]) -> None:
+    path, saliency = picture
+    exif = Image.Exif()
+    exif[0x010E] = "words " * 300
+    described = tmp_path / "described.jpg"
+    Image.open(path).save(described, quality=95, exif=exif)
+    for wish in ({"size": 6000}, {"quality": 50}):
+        answer = ask((described, saliency), **wish)
+        assert len(answer.content) <= wish.get("size", len(answer.plain))
+        found = tmp_path / "found.jpg"
+        found.write_bytes(answer.content)
+        with Image.open(found) as image:
+            assert image.getexif()[0x010E] == exif[0x010E]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"strength": 1.5}, "--strength 1.5"),
+        ({"strength": float("nan")}, "--strength nan"),
+        ({"target_size": 0}, "--target_size 0"),
+        ({"min_background_quality": 0}, "--min_background_quality 0"),
+        ({"source_quality": 101}, "--source_quality 101"),
+        ({"source_quality": "high"}, "--source_quality high"),
+        ({"find_best": False}, "-find_best 0"),
+    ],
+)
+def test_wishes_out_of_range(wrong: dict[str, object], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        combine.Settings(model=7, **wrong)  # type: ignore[arg-type]

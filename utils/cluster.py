@@ -1,0 +1,98 @@
+"""A function over many inputs on a Dask cluster: in order, bounded, going on when a worker is lost."""
+
+from __future__ import annotations
+
+import collections
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+from utils.errors import UserError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+PATIENCE = 10.0  # seconds to wait for the scheduler, and then for its first worker
+IN_FLIGHT = 64  # tasks handed over at least; twice the cluster's threads where that is more
+
+
+def _connect(scheduler: str) -> Client:
+    """Return a client of a cluster that has a worker."""
+    try:
+        import distributed
+    except ImportError:
+        raise UserError(
+            "--scheduler needs Dask, which is not installed: pip install -r requirements-cluster.txt"
+        ) from None
+    # What its threads have to say about lost connections is said here in one line.
+    for name in ("distributed", "distributed.client", "tornado", "tornado.application"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        client = distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        text = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"--scheduler {scheduler} cannot be reached ({text}); start one with `dask scheduler`, its address is "
+            "tcp://HOST:8786"
+        ) from None
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except TimeoutError:
+        client.close()
+        raise UserError(f"--scheduler {scheduler} has no workers; start some with `dask worker {scheduler}`") from None
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def ordered_map(
+    function: Callable[[Item], Result], items: Iterable[Item], scheduler: str, name: Callable[[Item], str] = str
+) -> Iterator[Result | UserError]:
+    """Yield `function(item)` in the order of `items`, computed by the workers of the cluster at `scheduler`.
+
+    The cluster runs the tasks of a lost worker again on another. An item that four workers were lost with is
+    answered with a `UserError` that has its `name`, for it is likely to be what ended them. The first exception of
+    `function` ends the iteration. Raises `UserError` when the scheduler goes away.
+    """
+    client = _connect(scheduler)
+    from distributed import KilledWorker
+    from distributed.client import FutureCancelledError
+
+    pending: collections.deque[tuple[Item, Any]] = collections.deque()
+
+    def first() -> Result | UserError:
+        item, future = pending.popleft()
+        try:
+            result: Result = future.result()
+        except KilledWorker:
+            return UserError(f"{name(item)}: four workers were lost with it; try it alone on this machine")
+        except ModuleNotFoundError as error:
+            raise UserError(
+                f"a worker of --scheduler {scheduler} lacks {error.name}; install this project on every machine"
+            ) from None
+        except (FutureCancelledError, OSError) as error:
+            if client.status == "running" and isinstance(error, OSError) and error.errno is not None:
+                raise  # the function's own
+            raise UserError(
+                f"--scheduler {scheduler} went away; the same command goes on where this one stopped"
+            ) from None
+        finally:
+            future.release()
+        return result
+
+    try:
+        most = max(IN_FLIGHT, 2 * sum(client.nthreads().values()))
+        for item in items:
+            pending.append((item, client.submit(function, item, pure=False)))
+            if len(pending) >= most:
+                yield first()
+        while pending:
+            yield first()
+    finally:
+        for _, future in pending:
+            future.release()  # what has not begun is dropped
+        client.close()

@@ -1,0 +1,91 @@
+"""What a folder job has finished: a line a finished input, in a file beside the outputs that only grows.
+
+So a job that was stopped at any moment, or is started again, does what is missing or has changed and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Fingerprint = list[list[int]]
+
+SUFFIX = "_journal.jsonl"  # what the names of journals end in
+
+
+def fingerprint(inputs: Iterable[Path]) -> Fingerprint:
+    """Return size in bytes and time of change in nanoseconds of each file; a missing one raises `OSError`."""
+    stats = [path.stat() for path in inputs]
+    return [[stat.st_size, stat.st_mtime_ns] for stat in stats]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A finished input: what it was, how it was treated, sizes in bytes of its outputs by name, what was said of it."""
+
+    inputs: Fingerprint
+    settings: dict[str, Any]
+    outputs: dict[str, int]
+    record: Any = None
+
+
+@dataclass
+class Journal:
+    """The entries of the file `path` by key; output names are relative to its folder."""
+
+    path: Path
+    entries: dict[str, Entry] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, path: Path) -> Journal:
+        """Read a journal, empty where there is none; a line that is not whole (its writer was killed) is left out."""
+        journal = cls(path)
+        content = path.read_bytes() if path.is_file() else b""
+        for line in content.split(b"\n"):
+            try:
+                key, inputs, settings, outputs, record = json.loads(line)
+                journal.entries[key] = Entry(inputs, settings, dict(outputs), record)
+            except (ValueError, TypeError):
+                continue
+        return journal
+
+    def is_finished(self, key: str, inputs: Fingerprint, settings: dict[str, Any]) -> bool:
+        """Return whether `key` was done from these inputs with these settings and its outputs are as they were left."""
+        entry = self.entries.get(key)
+        if entry is None or entry.inputs != inputs or entry.settings != _plain(settings):
+            return False
+        return all(_size(self.path.parent / name) == size for name, size in entry.outputs.items())
+
+    def add(
+        self, key: str, inputs: Fingerprint, settings: dict[str, Any], outputs: Iterable[Path], record: Any = None
+    ) -> None:
+        """Write down that `key` is finished, after its outputs are in place."""
+        folder = self.path.parent
+        sizes = {os.path.relpath(path, folder): path.stat().st_size for path in outputs}
+        entry = Entry(inputs, _plain(settings), sizes, record)
+        line = json.dumps([key, entry.inputs, entry.settings, entry.outputs, entry.record])
+        # One write, so that two runs into one folder do not mix their lines; the line break before it ends what a
+        # killed writer may have left.
+        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            os.write(handle, f"\n{line}\n".encode("ascii"))
+        finally:
+            os.close(handle)
+        self.entries[key] = entry
+
+
+def _plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings as JSON gives them back."""
+    plain: dict[str, Any] = json.loads(json.dumps(settings))
+    return plain
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
