@@ -1,7 +1,9 @@
-"""Two compressions on one grid: quality q1, then a higher q2; holes in the histogram of the last lattice tell of q1.
+"""Two compressions: quality q1, then a higher q2, on one grid or on two.
 
-After both, a coefficient lies on the lattice of q2, but only at the points next to those of q1's lattice. For each pair
-the mass of a point of the last lattice is the mass of the points of the first that round to it.
+On one grid, holes in the histogram of the last lattice tell of q1: after both, a coefficient lies on the lattice of q2,
+but only at the points next to those of q1's lattice. For each pair the mass of a point of the last lattice is the mass
+of the points of the first that round to it. On another grid the first lattice is still there, under the noise of the
+second quantisation, which differs from frequency to frequency.
 """
 
 from __future__ import annotations
@@ -11,16 +13,30 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.estimators import grid
+from classifier.estimators import lattice_blocks as blocks
 from classifier.estimators import lattice_likelihood as likelihood
+from classifier.estimators.lattice_noise import RESOLUTION
 
 SIGMA = 0.289  # rounding of the pixels between the two compressions
 UNEXPLAINED = 0.01  # share of coefficients of which the first compression says nothing: clipped or changed since
 CANDIDATES = 4  # last qualities that are looked at beside the likeliest
 GLANCE = 12  # frequencies that are looked at first
 MISFIT = 0.02  # nats a coefficient by which their lattices must fit better than the likeliest's
-CLOSEST = 5  # a first quality must be this far below the last: closer ones leave no holes
+CLOSEST = 8  # a first quality must be this far below the last: closer ones leave hardly a hole
 FINEST = 97  # last qualities above it leave steps of 1 and 2, which are hardly more than another kind of noise
 PRESENT = 25.0  # nats that the pair must be ahead of the single compression: 100 qualities, many steps
+
+NOISES = ("blurred", "noisy", "coarse", "rough", "rougher")  # that a second quantisation may leave
+LOW_FREQUENCIES = 30  # of another grid that are looked at
+REACH = 128 * RESOLUTION + 1  # bins of coefficients of another grid that are looked at
+LIKELIEST = 3  # grids of all that are looked at again with more blocks
+SHIFTED_BLOCKS = 2048
+SHIFTED_PRESENT = 250.0  # nats of another grid's lattice: each frequency has its choice of noise
+EDGE, EDGE_ALONE = (
+    3.0,
+    5.0,
+)  # standard errors by which steps stand out before another grid is looked at, both ways or one
 
 
 @dataclass(frozen=True)
@@ -47,7 +63,7 @@ def gains(counts: NDArray[np.float32], quality: int, most: int = 64) -> NDArray[
     steps = likelihood.steps_of_quality() + 1
     cumulative = np.concatenate([np.zeros((64, 1)), np.cumsum(counts, axis=1, dtype=np.float64)], axis=1)
     end = counts.shape[1]
-    others = cumulative[:, -1] - cumulative[:, likelihood.RESOLUTION]  # than zeros
+    others = cumulative[:, -1] - cumulative[:, RESOLUTION]  # than zeros
     speaking = np.flatnonzero(others)
     if most < 64:
         others[0] = 0
@@ -62,7 +78,7 @@ def gains(counts: NDArray[np.float32], quality: int, most: int = 64) -> NDArray[
     frequency = np.repeat(np.arange(len(speaking)), reach)
     k2 = np.arange(reach.sum()) - np.repeat(np.cumsum(reach) - reach, reach)
     step2 = last[frequency]
-    edges = [np.clip((2 * k2 + s) * step2 * likelihood.RESOLUTION // 2, 0, end) for s in (-1, 1)]
+    edges = [np.clip((2 * k2 + s) * step2 * RESOLUTION // 2, 0, end) for s in (-1, 1)]
     held = cumulative[speaking[frequency], edges[1]] - cumulative[speaking[frequency], edges[0]]
     frequency, k2, step2, held = (a[held > 0] for a in (frequency, k2, step2, held))
 
@@ -108,3 +124,72 @@ def search(counts: NDArray[np.float32], nats: NDArray[np.float64], misfit: NDArr
     if best is None or best.gain < PRESENT or best.total < nats.max() + PRESENT:
         return None
     return replace(best, margin=best.total - float(np.delete(totals, best.last - 1).max()))
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """An earlier compression on another grid."""
+
+    quality: int
+    phase: tuple[int, int]
+    nats: float
+
+
+def _standing_out(pixels: NDArray[np.uint8], phase: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return the other phases at which steps between pixels stand out."""
+    rows, columns = grid.edges(pixels)
+    rows[phase[0]], columns[phase[1]] = -np.inf, -np.inf
+    y, x = int(rows.argmax()), int(columns.argmax())
+    down, across = rows[y], columns[x]
+    return [
+        place
+        for place, stands_out in (
+            ((y, x), min(down, across) > EDGE),
+            ((y, phase[1]), down > EDGE_ALONE),
+            ((phase[0], x), across > EDGE_ALONE),
+        )
+        if stands_out
+    ]
+
+
+def _likeliest(pixels: NDArray[np.uint8], phase: tuple[int, int], finest: int) -> list[tuple[int, int]]:
+    """Return the other phases whose lattices of a quality up to `finest` are the likeliest on a sample."""
+    sample = grid.Sample(pixels)
+    if not sample.number:
+        return []
+    phases = np.array([divmod(i, 8) for i in range(64) if divmod(i, 8) != phase])
+    frequencies = grid.zigzag()[: grid.FIRST_FREQUENCIES]
+    ratios = np.maximum(np.max([sample.ratios(phases, frequencies, noise) for noise in NOISES], axis=0), 0)
+    steps = likelihood.steps_of_quality()[:finest, frequencies]
+    nats = ratios[:, np.arange(len(frequencies)), steps].sum(-1).max(1)
+    return [(int(y), int(x)) for y, x in phases[np.argsort(nats)[-LIKELIEST:]]]
+
+
+def search_shifted(
+    pixels: NDArray[np.uint8], phase: tuple[int, int], quality: int, thorough: bool = False
+) -> Shifted | None:
+    """Return a compression below `quality` on another grid than the one from `phase` (y, x) on, if there are traces.
+
+    `pixels` is (height, width, 3) uint8 RGB. A lattice is looked for only where steps between pixels stand out, or, in
+    some 0.3 seconds more, on all grids (`thorough`).
+    """
+    finest = min(quality, FINEST) - CLOSEST
+    if finest < 1:
+        return None
+    found = _best_of(pixels, _standing_out(pixels, phase), finest)
+    if found is None and thorough:
+        found = _best_of(pixels, _likeliest(pixels, phase, finest), finest)
+    return found
+
+
+def _best_of(pixels: NDArray[np.uint8], phases: list[tuple[int, int]], finest: int) -> Shifted | None:
+    """Return the likeliest lattice of a quality up to `finest` on the given grids, if it is decisive."""
+    best: Shifted | None = None
+    frequencies = grid.zigzag()[:LOW_FREQUENCIES]
+    for place in phases:
+        counts = blocks.histograms(blocks.cut(pixels, place, SHIFTED_BLOCKS)).textured[frequencies, :REACH]
+        ratios = np.maximum(np.max([likelihood.ratios(counts, noise) for noise in NOISES], axis=0), 0)
+        nats = likelihood.sum_tables(ratios, frequencies)[:finest]
+        if nats.max() > max(SHIFTED_PRESENT, best.nats if best else 0):
+            best = Shifted(int(nats.argmax()) + 1, place, float(nats.max()))
+    return best

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from classifier.estimators import lattice_blocks as blocks
 from classifier.estimators import lattice_likelihood as likelihood
 from classifier.estimators import lattice_score
+from classifier.estimators.lattice_noise import BINS, RESOLUTION
+from classifier.estimators.lattice_prior import coarse_edges
 
 WINDOW = 15  # a window of this side holds one whole block of every phase
 REACH = 64  # coefficients from here up are left out: they are few, and small steps show in the small ones
@@ -22,7 +24,7 @@ LINE_COST = 6.0  # nats of a block that is constant along one side: a step or a 
 EDGE_LINES = 512
 EDGE_LIMIT = 12  # steps beyond it are the picture's own
 FAINT = 1.0  # nats a block that a phase must have which only its own blocks prefer
-DECISIVE = 25.0  # nats: 64 phases x 100 qualities are a choice of 9 nats, the rest is safety
+DECISIVE = 15.0  # nats: 64 phases x 100 qualities are a choice of 9 nats, the rest is safety
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Phase:
 
 
 @functools.cache
-def _zigzag() -> NDArray[np.int64]:
+def zigzag() -> NDArray[np.int64]:
     """Return the 63 AC frequencies (8 * vertical + horizontal) from low to high."""
     v, u = np.divmod(np.arange(64), 8)
     return np.lexsort((v, u + v))[1:]
@@ -94,7 +96,7 @@ def _sum_inside(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return sums[:, 8:, 8:] - sums[:, :-8, 8:] - sums[:, 8:, :-8] + sums[:, :-8, :-8]
 
 
-class _Sample:
+class Sample:
     """Windows of a picture and the scores of the phases on them."""
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
@@ -123,14 +125,14 @@ class _Sample:
         self.coefficients = slide(rows, 8, axis=1) @ matrix.T  # (windows, 8 y, 8 x, 8 horizontal, 8 vertical)
 
         self.index = np.abs(self.coefficients)
-        self.index *= likelihood.RESOLUTION
+        self.index *= RESOLUTION
         self.index = (self.index + np.float32(0.5)).astype(np.int32)
         self.plain += self._reference()
 
     def _reference(self) -> NDArray[np.float64]:
         """Return the log-likelihood of each phase's AC coefficients without a lattice: (64,)."""
-        bins = likelihood.BINS
-        edges = likelihood.coarse_edges(bins)
+        bins = BINS
+        edges = coarse_edges(bins)
         coarse = np.searchsorted(edges, np.arange(bins), "right").astype(np.int32) - 1
         index = coarse[self.index].reshape(self.number, 64, 64)
         index += np.arange(64 * 64, dtype=np.int32).reshape(64, 64) * (len(edges) - 1)
@@ -139,20 +141,23 @@ class _Sample:
         values = likelihood.reference(counts.astype(np.float32), bins).reshape(64, 64)
         return values[:, 1:].sum(1, dtype=np.float64)
 
-    def scores(self, phases: NDArray[np.int64], frequencies: NDArray[np.int64], noise: str) -> NDArray[np.float64]:
-        """Return nats by which the best quality beats "no lattice" for phases (n, 2) in some frequencies: (n,)."""
+    def ratios(self, phases: NDArray[np.int64], frequencies: NDArray[np.int64], noise: str) -> NDArray[np.float32]:
+        """Return nats of all steps for phases (n, 2) in some frequencies: (n, frequencies, 255)."""
         y, x = phases.T
         v, u = np.divmod(frequencies, 8)
-        bins = REACH * likelihood.RESOLUTION + 1
+        bins = REACH * RESOLUTION + 1
         index = self.index[:, y[:, None], x[:, None], u, v]  # (windows, phases, frequencies)
         keep = (index < bins) & self.usable[:, y, x, None]
         rows = len(phases) * len(frequencies)
         index += (np.arange(rows, dtype=np.int32) * bins).reshape(len(phases), -1)
         counts = np.bincount(index[keep], minlength=rows * bins).reshape(rows, bins)
-        ratios = likelihood.ratios(counts.astype(np.float32), noise).reshape(len(phases), len(frequencies), -1)
+        return likelihood.ratios(counts.astype(np.float32), noise).reshape(len(phases), len(frequencies), -1)
+
+    def scores(self, phases: NDArray[np.int64], frequencies: NDArray[np.int64], noise: str) -> NDArray[np.float64]:
+        """Return nats by which the best quality beats "no lattice" for phases (n, 2) in some frequencies: (n,)."""
+        ratios = self.ratios(phases, frequencies, noise)
         steps = likelihood.steps_of_quality()[:, frequencies]
-        best = ratios[:, np.arange(len(frequencies)), steps].sum(-1, dtype=np.float64).max(1)
-        return best
+        return ratios[:, np.arange(len(frequencies)), steps].sum(-1, dtype=np.float64).max(1)
 
 
 def _search(pixels: NDArray[np.uint8], noise: str) -> tuple[NDArray[np.float64], tuple[int, int]]:
@@ -162,14 +167,14 @@ def _search(pixels: NDArray[np.uint8], noise: str) -> tuple[NDArray[np.float64],
     phase's own blocks without a lattice: the first finds strong compression, the second the faint lattices of 99, 100.
     The best phases are looked at with more frequencies than the rest.
     """
-    sample = _Sample(pixels)
+    sample = Sample(pixels)
     if not sample.number:
         return np.zeros((8, 8)), (0, 0)
     phases = np.stack(np.divmod(np.arange(64), 8), axis=1)
-    ratio = sample.scores(phases, _zigzag()[:FIRST_FREQUENCIES], noise)
+    ratio = sample.scores(phases, zigzag()[:FIRST_FREQUENCIES], noise)
     scores = 2 * ratio + sample.plain
     finalists = np.union1d(np.argsort(scores)[-FINALISTS:], np.argsort(ratio)[-2:])
-    more = _zigzag()[: int(np.clip(SAMPLES // sample.number, FIRST_FREQUENCIES, 63))]
+    more = zigzag()[: int(np.clip(SAMPLES // sample.number, FIRST_FREQUENCIES, 63))]
     final = sample.scores(phases[finalists], more, noise)
     y, x = divmod(int(finalists[final.argmax()]), 8)
     final = 2 * final + sample.plain[finalists]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators import lattice_likelihood as likelihood
+from classifier.estimators.lattice_noise import BINS, RESOLUTION
 
 MAXIMUM_BLOCKS = 8192  # more say nothing new: a picture of half a megapixel has 8000
-FLAT_REPEATS = 3  # flat blocks of one value that count; more are one surface, not new evidence
+FLAT_REPEATS = 1  # flat blocks of one value that count: more are one surface, not new evidence
 ZERO_MEAN = 128
 
 
@@ -96,14 +96,14 @@ LINE_FREQUENCIES = np.concatenate([np.arange(8) * 8, np.arange(8)])
 def count(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return histograms (rows, bins) of |c| for coefficients (samples, rows)."""
     rows = coefficients.shape[1]
-    index = (np.abs(coefficients) * likelihood.RESOLUTION + 0.5).astype(np.int32)
+    index = (np.abs(coefficients) * RESOLUTION + 0.5).astype(np.int32)
     bins = int(index.max(initial=0)) + 1
     for enough in (128, 256, 512):
-        if bins <= enough * likelihood.RESOLUTION + 1:
-            bins = enough * likelihood.RESOLUTION + 1
+        if bins <= enough * RESOLUTION + 1:
+            bins = enough * RESOLUTION + 1
             break
     else:
-        bins = likelihood.BINS
+        bins = BINS
     index = np.minimum(index, bins - 1) + np.arange(rows, dtype=np.int32) * bins
     return np.bincount(index.ravel(), minlength=rows * bins).reshape(rows, bins).astype(np.float32)
 

@@ -38,14 +38,13 @@ def table_scores(counts: blocks.Histograms, noise: str = "exact", channel: int =
     Blocks that are constant along a side speak only where the pixels are the decoder's own.
     """
     dc = np.arange(64) == 0
-    rounding = likelihood.roundings(counts.textured, noise)
-    ratios = likelihood.ratios(counts.textured, noise, dc, rounding)
+    ratios, rounding = likelihood.explain(counts.textured, noise, dc)
     nats = likelihood.sum_tables(ratios, np.arange(64), channel)
     misfit = likelihood.misfit(counts.textured, noise, rounding)
     textured, used = nats, counts.textured_blocks
     if noise in ("exact", "chroma"):
         if counts.line_blocks:
-            lines = likelihood.ratios(counts.lines, "line", blocks.LINE_FREQUENCIES == 0)
+            lines = likelihood.explain(counts.lines, "line", blocks.LINE_FREQUENCIES == 0)[0]
             nats = nats + likelihood.sum_tables(lines, blocks.LINE_FREQUENCIES, channel)
         flat = (counts.flat @ likelihood.flat_table())[None]
         nats = nats + likelihood.sum_tables(flat, np.zeros(1, np.int64), channel)

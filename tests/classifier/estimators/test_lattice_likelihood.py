@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 
 from classifier.estimators import lattice_likelihood as likelihood
+from classifier.estimators import lattice_prior as prior
+from classifier.estimators.lattice_noise import NOISES, RESOLUTION, Noise, noise_table
 from utils import jpeg
 
 
 def histogram(values: np.ndarray) -> np.ndarray:
-    index = (np.abs(values) * likelihood.RESOLUTION + 0.5).astype(int)
-    return np.bincount(index, minlength=256 * likelihood.RESOLUTION + 1)[None].astype(np.float32)
+    index = (np.abs(values) * RESOLUTION + 0.5).astype(int)
+    return np.bincount(index, minlength=256 * RESOLUTION + 1)[None].astype(np.float32)
 
 
-def obvious_density(c: float, step: int, noise: likelihood.Noise) -> float:
+def obvious_density(c: float, step: int, noise: Noise) -> float:
     """Density of c given that the lattice's nearest point is its own, all points' blur folded in."""
     nearest = c - step * round(c / step)
     blur = 0.0
@@ -27,29 +29,29 @@ def obvious_density(c: float, step: int, noise: likelihood.Noise) -> float:
     return (1 - noise.outliers) * blur + noise.outliers / step
 
 
-@pytest.mark.parametrize("name", list(likelihood.NOISES))
+@pytest.mark.parametrize("name", list(NOISES))
 def test_noise_table_against_the_formula(name: str) -> None:
-    table = likelihood.noise_table(name)
+    table = noise_table(name)
     for step in (1, 2, 3, 7, 16, 99, 255):
         for c in (0.0, 0.125, 0.5, 1.0, 8.0, 49.5, 127.5, 254.875, 1024.0):
-            expected = math.log(obvious_density(c, step, likelihood.NOISES[name]))
-            assert table[round(c * likelihood.RESOLUTION), step - 1] == pytest.approx(expected, abs=2e-3), (step, c)
+            expected = math.log(obvious_density(c, step, NOISES[name]))
+            assert table[round(c * RESOLUTION), step - 1] == pytest.approx(expected, abs=2e-3), (step, c)
 
 
 def test_components_are_the_blurred_laplacians_and_normals() -> None:
-    bins = 256 * likelihood.RESOLUTION + 1
-    components, edges = likelihood._coarse_components(bins), likelihood.coarse_edges(bins)
+    bins = 256 * RESOLUTION + 1
+    components, edges = prior.coarse_components(bins), prior.coarse_edges(bins)
     random = np.random.default_rng(0)
-    for j, prior in ((2, random.laplace(0, 1.2, 400_000)), (4, random.laplace(0, 7.5, 400_000)),
-                     (len(likelihood.LAPLACIANS) + 2, random.normal(0, 0.7, 400_000))):  # fmt: skip
-        values = histogram(prior + random.normal(0, likelihood.NOISES["exact"].sigma, len(prior)))[0]
-        share = np.add.reduceat(values[:bins], edges[:-1]) / len(prior)
+    for j, drawn in ((2, random.laplace(0, 1.2, 400_000)), (4, random.laplace(0, 7.5, 400_000)),
+                     (len(prior.LAPLACIANS) + 2, random.normal(0, 0.7, 400_000))):  # fmt: skip
+        values = histogram(drawn + random.normal(0, NOISES["exact"].sigma, len(drawn)))[0]
+        share = np.add.reduceat(values[:bins], edges[:-1]) / len(drawn)
         np.testing.assert_allclose(components[j], share, atol=0.004)
 
 
 def test_cells_of_a_lattice_hold_everything_once() -> None:
-    bins = 128 * likelihood.RESOLUTION + 1
-    low, high, first, mass = likelihood._cells(bins)
+    bins = 128 * RESOLUTION + 1
+    low, high, first, mass = prior.cells(bins)
     ends = np.append(first[1:], len(low)) - 1
     assert (low[first] == 0).all()
     assert (high[ends] == bins).all()
@@ -106,6 +108,7 @@ def test_misfit_is_zero_on_a_lattice_and_large_off_it() -> None:
     random = np.random.default_rng(9)
     steps = jpeg.standard_tables()[69, 0].ravel()
     values = steps * random.integers(-3, 4, (500, 64)) + random.normal(0, 0.28, (500, 64))
-    misfit = likelihood.misfit(np.concatenate([histogram(v[np.abs(v) < 255]) for v in values.T]), "exact")
+    counts = np.concatenate([histogram(v[np.abs(v) < 255]) for v in values.T])
+    misfit = likelihood.misfit(counts, "exact", likelihood.explain(counts, "exact")[1])
     assert abs(misfit[69]) < 0.05
     assert misfit[[10, 40, 60, 75, 90]].min() > 0.5
