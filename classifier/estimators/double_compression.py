@@ -25,6 +25,9 @@ GLANCE = 12  # frequencies that are looked at first
 MISFIT = 0.02  # nats a coefficient by which their lattices must fit better than the likeliest's
 CLOSEST = 8  # a first quality must be this far below the last: closer ones leave hardly a hole
 FINEST = 97  # last qualities above it leave steps of 1 and 2, which are hardly more than another kind of noise
+# From this last quality (less 1) on, its lattice must fit better than that of 100 by so many nats a coefficient: the
+# errors of a fast inverse transform look like a second, fine quantisation, but then the finest lattice fits best.
+FINE, FINER = 88, 0.003
 PRESENT = 25.0  # nats that the pair must be ahead of the single compression: 100 qualities, many steps
 
 NOISES = ("blurred", "noisy", "coarse", "rough", "rougher")  # that a second quantisation may leave
@@ -33,10 +36,8 @@ REACH = 128 * RESOLUTION + 1  # bins of coefficients of another grid that are lo
 LIKELIEST = 3  # grids of all that are looked at again with more blocks
 SHIFTED_BLOCKS = 2048
 SHIFTED_PRESENT = 250.0  # nats of another grid's lattice: each frequency has its choice of noise
-EDGE, EDGE_ALONE = (
-    3.0,
-    5.0,
-)  # standard errors by which steps stand out before another grid is looked at, both ways or one
+EDGE = 3.0  # standard errors by which steps stand out, both ways, before another grid is looked at
+EDGE_ALONE = 5.0  # the same for a grid that is shifted one way only
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def search(counts: NDArray[np.float32], nats: NDArray[np.float64], misfit: NDArr
     likeliest = int(nats.argmax())
     exact = [int(i) for i in np.argsort(misfit[:FINEST])[:CANDIDATES] if misfit[i] < misfit[likeliest] - MISFIT]
     for index in {likeliest, *exact}:
-        if not CLOSEST <= index < FINEST:
+        if not CLOSEST <= index < FINEST or (index >= FINE and misfit[index] > misfit[-1] - FINER):
             continue
         if gains(counts, index + 1, GLANCE)[: index + 1 - CLOSEST].max() < 0:
             continue

@@ -96,7 +96,7 @@ def test_json(call: Call, photographs: Path, tmp_path: Path) -> None:
     assert evaluate("--crop_offset", "3,5") != aligned
 
 
-@pytest.mark.parametrize("comp_type", ["jpeg_lattice", "auto"])
+@pytest.mark.parametrize("comp_type", ["jpeg_lattice", pytest.param("auto", marks=pytest.mark.slow)])
 def test_other_estimators(call: Call, photographs: Path, tmp_path: Path, comp_type: str) -> None:
     flags = ["--in_path", photographs, "--out_path", tmp_path / "out", "--qualities", "30,75", "--comp_type", comp_type]
     for offset in ("0,0", "3,5"):
@@ -110,6 +110,7 @@ def test_other_estimators(call: Call, photographs: Path, tmp_path: Path, comp_ty
         assert record["interval_coverage"] >= 4 / 6
 
 
+@pytest.mark.slow
 def test_the_networks_own_choices(call: Call, photographs: Path, tmp_path: Path) -> None:
     """Whole pictures or only what the grid needs: the same answers; other patches and fusion: others."""
     flags = [

@@ -67,6 +67,19 @@ def test_noise_after_decoding(estimator: LatticeEstimator, photograph: np.ndarra
     assert answer.evidence["lattice"]["noise"] != "exact"
 
 
+@pytest.mark.parametrize("method", ["JDCT_IFAST", "JDCT_FLOAT"])
+@pytest.mark.parametrize("quality", [25, 60, 90])
+def test_other_inverse_transforms(
+    estimator: LatticeEstimator, photograph: np.ndarray, tmp_path: Path, method: str, quality: int
+) -> None:
+    jpeglib = pytest.importorskip("jpeglib")
+    path = tmp_path / "picture.jpg"
+    path.write_bytes(jpeg.encode(photograph, quality))
+    with jpeglib.version("turbo210"):
+        decoded = jpeglib.read_spatial(str(path), dct_method=getattr(jpeglib, method)).spatial
+    assert estimator.estimate(np.array(decoded).reshape(photograph.shape)).quality == quality
+
+
 @pytest.mark.parametrize(("first", "last"), [(30, 70), (45, 90), (60, 85), (75, 95)])
 def test_compressed_twice_on_one_grid(
     estimator: LatticeEstimator, photograph: np.ndarray, first: int, last: int
@@ -77,9 +90,13 @@ def test_compressed_twice_on_one_grid(
     assert answer.evidence["lattice"]["earlier"]["phase"] == [0, 0]
 
 
-def test_compressed_twice_on_shifted_grids(estimator: LatticeEstimator, photograph: np.ndarray) -> None:
-    cropped = np.ascontiguousarray(jpeg.compress(photograph, 40)[3:, 5:])
-    assert estimator.estimate(jpeg.compress(cropped, 80)).quality == 80
+@pytest.mark.parametrize("thorough", [False, True])
+def test_compressed_twice_on_shifted_grids(photograph: np.ndarray, thorough: bool) -> None:
+    cropped = np.ascontiguousarray(jpeg.compress(photograph, 30)[3:, 5:])
+    answer = LatticeEstimator(thorough).estimate(jpeg.compress(cropped, 85))
+    assert answer.quality == 85
+    assert answer.evidence["lattice"]["earlier"]["phase"] == [5, 3]
+    assert abs(answer.evidence["lattice"]["earlier"]["quality"] - 30) <= 1
 
 
 def test_never_compressed(estimator: LatticeEstimator, textured: Callable[..., np.ndarray]) -> None:

@@ -84,6 +84,7 @@ def test_two_qualities_by_the_network(photograph: np.ndarray) -> None:
     assert np.nanmedian(quality[INSIDE]) == pytest.approx(40, abs=8)
 
 
+@pytest.mark.slow
 def test_one_compression_shows_nothing(photograph: np.ndarray) -> None:
     picture = jpeg.compress(np.ascontiguousarray(photograph[:200, :260]), 75)
     found = local.regions(picture, Asked("jpeg_lattice", threads=2))

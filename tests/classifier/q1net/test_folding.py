@@ -48,6 +48,7 @@ def test_what_the_folded_network_learned_is_in_the_unfolded_one(model, patches) 
     assert all((before[v.name] == v.numpy()).all() for v in other.non_trainable_variables), "statistics stay"
 
 
+@pytest.mark.slow
 def test_a_switched_off_channel_can_be_unfolded(patches) -> None:
     network = build(WIDTH)
     layer = next(layer for layer in network.layers if isinstance(layer, folding.keras.layers.BatchNormalization))

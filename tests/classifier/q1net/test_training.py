@@ -165,6 +165,7 @@ def test_a_broken_run_resumes_to_the_same_result(patch_file: Path, tmp_path: Pat
             assert float(a[name]) == pytest.approx(float(b[name]), rel=1e-3), name
 
 
+@pytest.mark.slow
 def test_best_and_last_are_written_and_reloaded(patch_file: Path, tmp_path: Path) -> None:
     run = make_run(patch_file, tmp_path)
     assert run.train(100, False, False) == 0

@@ -227,6 +227,7 @@ def test_litert_float32_is_tensorflow(photograph: np.ndarray) -> None:
     np.testing.assert_allclose(lite, full, atol=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "limit"), [("float16", 0.5), ("int8", 10.0)])
 def test_smaller_models_are_close_on_the_whole(photograph: np.ndarray, kind: str, limit: float) -> None:
     lite, full = predictions(kind, mosaic.picture_mosaic(photograph).compressed_patches(50))

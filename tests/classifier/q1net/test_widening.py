@@ -21,7 +21,7 @@ def narrow():
     return network
 
 
-@pytest.mark.parametrize("width", [4, 6, 9])
+@pytest.mark.parametrize("width", [pytest.param(4, marks=pytest.mark.slow), 6, pytest.param(9, marks=pytest.mark.slow)])
 def test_the_function_stays(narrow, width: int) -> None:
     patches = np.random.default_rng(1).integers(0, 256, (16, 16, 16, 3)).astype(np.float32)
     wide = widening.widened_model(narrow, width, seed=3)

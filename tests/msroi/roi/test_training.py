@@ -189,12 +189,14 @@ def test_a_run_learns_and_writes_what_the_map_maker_reads(tmp_path: Path, draws:
     assert json.loads((models / "last" / "run.json").read_text())["finished"] is True
 
 
+@pytest.mark.slow
 def test_the_sigmoid_loss_learns_too(tmp_path: Path) -> None:
     assert make_run(tmp_path, n_epochs=3, learning_rate=1e-3, loss="sigmoid").train(10, 500, False, False) == 0
     assert float(rows(tmp_path)[-1]["train_loss"]) < 0.5 * float(rows(tmp_path)[0]["train_loss"])
     assert float(rows(tmp_path)[-1]["top_1"]) == 1.0
 
 
+@pytest.mark.slow
 def test_a_broken_run_resumes_to_the_same_result(tmp_path: Path) -> None:
     make_run(tmp_path / "whole").train(10, 1, False, False)
     Features.left = 4  # of 2 x 3 steps
@@ -225,6 +227,7 @@ def test_interrupt_saves_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert len(rows(tmp_path)) == 1
 
 
+@pytest.mark.slow
 def test_other_parameters_and_models_in_the_way_are_refused(tmp_path: Path) -> None:
     Features.left = 1
     with pytest.raises(BROKEN):
@@ -246,6 +249,7 @@ def test_an_unreadable_picture_says_so_in_its_own_words(tmp_path: Path, monkeypa
         make_run(tmp_path).train(10, 500, False, False)
 
 
+@pytest.mark.slow
 def test_base_weights_are_taken_and_dropout_is_off_outside_training(tmp_path: Path) -> None:
     first = make_run(tmp_path / "a", n_epochs=1)
     first.train(10, 500, False, False)
