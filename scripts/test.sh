@@ -8,7 +8,7 @@ if [ "${1:-}" = --all ]; then
     marks=()
     shift
 fi
-export TF_CPP_MIN_LOG_LEVEL=2
+export TF_CPP_MIN_LOG_LEVEL=2 OPENBLAS_NUM_THREADS=1 # a test process a core
 .venv/bin/ruff check .
 .venv/bin/mypy
 .venv/bin/python -m pytest -n auto --dist loadfile "${marks[@]}" "$@"

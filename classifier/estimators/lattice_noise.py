@@ -68,7 +68,7 @@ def noise_table(name: str) -> NDArray[np.float32]:
             values = np.sum([density(one / RESOLUTION + m * step) for m in range(-reach, reach + 1)], axis=0)
         folded = np.log((1 - noise.outliers) * values + noise.outliers / step).astype(np.float32)
         table[step - 1] = np.resize(folded, len(bins))
-    return np.ascontiguousarray(table.T)
+    return table.T
 
 
 @functools.cache
