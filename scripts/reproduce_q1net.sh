@@ -24,6 +24,12 @@ measure kodak_3_5 kodak --crop_offset 3,5 --qualities 5-95:10
 measure kodak_5_95 kodak --qualities 5-95:10
 measure kodak_int8 kodak --backend int8
 measure pristine_val pristine_val
+measure kodak_weighted kodak --patches texture --fusion weighted_median
+measure kodak_weighted_offset kodak --patches texture --fusion weighted_median --crop_offset random
+measure kodak_lattice kodak --comp_type jpeg_lattice
+measure kodak_lattice_offset kodak --comp_type jpeg_lattice --crop_offset random --qualities 1-100:3
+"$python" scripts/measure_accuracy.py --in_path "$Q1NET_DATA/kodak" --qualities 5-95:30
+"$python" scripts/measure_maps.py --in_path "$Q1NET_DATA/pristine_val"
 
 say() { # NAME COMMAND: keep a command and what it prints, for the documents
     { echo "\$ $2" && PATH="$PWD/.venv/bin:$PATH" bash -c "$2"; } > "classifier/results/$1.txt"
@@ -31,5 +37,6 @@ say() { # NAME COMMAND: keep a command and what it prints, for the documents
 say demo scripts/demo.sh
 say predict 'python3 classifier/predict_cls.py --in_path sample_image/coffee_jpeg_q20.png'
 say predict_json 'python3 classifier/predict_cls.py --in_path sample_image/coffee_jpeg_q20.png --json'
+say auto 'python3 classifier/predict_cls.py --in_path sample_image/coffee_jpeg_q20.png --comp_type auto --explain'
 [ -f classifier/results/benchmark.json ] || "$python" scripts/benchmark.py --out classifier/results/benchmark.json
 "$python" scripts/tables.py

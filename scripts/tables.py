@@ -12,6 +12,7 @@ from typing import Any
 
 from classifier.q1net import weights
 from classifier.q1net.configs import CONFIGS
+from msroi.encoder import comparison
 from utils import files, results
 from utils.errors import note, run_command
 
@@ -22,6 +23,10 @@ CONDITIONS = {
     "kodak_5_95": "Kodak, qualities 5, 15 .. 95",
     "kodak_3_5": "the same, cropped by (3, 5)",
     "kodak_int8": "Kodak, uncropped, int8",
+    "kodak_weighted": "Kodak, uncropped, weighted median of textured patches",
+    "kodak_weighted_offset": "Kodak, random misaligned crop, the same",
+    "kodak_lattice": "Kodak, uncropped, `jpeg_lattice`",
+    "kodak_lattice_offset": "Kodak, random misaligned crop, `jpeg_lattice`",
     "pristine_val": "validation photographs, uncropped",
 }
 
@@ -225,6 +230,46 @@ def msroi_caltech() -> str:
     return table + told + f"```sh\n{kept['command']}\n```\n"
 
 
+def conditions() -> str:
+    """Every estimator in every condition: exact / within 2 / MAE, and how many were answered where not all."""
+    kept = load("classifier/results/conditions.json")
+    names = list(dict.fromkeys(row["estimator"] for row in kept["result"]))
+    rows = []
+    for condition in dict.fromkeys(row["condition"] for row in kept["result"]):
+        cells = []
+        for name in names:
+            r = next(x for x in kept["result"] if (x["condition"], x["estimator"]) == (condition, name))
+            mae = "-" if r["mae"] is None else f"{r['mae']:.2f}"
+            share = r["answered"] / r["predictions"]
+            answered = "" if share == 1 else f" ({share:.0%} answered)"
+            cells.append(f"{r['exact']:.1%} / {r['within_2']:.1%} / {mae}{answered}")
+        rows.append([condition, *cells])
+    table = results.table(["condition", *(f"`{name}`" for name in names)], rows)
+    count = kept["result"][0]["predictions"]
+    told = f"\nExact / within 2 / MAE of {count} pictures a row, on {kept['machine']}, {kept['date']}:\n\n"
+    return table + told + f"```sh\n{kept['command']}\n```\n"
+
+
+def encoders(record: str, area: str, quality: int) -> str:
+    """Encoders on the same bytes: changes against plain JPEG."""
+    kept = load(f"msroi/results/{record}.json")
+    found = [row for row in kept["result"]["areas"][area]["summary"] if row["quality"] == quality]
+    labels = {encoder.name: encoder.title for encoder in comparison.ENCODERS} | {
+        comparison.REFERENCE: "plain JPEG, optimised, progressive"
+    }
+    keys = {"inside": "inside the masks", "psnr": "PSNR", "psnrs": "PSNR-S", "ssim": "SSIM", "psnrhvsm": "PSNR-HVS-M"}
+    keys = {key: label for key, label in keys.items() if found[0].get(key) is not None}
+    rows = []
+    for row in found:
+        changes = [f"{row['change'][key]:+.{4 if key == 'ssim' else 2}f}" for key in keys]
+        worst = f"{row['worst_psnrhvsm']:+.2f}"
+        label = labels.get(row["encoder"], row["encoder"])
+        rows.append([label, f"{row['size_ratio']:.3f}", *changes, worst, f"{row['seconds']:.2f}"])
+    header = ["encoder", "bytes", *keys.values(), "worst PSNR-HVS-M", "s"]
+    told = f"\nMeans of {found[0]['pictures']} photographs on {kept['machine']}, {kept['date']}:\n\n"
+    return results.table(header, rows) + told + f"```sh\n{kept['command']}\n```\n"
+
+
 THINGS = {
     "auc": "pixel AUC",
     "max_f_dataset": "maximum F",
@@ -248,6 +293,12 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "msroi-fixations": lambda: msroi_maps("fixations", FIXATIONS),
     "msroi-parts": msroi_parts,
     "msroi-caltech": msroi_caltech,
+    "conditions": conditions,
+    "auto": lambda: output("auto"),
+    "encoder-things": lambda: encoders("encoder_things", "5-35 %", 50),
+    "encoder-things-75": lambda: encoders("encoder_things", "5-35 %", 75),
+    "encoder-maps": lambda: encoders("encoder_things_maps", "all", 50),
+    "encoder-kodak": lambda: encoders("encoder_kodak", "all", 50),
     "card-jpeg_paper": lambda: card("jpeg_paper"),
 }
 

@@ -122,10 +122,12 @@ class AutoEstimator:
 def with_header(header: Estimate, lattice: Estimate, network: Estimate | None) -> Estimate:
     """Return the answer for a JPEG file: the header's quality, and what the pixels tell of an earlier compression."""
     said = header.evidence["header"]
-    last = said["quality"] if header.quality is not None else said["nearest_standard"]
+    last = said["nearest_standard"]  # mozjpeg's own setting is on another scale than what pixels tell
     earlier = explain.earlier_of(lattice)
-    if earlier is None and lattice.quality is not None and lattice.quality <= last - LATTICE_STEP:
-        earlier = lattice.quality
+    if earlier is None and lattice.quality is not None and lattice.interval is not None:
+        standard = lattice.evidence["lattice"].get("tables") != "not standard"
+        highest = lattice.quality if standard else lattice.interval[1]
+        earlier = lattice.quality if highest <= last - LATTICE_STEP else None
     if earlier is None and lattice.quality is None and network is not None and network.interval is not None:
         earlier = network.quality if network.interval[1] <= last - NETWORK_STEP else None
     return replace(header, evidence={**header.evidence, "spoke": "header", **_earlier(earlier)})

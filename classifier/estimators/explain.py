@@ -47,6 +47,8 @@ def sentence(estimate: Estimate) -> str:
             return f"{saved} at {number(estimate.quality)}{before}"
         return f"{saved} at about {number(estimate.quality)}{_range(estimate)}{before}"
     if spoke == "lattice":
+        if evidence["lattice"].get("tables") == "not standard":
+            return f"compressed with tables that are not standard, near to {number(estimate.quality)}{_range(estimate)}"
         if len(estimate.tie_set) > 1:
             return f"compressed at {any_of(estimate.tie_set)}: the pixels cannot tell these apart{before}"
         return f"compressed at {number(estimate.quality)}{before}"

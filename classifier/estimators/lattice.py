@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators import chroma, double_compression, grid, lattice_score
+from classifier.estimators import chroma, double_compression, grid, lattice_fit, lattice_score
 from classifier.estimators.lattice_score import Reading, Scores
 from classifier.estimators.result import Estimate
 
@@ -28,7 +28,8 @@ INEXACT_PRESENT = 60.0  # nats that a lattice must be ahead of none if the pixel
 def find(pixels: NDArray[np.uint8]) -> Reading:
     """Return the best reading of (height, width, 3) uint8 RGB pixels over grids and kinds of noise."""
     first = lattice_score.read(pixels, (0, 0))
-    if first.nats > SURE:
+    other_tables = lattice_fit.other_tables(first) if first.nats <= SURE else None
+    if first.nats > SURE or (other_tables is not None and other_tables.family != "unknown"):
         return first
     best = grid.find_phase(pixels).reading
     if best.nats > PRESENT:
@@ -71,11 +72,13 @@ class LatticeEstimator:
         started = time.perf_counter()
         reading = find(pixels)
         blocks = (pixels.shape[0] // 8) * (pixels.shape[1] // 8)
-        say = self._compressed if reading.nats > PRESENT else self._nothing
-        answer = say(pixels, reading, blocks)
+        if reading.nats > PRESENT or lattice_fit.other_tables(reading) is not None:
+            answer = self._compressed(pixels, reading, blocks)
+        else:
+            answer = self._nothing(reading, blocks)
         return replace(answer, seconds=time.perf_counter() - started)
 
-    def _nothing(self, pixels: NDArray[np.uint8], reading: Reading, blocks: int) -> Estimate:
+    def _nothing(self, reading: Reading, blocks: int) -> Estimate:
         """Return why there is no number: never compressed, or too little to say."""
         used = reading.scores.used
         never = used >= FEWEST_BLOCKS and reading.nats < -ABSENT * used
@@ -90,6 +93,9 @@ class LatticeEstimator:
         pair = None
         if reading.noise == "exact":
             pair = double_compression.search(reading.counts.textured, scores.textured, scores.misfit)
+        other_tables = lattice_fit.other_tables(reading, pair.total if pair else 0.0)
+        if other_tables is not None:
+            return self._not_standard(reading, other_tables, blocks)
         if pair is not None:
             quality, ties, margin = pair.last, (pair.last,), pair.margin
             earlier = {"quality": pair.first, "phase": list(reading.phase), "nats": round(pair.gain, 1)}
@@ -106,6 +112,7 @@ class LatticeEstimator:
                     earlier = {"quality": other.quality, "phase": list(other.phase), "nats": round(other.nats, 1)}
         evidence: dict[str, Any] = {
             "verdict": "compressed",
+            "tables": "standard",
             "quality": quality,
             "margin": round(margin, 1),
             "nats": round(reading.nats, 1),
@@ -116,3 +123,27 @@ class LatticeEstimator:
             "earlier": earlier,
         }
         return Estimate(float(quality), scores.used, blocks, tie_set=ties, evidence={"lattice": evidence})
+
+    def _not_standard(self, reading: Reading, tables: lattice_fit.Tables, blocks: int) -> Estimate:
+        """Return the standard quality nearest to tables that are not standard, or why there is none."""
+        evidence: dict[str, Any] = {
+            "verdict": "compressed",
+            "tables": "not standard",
+            "family": tables.family,
+            "quality": tables.nearest,
+            "margin": round(tables.missed, 1),
+            "nats": round(reading.nats, 1),
+            "phase": list(reading.phase),
+            "noise": reading.noise,
+            "steps": tables.determined,
+            "blocks": reading.scores.used,
+            "earlier": None,
+        }
+        used = reading.scores.used
+        if tables.nearest is None or tables.interval is None:
+            reason = f"the quantisation tables are not standard ({tables.determined} of 63 steps could be read)"
+            return Estimate(None, used, blocks, reason=reason, evidence={"lattice": evidence})
+        low, high = tables.interval
+        return Estimate(
+            float(tables.nearest), used, blocks, interval=(float(low), float(high)), evidence={"lattice": evidence}
+        )

@@ -13,6 +13,9 @@ from classifier.estimators.lattice_noise import BINS, RESOLUTION
 MAXIMUM_BLOCKS = 8192  # more say nothing new: a picture of half a megapixel has 8000
 FLAT_REPEATS = 1  # flat blocks of one value that count: more are one surface, not new evidence
 ZERO_MEAN = 128
+FEWEST_TO_SEE_CLIPPING = 100  # blocks
+CLIPPED_SHARE = 0.0005  # of all values, at the least or greatest one, to have been clipped
+CLIPPED_EXCESS = 3  # times as many as at the next one
 
 
 @functools.cache
@@ -73,9 +76,27 @@ def cut(pixels: NDArray[np.uint8], phase: tuple[int, int] = (0, 0), limit: int =
     windows = np.lib.stride_tricks.sliding_window_view(pixels, (8, 8), axis=(0, 1))
     chosen = np.moveaxis(windows[places[:, 0], places[:, 1]], 1, -1)  # (blocks, 8, 8, 3)
     flat = np.ascontiguousarray(chosen).reshape(len(places), 64 * 3)
-    clipped = (flat.min(1) == 0) | (flat.max(1) == 255)
+    clipped = clipped_blocks(flat)
     values = luma(flat.reshape(-1, 64, 3)).astype(np.float32)
     return Blocks(values, clipped, places, available)
+
+
+def clipped_blocks(flat: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return which blocks (blocks, 192) of RGB hold clipped pixels: at 0 or 255, or where brightness moved these to.
+
+    A least (or greatest) value of all blocks that is far more frequent than the next one was clipped before.
+    """
+    least, greatest = flat.min(1), flat.max(1)
+    clipped: NDArray[np.bool_] = (least == 0) | (greatest == 255)
+    if len(flat) < FEWEST_TO_SEE_CLIPPING:
+        return clipped
+    for ends, inward in ((least, 1), (greatest, -1)):
+        end = int(ends.min() if inward > 0 else ends.max())
+        if end not in (0, 255):
+            number = np.count_nonzero(flat == end)
+            if number > CLIPPED_SHARE * flat.size and number > CLIPPED_EXCESS * np.count_nonzero(flat == end + inward):
+                clipped |= (ends == end) & (least < greatest)
+    return clipped
 
 
 @dataclass(frozen=True)

@@ -50,15 +50,13 @@ def prior_tails(counts: Floats) -> Floats:
     return weights @ prior.half_tails(2 * counts.shape[1] // RESOLUTION + 2 * STEPS)
 
 
-def misfit(counts: Floats, noise: str, rounding: Floats) -> NDArray[np.float64]:
-    """Return the nats a coefficient by which histograms (64, bins) are further from each table's lattice: (100,).
+def excess(counts: Floats, noise: str, rounding: Floats) -> Floats:
+    """Return the nats by which histograms (rows, bins) lie further from lattices than this noise does: (rows, STEPS).
 
     About 0 for lattices on which the coefficients do lie, whatever a prior says; large for the others. `rounding` is
     the second answer of `explain`.
     """
-    number = counts.sum(1)
-    excess = number[:, None] * expected(noise) - rounding
-    return sum_tables(excess, np.arange(64)) / max(float(number.sum()), 1)
+    return counts.sum(1)[:, None] * expected(noise) - rounding
 
 
 def occupied(counts: Floats) -> NDArray[np.int64]:

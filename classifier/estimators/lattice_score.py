@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classifier.estimators import lattice_blocks as blocks
 from classifier.estimators import lattice_likelihood as likelihood
+
+AC_PRESENT = 200.0  # nats of AC coefficients alone beyond which DC may be left out
+AC_CLOSE = 50.0  # nats below the best, without DC: what DC may still choose from
+DC_DENIES = -50.0  # nats of DC for all of those
 
 
 @dataclass(frozen=True)
@@ -17,8 +21,10 @@ class Scores:
 
     nats: NDArray[np.float64]  # (100,) of qualities 1..100
     textured: NDArray[np.float64]  # (100,) the share of blocks that vary in both directions
-    misfit: NDArray[np.float64]  # (100,) `likelihood.misfit` of those blocks
+    misfit: NDArray[np.float64]  # (100,) nats a coefficient by which those blocks lie further from the tables' lattices
     used: int  # blocks that speak: not clipped, repeated lines and flats counted once
+    ratios: NDArray[np.floating]  # (64, STEPS) of every step, of the textured blocks
+    excess: NDArray[np.floating]  # (64, STEPS) what `misfit` sums
 
     @property
     def best(self) -> int:
@@ -40,7 +46,8 @@ def table_scores(counts: blocks.Histograms, noise: str = "exact", channel: int =
     dc = np.arange(64) == 0
     ratios, rounding = likelihood.explain(counts.textured, noise, dc)
     nats = likelihood.sum_tables(ratios, np.arange(64), channel)
-    misfit = likelihood.misfit(counts.textured, noise, rounding)
+    excess = likelihood.excess(counts.textured, noise, rounding) / max(float(counts.textured.sum()), 1)
+    misfit = likelihood.sum_tables(excess, np.arange(64), channel)
     textured, used = nats, counts.textured_blocks
     if noise in ("exact", "chroma"):
         if counts.line_blocks:
@@ -49,7 +56,7 @@ def table_scores(counts: blocks.Histograms, noise: str = "exact", channel: int =
         flat = (counts.flat @ likelihood.flat_table())[None]
         nats = nats + likelihood.sum_tables(flat, np.zeros(1, np.int64), channel)
         used += counts.line_blocks + int(counts.flat.sum())
-    return Scores(nats, textured, misfit, used)
+    return Scores(nats, textured, misfit, used, ratios, excess)
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,27 @@ def read(
 ) -> Reading:
     """Read (height, width, 3) uint8 RGB pixels on the grid from `phase` (y, x) on, from at most `limit` blocks."""
     counts = blocks.histograms(blocks.cut(pixels, phase, limit))
+    reading = Reading(phase, noise, table_scores(counts, noise), counts)
+    if not shifted_dc(reading.scores):
+        return reading
+    counts = without_dc(counts)
     return Reading(phase, noise, table_scores(counts, noise), counts)
+
+
+def shifted_dc(scores: Scores) -> bool:
+    """Tell whether the AC coefficients show lattices that DC denies: brightness was changed after decoding."""
+    frequencies = np.arange(64)
+    ac = likelihood.sum_tables(scores.ratios[1:], frequencies[1:])
+    dc = likelihood.sum_tables(scores.ratios[:1], frequencies[:1])
+    return bool(ac.max() > AC_PRESENT and dc[ac > ac.max() - AC_CLOSE].max() < DC_DENIES)
+
+
+def without_dc(counts: blocks.Histograms) -> blocks.Histograms:
+    """Return the histograms without what is known of DC."""
+    textured, lines = counts.textured.copy(), counts.lines.copy()
+    textured[0] = 0
+    lines[blocks.LINE_FREQUENCIES == 0] = 0
+    return replace(counts, textured=textured, lines=lines, flat=np.zeros_like(counts.flat))
 
 
 def with_noise(reading: Reading, noise: str) -> Reading:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from classifier.estimators import auto
-from classifier.estimators.header import Header, estimate_header
+from classifier.estimators.header import MOZJPEG_BASE, Header, estimate_header
 from classifier.estimators.options import Asked
 from classifier.estimators.result import Estimate
 from classifier.q1net import weights
@@ -65,6 +65,15 @@ def test_a_jpeg_file(said: int, seen: Estimate, asked: Estimate | None, earlier:
     answer = auto.with_header(header(said), seen, asked)
     assert (answer.quality, answer.interval) == (said, (said, said))
     assert (answer.evidence["spoke"], answer.evidence["earlier_quality"]) == ("header", earlier)
+
+
+def test_a_mozjpeg_file_holds_no_earlier_compression_by_its_own_tables() -> None:
+    """Setting 50 is nearest to quality 40, which is what the pixels tell."""
+    table = MOZJPEG_BASE
+    seen = lattice(40)
+    seen.evidence["lattice"]["tables"] = "not standard"
+    answer = auto.with_header(estimate_header(Header(table, table, 3, "4:2:0", False)), seen, None)
+    assert (answer.quality, answer.evidence["earlier_quality"]) == (50, None)
 
 
 def test_strange_tables_leave_the_last_compression_unknown() -> None:

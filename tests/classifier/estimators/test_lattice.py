@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from classifier.estimators import lattice_fit
 from classifier.estimators.lattice import LatticeEstimator
 from utils import jpeg
 
@@ -88,6 +90,60 @@ def test_compressed_twice_on_one_grid(
     assert answer.quality == last
     assert answer.evidence["lattice"]["earlier"]["quality"] == first
     assert answer.evidence["lattice"]["earlier"]["phase"] == [0, 0]
+
+
+def saved_with(pixels: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Return the pixels after a JPEG of one table for luma and chroma, steps up to 255."""
+    buffer = io.BytesIO()
+    steps = np.clip(table, 1, 255).ravel().tolist()
+    Image.fromarray(pixels).save(buffer, "JPEG", qtables=[steps, steps], subsampling="4:2:0")
+    return jpeg.decode(buffer.getvalue())
+
+
+@pytest.mark.parametrize("setting", [30, 55, 75, 90, 97])
+def test_mozjpeg_tables(estimator: LatticeEstimator, photograph: np.ndarray, setting: int) -> None:
+    """The right answer is the standard quality of the nearest tables, luma and chroma."""
+    table = lattice_fit.mozjpeg_tables()[setting - 1].reshape(8, 8)
+    nearest = int(((jpeg.standard_tables() - table) ** 2).sum(axis=(1, 2, 3)).argmin()) + 1
+    answer = estimator.estimate(saved_with(photograph, table))
+    said = answer.evidence["lattice"]
+    assert (answer.quality, said["tables"], said["family"]) == (nearest, "not standard", "mozjpeg")
+    assert answer.interval is not None
+    assert answer.interval[0] <= nearest <= answer.interval[1]
+    assert answer.tie_set == ()
+
+
+def test_unknown_tables_near_standard_ones(estimator: LatticeEstimator, photograph: np.ndarray) -> None:
+    """Every step is off from quality 60's by one at least, so that no standard table fits."""
+    off = np.random.default_rng(3).choice([-2, -1, 1, 2], (8, 8))
+    answer = estimator.estimate(saved_with(photograph, jpeg.standard_tables()[59, 0] + off))
+    said = answer.evidence["lattice"]
+    assert (said["tables"], said["family"]) == ("not standard", "unknown")
+    assert answer.quality == pytest.approx(60, abs=3)
+    assert answer.interval is not None
+    assert answer.interval[0] <= answer.quality <= answer.interval[1]
+
+
+def test_tables_like_no_standard_ones(estimator: LatticeEstimator, photograph: np.ndarray) -> None:
+    answer = estimator.estimate(saved_with(photograph, np.full((8, 8), 23)))
+    assert answer.quality is None
+    assert "tables are not standard" in (answer.reason or "")
+    assert answer.evidence["lattice"]["verdict"] == "compressed"
+
+
+@pytest.mark.parametrize("quality", [20, 50, 70, 90])
+def test_standard_tables_are_named_so(estimator: LatticeEstimator, photograph: np.ndarray, quality: int) -> None:
+    once = jpeg.compress(photograph, quality)
+    assert estimator.estimate(once).evidence["lattice"]["tables"] == "standard"
+    assert estimator.estimate(jpeg.compress(once, 93)).evidence["lattice"]["tables"] == "standard"
+
+
+@pytest.mark.parametrize("quality", [20, 45, 70, 90])
+def test_brighter_after_decoding(estimator: LatticeEstimator, photograph: np.ndarray, quality: int) -> None:
+    brighter = np.clip(jpeg.compress(photograph, quality).astype(int) + 10, 0, 255).astype(np.uint8)
+    answer = estimator.estimate(brighter)
+    assert answer.quality == quality
+    assert answer.evidence["lattice"]["tables"] == "standard"
 
 
 @pytest.mark.parametrize("thorough", [False, True])

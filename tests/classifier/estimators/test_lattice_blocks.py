@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from classifier.estimators import lattice_blocks as blocks
@@ -76,3 +77,19 @@ def test_repeated_flat_and_line_blocks_count_little() -> None:
 def test_nothing_to_cut() -> None:
     counts = blocks.histograms(blocks.cut(np.zeros((7, 100, 3), np.uint8)))
     assert counts.textured_blocks == counts.line_blocks == counts.flat_blocks == 0
+
+
+@pytest.mark.parametrize("shift", [0, 10, -10])
+def test_values_clipped_before_brightness_was_changed(shift: int) -> None:
+    random = np.random.default_rng(5)
+    flat = random.integers(20, 230, (300, 192))
+    flat[:40, :30] = 0
+    flat[40:60, :30] = 255
+    flat[60:] += random.integers(0, 10, (240, 192))
+    moved = np.clip(flat + shift, 0, 255).astype(np.uint8)
+    np.testing.assert_array_equal(np.flatnonzero(blocks.clipped_blocks(moved)), np.arange(60))
+
+
+def test_a_least_value_is_not_clipped_by_itself() -> None:
+    flat = np.random.default_rng(6).integers(20, 230, (300, 192)).astype(np.uint8)
+    assert not blocks.clipped_blocks(flat).any()
