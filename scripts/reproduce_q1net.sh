@@ -26,8 +26,8 @@ measure kodak_int8 kodak --backend int8
 measure pristine_val pristine_val
 measure kodak_weighted kodak --patches texture --fusion weighted_median
 measure kodak_weighted_offset kodak --patches texture --fusion weighted_median --crop_offset random
-measure kodak_lattice kodak --comp_type jpeg_lattice
-measure kodak_lattice_offset kodak --comp_type jpeg_lattice --crop_offset random --qualities 1-100:3
+measure kodak_lattice kodak --comp_type jpeg_lattice --qualities 1-100:2
+measure kodak_lattice_offset kodak --comp_type jpeg_lattice --crop_offset random --qualities 1-100:6
 "$python" scripts/measure_accuracy.py --in_path "$Q1NET_DATA/kodak" --qualities 5-95:30
 "$python" scripts/measure_maps.py --in_path "$Q1NET_DATA/pristine_val"
 
