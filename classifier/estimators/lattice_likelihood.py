@@ -86,10 +86,10 @@ def explain(counts: Floats, noise: str, uniform: NDArray[np.bool_] | None = None
     for chosen, bins in ((short & ~uniform, few), (~short & ~uniform, most)):
         if chosen.any():
             part = np.ascontiguousarray(counts[chosen, :bins], np.float32)
-            rounding[chosen] = part @ noise_table(noise)[:bins]
+            rounding[chosen] = part @ noise_table(noise, bins)
             score[chosen] = _mixture_ratios(part, rounding[chosen], noise)
     if uniform.any():
-        rounding[uniform] = counts[uniform] @ noise_table(noise)[:most]
+        rounding[uniform] = counts[uniform] @ noise_table(noise, most)
         steps = np.arange(1, STEPS + 1, dtype=np.float32)
         score[uniform] = rounding[uniform] + counts[uniform].sum(1, keepdims=True) * np.log(steps)
     return score, rounding
@@ -115,7 +115,7 @@ def _mixture_ratios(counts: Floats, rounding: Floats, noise: str) -> Floats:
         start = first[small - 1] + prior.NEAR // small
         score[:, small - 1] = (
             (near * np.log(density)).sum(1)
-            + counts[:, split:] @ noise_table(noise)[split:bins, small - 1]
+            + counts[:, split:] @ noise_table(noise, bins)[split:, small - 1]
             + logs[:, start : first[small]].sum(1)
         )
     return score - plain[:, None]
