@@ -15,13 +15,18 @@ from classifier.estimators.lattice_noise import NOISES, RESOLUTION, STEPS, Float
 LAPLACIANS = (0.04, 0.5, 1.2, 3.0, 7.5, 18.0, 45.0, 110.0, 280.0)
 NORMALS = (0.22, 0.4, 0.7, 1.2, 2.0)
 ITERATIONS = 20  # of expectation-maximisation; the likelihood moves by less than a nat afterwards
+NO_TAIL = 27.5  # erfc is 0 in double precision from here up
 NEAR = 16  # coefficients below it are scored under all points of the lattices of step 1 and 2
 
 
 def _upper_tails(x: Floats) -> Floats:
     """Return what each component of the prior has above x >= 0, of the mass of one sign: (components, len(x))."""
-    normals = [[math.erfc(value) for value in x / (sigma * math.sqrt(2))] for sigma in NORMALS]
-    return np.concatenate([np.exp(-x / np.array(LAPLACIANS)[:, None]), np.array(normals)])
+    normals = np.zeros((len(NORMALS), len(x)))
+    for row, sigma in zip(normals, NORMALS, strict=True):
+        scaled = x / (sigma * math.sqrt(2))
+        some = scaled < NO_TAIL
+        row[some] = [math.erfc(value) for value in scaled[some]]
+    return np.concatenate([np.exp(-x / np.array(LAPLACIANS)[:, None]), normals])
 
 
 @functools.cache
