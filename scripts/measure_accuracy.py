@@ -195,9 +195,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"exact {row['exact']:.1%}, within 2 {row['within_2']:.1%}, mae {row['mae']}",
                 flush=True,
             )
-    folder = Path(options.in_path).resolve().name
-    command = f"python3 scripts/measure_accuracy.py --in_path $Q1NET_DATA/{folder} --qualities {options.qualities}"
-    results.record(options.out, command, rows)
+    words = sys.argv[1:] if arguments is None else arguments
+    results.record(options.out, f"python3 scripts/measure_accuracy.py {results.portable(words)}", rows)
     return 0
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,8 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     for row in rows:
         print(f"{row['case']:26} {row['method']:8} AUC {row['auc']:.3f}, least {row['least']:.3f}")
-    folder = Path(options.in_path).resolve().name
-    command = f"python3 scripts/measure_maps.py --in_path $Q1NET_DATA/{folder} --pictures {options.pictures}"
+    command = "python3 scripts/measure_maps.py " + results.portable(sys.argv[1:] if arguments is None else arguments)
     results.record(OUT, command, rows)
     return 0
 

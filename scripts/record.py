@@ -9,7 +9,6 @@ Folders under $Q1NET_DATA are written as such, so that the kept command works el
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -30,9 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if done.returncode:
         raise UserError(f"{shlex.join(command)} ended with {done.returncode}; nothing recorded")
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    data = os.environ.get("Q1NET_DATA")
-    words = [f"$Q1NET_DATA{word[len(data) :]}" if data and word.startswith(data) else word for word in command]
-    results.record(path, "python3 " + " ".join(words), lines[0] if len(lines) == 1 else lines)
+    results.record(path, f"python3 {results.portable(command)}", lines[0] if len(lines) == 1 else lines)
     print(done.stdout, end="")
     return 0
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -147,13 +146,6 @@ def _rates(summary: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
     return answer
 
 
-def _command(words: Sequence[str]) -> str:
-    """Return the command as it works elsewhere: folders under $Q1NET_DATA are written as such."""
-    data = os.environ.get("Q1NET_DATA")
-    shown = [f"$Q1NET_DATA{word[len(data) :]}" if data and word.startswith(data) else word for word in words]
-    return "python3 scripts/record_encoder.py " + " ".join(shown)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = build_parser().parse_args(arguments)
@@ -169,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     what = "our maps" if options.maps else "true masks"
     results.record(
         result,
-        _command(sys.argv[1:] if arguments is None else list(arguments)),
+        "python3 scripts/record_encoder.py " + results.portable(sys.argv[1:] if arguments is None else arguments),
         {
             "what": f"encoders at the bytes of optimised progressive JPEG, {what}, every {options.every}. photograph",
             "codec": jpeg.codec_identity(),

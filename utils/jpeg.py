@@ -55,6 +55,15 @@ def quantization_tables(content: bytes) -> list[NDArray[np.int64]]:
 
 
 @functools.cache
+def dct_matrix() -> NDArray[np.float32]:
+    """Return the orthonormal 8-point DCT-II, (8 frequencies, 8 samples): in two dimensions JPEG's, scale included."""
+    frequency, place = np.mgrid[:8, :8]
+    matrix = np.cos((2 * place + 1) * frequency * np.pi / 16) / 2
+    matrix[0] /= np.sqrt(2)
+    return matrix.astype(np.float32)
+
+
+@functools.cache
 def standard_tables() -> NDArray[np.int64]:
     """Return libjpeg's tables of qualities 1..100: (100, 2, 8, 8), luma and chroma (ITU-T T.81, annex K, scaled)."""
     base = np.stack(quantization_tables(encode(np.zeros((8, 8, 3), np.uint8), 50)))

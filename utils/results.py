@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import platform
 import re
 from collections.abc import Callable, Sequence
@@ -27,6 +28,12 @@ def machine() -> str:
         ]
         model = names[0] if names else model
     return f"{model}, {tasks.worker_count()} cores, Python {platform.python_version()}"
+
+
+def portable(words: Sequence[str]) -> str:
+    """Return a command's words as they work elsewhere: folders under $Q1NET_DATA are written as such."""
+    data = os.environ.get("Q1NET_DATA")
+    return " ".join(f"$Q1NET_DATA{word[len(data) :]}" if data and word.startswith(data) else word for word in words)
 
 
 def record(path: Path, command: str, result: Any) -> None:

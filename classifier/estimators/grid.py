@@ -13,6 +13,7 @@ from classifier.estimators import lattice_likelihood as likelihood
 from classifier.estimators import lattice_score
 from classifier.estimators.lattice_noise import BINS, RESOLUTION
 from classifier.estimators.lattice_prior import coarse_edges
+from utils import jpeg
 
 WINDOW = 15  # a window of this side holds one whole block of every phase
 REACH = 64  # coefficients from here up are left out: they are few, and small steps show in the small ones
@@ -119,7 +120,7 @@ class Sample:
         self.usable = kept & across & down
         balance = (_sum_inside(cost) - LINE_COST * (across ^ down)) * kept
         self.plain = balance.sum(0).ravel()
-        matrix = blocks.dct_matrix()
+        matrix = jpeg.dct_matrix()
         slide = np.lib.stride_tricks.sliding_window_view
         rows = slide(values.astype(np.float32), 8, axis=2) @ matrix.T  # (windows, 15, 8 x, 8 horizontal)
         self.coefficients = slide(rows, 8, axis=1) @ matrix.T  # (windows, 8 y, 8 x, 8 horizontal, 8 vertical)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.estimators.lattice_noise import BINS, RESOLUTION
+from utils import jpeg
 
 MAXIMUM_BLOCKS = 8192  # more say nothing new: a picture of half a megapixel has 8000
 FLAT_REPEATS = 1  # flat blocks of one value that count: more are one surface, not new evidence
@@ -19,17 +20,8 @@ CLIPPED_EXCESS = 3  # times as many as at the next one
 
 
 @functools.cache
-def dct_matrix() -> NDArray[np.float32]:
-    """Return the orthonormal 8-point DCT: (8 frequencies, 8 samples)."""
-    k = np.arange(8)
-    matrix = 0.5 * np.cos((2 * k[None] + 1) * k[:, None] * np.pi / 16)
-    matrix[0] /= np.sqrt(2)
-    return matrix.astype(np.float32)
-
-
-@functools.cache
 def _dct_of_blocks() -> NDArray[np.float32]:
-    matrix = dct_matrix()
+    matrix = jpeg.dct_matrix()
     return np.ascontiguousarray(np.kron(matrix, matrix).T)
 
 
@@ -140,7 +132,7 @@ def histograms(blocks: Blocks) -> Histograms:
     lines = []
     for chosen, line in ((down & ~flat, square[:, :, 0]), (across & ~flat, square[:, 0, :])):
         different = np.unique(line[chosen], axis=0)  # repeated lines are one surface
-        lines.append(count(different @ (dct_matrix().T * np.float32(np.sqrt(8)))))
+        lines.append(count(different @ (jpeg.dct_matrix().T * np.float32(np.sqrt(8)))))
     width = max(part.shape[1] for part in lines)
     line_counts = np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in lines])
     grays = np.bincount(values[flat, 0].astype(np.int64) + ZERO_MEAN, minlength=256)

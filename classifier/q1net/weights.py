@@ -71,6 +71,17 @@ def checkpoint_prefix(path: str | os.PathLike[str]) -> str:
     raise UserError(f"no weights at {show(base)} (looked for best/.index and .index); train them or restore them")
 
 
+def _open(prefix: str) -> tuple[Any, dict[str, list[int]]]:
+    """Return a checkpoint's reader and the shapes of its variables; raise `UserError` when it is damaged."""
+    from utils.training import tf
+
+    try:
+        reader = tf.compat.v1.train.NewCheckpointReader(prefix)
+        return reader, reader.get_variable_to_shape_map()
+    except (tf.errors.OpError, ValueError, UnicodeDecodeError):
+        raise UserError(f"the weights {show(prefix)}.index are damaged; restore them") from None
+
+
 def load(model: Any, path: str | os.PathLike[str]) -> None:
     """Load a Keras checkpoint into `model` with exact matching: every variable present, every shape equal.
 
@@ -79,11 +90,7 @@ def load(model: Any, path: str | os.PathLike[str]) -> None:
     from utils.training import tf
 
     prefix = checkpoint_prefix(path)
-    try:
-        reader = tf.compat.v1.train.NewCheckpointReader(prefix)
-        shapes = reader.get_variable_to_shape_map()
-    except (tf.errors.OpError, ValueError, UnicodeDecodeError):
-        raise UserError(f"the weights {show(prefix)}.index are damaged; restore them") from None
+    reader, shapes = _open(prefix)
     weighted = [layer for layer in model.layers if layer.weights]
     wanted = {
         f"layer_with_weights-{number}/{name}/.ATTRIBUTES/VARIABLE_VALUE": getattr(layer, name)
@@ -104,13 +111,8 @@ def load(model: Any, path: str | os.PathLike[str]) -> None:
 
 def saved_config(path: str | os.PathLike[str]) -> Config:
     """Return the variant that the checkpoint at `path` belongs to; raise `UserError` when it is none that is known."""
-    from utils.training import tf
-
     prefix = checkpoint_prefix(path)
-    try:
-        shapes = tf.compat.v1.train.NewCheckpointReader(prefix).get_variable_to_shape_map()
-    except (tf.errors.OpError, ValueError, UnicodeDecodeError):
-        raise UserError(f"the weights {show(prefix)}.index are damaged; restore them") from None
+    _, shapes = _open(prefix)
     width = shapes.get(FIRST_KERNEL, [0])[-1]
     for config in CONFIGS.values():
         if config.width == width:

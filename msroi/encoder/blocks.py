@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from utils import jpeg
 from utils.jpeg import Subsampling
 
 SIDE = 8
@@ -37,17 +38,9 @@ def _zigzag() -> NDArray[np.intp]:
     return np.lexsort((along, diagonal))
 
 
-def _transform() -> NDArray[np.float32]:
-    """Return the orthonormal 8-point DCT-II matrix; in two dimensions it is JPEG's transform, scale included."""
-    frequency, place = np.mgrid[:SIDE, :SIDE]
-    matrix = np.cos((2 * place + 1) * frequency * np.pi / (2 * SIDE)) * np.sqrt(2 / SIDE)
-    matrix[0] /= np.sqrt(2)
-    return matrix.astype(np.float32)
-
-
 ZIGZAG = _zigzag()
 NATURAL = np.argsort(ZIGZAG)  # the zigzag position of each natural index
-DCT = _transform()
+DCT = jpeg.dct_matrix()
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def test_luma_is_the_decoders_own(photograph: np.ndarray) -> None:
 
 
 def test_dct_is_orthonormal() -> None:
-    np.testing.assert_allclose(blocks.dct_matrix() @ blocks.dct_matrix().T, np.eye(8), atol=1e-6)
+    np.testing.assert_allclose(jpeg.dct_matrix() @ jpeg.dct_matrix().T, np.eye(8), atol=1e-6)
 
 
 def test_cut_against_a_loop(photograph: np.ndarray) -> None:
