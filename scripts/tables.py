@@ -250,6 +250,38 @@ def conditions() -> str:
     return table + told + f"```sh\n{kept['command']}\n```\n"
 
 
+def fusion_search() -> str:
+    """Patches and fusion rules at their best thresholds, on the validation photographs."""
+    kept = load("classifier/results/fusion_search.json")
+    rows = [
+        [
+            r["patches"],
+            r["fusion"],
+            f"{r['threshold']:g}",
+            f"**{r['mae']:.2f}**" if r["best"] else f"{r['mae']:.2f}",
+            f"{r['within_2']:.1%}",
+            f"{r['coverage']['whole']:.1%}",
+            f"{r['coverage']['crops']:.1%}",
+        ]
+        for r in kept["result"]
+    ]
+    intervals = ("intervals that hold: whole pictures", "crops")
+    header = ["patches", "fusion", "best threshold", "MAE", "within 2", *intervals]
+    return results.table(header, rows) + f"\n```sh\n{kept['command']}\n```\n"
+
+
+def quality_maps() -> str:
+    """How well a pasted part stands out in the maps of predict_cls.py --map."""
+    kept = load("classifier/results/maps.json")
+    found = {(r["case"], r["method"]): r for r in kept["result"]}
+    rows = [
+        [case, *(f"{found[case, method][key]:.3f}" for method in ("lattice", "network") for key in ("auc", "least"))]
+        for case in dict.fromkeys(r["case"] for r in kept["result"])
+    ]
+    header = ["composite", "lattice", "least", "network", "least"]
+    return results.table(header, rows) + f"\n```sh\n{kept['command']}\n```\n"
+
+
 def encoders(record: str, area: str, quality: int) -> str:
     """Encoders on the same bytes: changes against plain JPEG."""
     kept = load(f"msroi/results/{record}.json")
@@ -294,6 +326,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "msroi-parts": msroi_parts,
     "msroi-caltech": msroi_caltech,
     "conditions": conditions,
+    "fusion-search": fusion_search,
+    "quality-maps": quality_maps,
     "auto": lambda: output("auto"),
     "encoder-things": lambda: encoders("encoder_things", "5-35 %", 50),
     "encoder-things-75": lambda: encoders("encoder_things", "5-35 %", 75),

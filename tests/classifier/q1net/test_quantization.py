@@ -7,40 +7,21 @@ import pytest
 
 quantization = pytest.importorskip("classifier.q1net.quantization")
 from classifier.q1net import folding  # noqa: E402
-from classifier.q1net.architecture import build  # noqa: E402
 
 tf = quantization.tf
 
 
-@pytest.fixture(scope="module")
-def model():
-    """A network whose BatchNorm layers have statistics worth folding."""
-    network = build(8)
-    random = np.random.default_rng(0)
-    for layer in network.layers:
-        if isinstance(layer, folding.keras.layers.BatchNormalization):
-            shape = layer.gamma.shape
-            layer.set_weights([random.uniform(0.5, 1.5, shape), random.normal(0, 1, shape),
-                               random.normal(0, 5, shape), random.uniform(0.5, 40, shape)])  # fmt: skip
-    return network
+def test_without_rounding_it_is_the_network(normalised_network, random_patches) -> None:
+    plain = quantization.QuantizedNetwork(folding.fold(normalised_network))
+    expected = normalised_network(random_patches).numpy()
+    np.testing.assert_allclose(plain(tf.constant(random_patches)).numpy(), expected, atol=1e-3)
 
 
-@pytest.fixture(scope="module")
-def patches() -> np.ndarray:
-    """Random pixels."""
-    return np.random.default_rng(1).integers(0, 256, (32, 16, 16, 3)).astype(np.float32)
-
-
-def test_without_rounding_it_is_the_network(model, patches) -> None:
-    plain = quantization.QuantizedNetwork(folding.fold(model))
-    np.testing.assert_allclose(plain(tf.constant(patches)).numpy(), model(patches).numpy(), atol=1e-3)
-
-
-def test_activations_are_rounded_to_256_steps_of_their_range(model, patches) -> None:
-    pairs = folding.fold(model)
-    limits = quantization.choose_limits(pairs, [patches], 99.9)
+def test_activations_are_rounded_to_256_steps_of_their_range(normalised_network, random_patches) -> None:
+    pairs = folding.fold(normalised_network)
+    limits = quantization.choose_limits(pairs, [random_patches], 99.9)
     seen: list = []
-    quantization.QuantizedNetwork(pairs, limits)(tf.constant(patches), seen)
+    quantization.QuantizedNetwork(pairs, limits)(tf.constant(random_patches), seen)
     # Nothing has more than 256 values; `seen` holds what goes into the rounding, the network's answer what came out.
     assert len(seen) == len(limits) == 2 * 25
     rounded = tf.quantization.fake_quant_with_min_max_args(seen[0], *limits[0], num_bits=8).numpy()
@@ -50,11 +31,11 @@ def test_activations_are_rounded_to_256_steps_of_their_range(model, patches) -> 
     assert np.abs(rounded - seen[0].numpy())[inside].max() <= step
 
 
-def test_ranges_hold_the_asked_share(model, patches) -> None:
-    pairs = folding.fold(model)
+def test_ranges_hold_the_asked_share(normalised_network, random_patches) -> None:
+    pairs = folding.fold(normalised_network)
     seen: list = []
-    quantization.QuantizedNetwork(pairs)(tf.constant(patches), seen)
-    wide, narrow = (quantization.choose_limits(pairs, [patches], percent) for percent in (100, 95))
+    quantization.QuantizedNetwork(pairs)(tf.constant(random_patches), seen)
+    wide, narrow = (quantization.choose_limits(pairs, [random_patches], percent) for percent in (100, 95))
     for values, (low, high), (inner_low, inner_high) in zip(seen, wide, narrow, strict=True):
         sampled = values.numpy().ravel()[::7]
         assert high >= sampled.max() - 1e-4
