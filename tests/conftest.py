@@ -27,6 +27,10 @@ ROOT = files.REPOSITORY
 DATA = Path(os.environ.get("Q1NET_DATA", ROOT.parent / "shared" / "data"))
 NOBODY = 65534
 
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # Started in the background by a shell without job control: commands under test would inherit an ignored Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what needs the photographs of Q1NET_DATA where they are absent."""
