@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Search threshold, fusion and patches on photographs kept for validation; store them with the weights."""
+"""Search threshold, fusion, patches and correction on photographs kept for validation; store them by the weights."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     samples = calibration.collect(found, qualities, load, options.workers)
     searched = calibration.search_all(samples)
     chosen = {key: calibration.choose(rows) for key, rows in searched.items()}
-    best = min(chosen, key=lambda key: chosen[key].cost)
+    corrections = {key: calibration.correct(samples, *key, row.threshold) for key, row in chosen.items()}
+    best = min(chosen, key=lambda key: corrections[key][1].cost)
     for (choice, rule), rows in searched.items():
         for row in rows:
             is_chosen = row is chosen[choice, rule]
@@ -62,20 +63,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.json:
         for (choice, rule), row in chosen.items():
             mark = "  <- best" if (choice, rule) == best else ""
-            print(_line(f"{choice:7} {rule:15} threshold {row.threshold:5.2f}", row, mark))
+            print(_line(f"{choice:7} {rule:15} threshold {row.threshold:5.2f}", row, ""))
+            print(_line("                corrected              ", corrections[choice, rule][1], mark))
 
     pictures, data = len({s.picture for s in samples}), Path(options.in_path).resolve().name
-    entries = {key: calibration.entry(row, pictures, qualities, data) for key, row in chosen.items()}
-    fused: dict[str, Any] = {
-        "/".join(key): {
+    entries = {
+        key: calibration.entry(row, corrections[key][1], pictures, qualities, data) for key, row in chosen.items()
+    }
+    fused: dict[str, Any] = {}
+    for key, row in chosen.items():
+        corrected = corrections[key][0]
+        fused["/".join(key)] = {
             "threshold": row.threshold,
             "mae": entries[key]["mae"],
             "within_2": entries[key]["within_2"],
-            "lowest_never": calibration.lowest_never(samples, *key, row.threshold),
-            "interval": calibration.measure_intervals(samples, *key, row.threshold),
+            "correction": corrected.record(),
+            "lowest_never": calibration.lowest_never(samples, *key, row.threshold, corrected),
+            "interval": calibration.measure_intervals(samples, *key, row.threshold, corrected),
         }
-        for key, row in chosen.items()
-    }
     kind = "float32" if options.backend == "tf" else options.backend
     card = weights.read_card(folder)
     weights.update_card(
@@ -86,7 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.record:
         flags = " ".join([f"--qualities {options.qualities}", f"--comp_type {options.comp_type}"])
         rows_kept = [
-            {"patches": choice, "fusion": rule, **entries[choice, rule], "cost": round(chosen[choice, rule].cost, 4),
+            {"patches": choice, "fusion": rule, **entries[choice, rule],
+             "cost": round(corrections[choice, rule][1].cost, 4),
              "coverage": fused[f"{choice}/{rule}"]["interval"]["measured_coverage"], "best": (choice, rule) == best}
             for choice, rule in chosen
         ]  # fmt: skip

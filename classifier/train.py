@@ -35,7 +35,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     run = parser.add_argument_group("run")
     run.add_argument("--comp_type", default="jpeg_paper", choices=list(CONFIGS), help="variant (default: %(default)s)")
-    run.add_argument("--base_weights", help="start from these weights (a folder like save/jpeg_paper)")
+    run.add_argument(
+        "--base_weights",
+        help="start from these weights (a folder like save/jpeg_paper); those of a narrower variant are widened",
+    )
     run.add_argument("--batch_size", type=int, default=256, help="patches a step (default: %(default)s)")
     run.add_argument("--epochs", type=int, default=50, help="default: %(default)s")
     run.add_argument("--steps_per_epoch", type=int, help="default: the whole file; with --in_path 1000")
@@ -58,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--frozen_statistics",
         action="store_true",
         help="BatchNorm keeps the base weights' statistics, folded into the convolutions: a last phase that trains "
-        "what prediction uses. Base weights of a narrower variant are widened then",
+        "what prediction uses",
     )
     run.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     run.add_argument(

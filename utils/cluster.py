@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -30,7 +31,14 @@ def _connect(scheduler: str) -> Client:
     # What its threads have to say about lost connections is said here in one line.
     for name in ("distributed", "distributed.client", "tornado", "tornado.application"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    async def knock() -> None:
+        comm = await distributed.comm.connect(scheduler, timeout=PATIENCE)
+        await comm.close()
+
     try:
+        # A client that finds nobody leaves a thread behind; when it is collected while another client starts, the two
+        # wait for each other for ever. Hence asked without one first.
+        asyncio.run(knock())
         client = distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         text = (str(error) or type(error).__name__).splitlines()[0]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.estimators.network import NetworkEstimator
-from classifier.q1net import fusion, intervals, patches
+from classifier.q1net import correction, fusion, intervals, patches
 from classifier.q1net.configs import AREA, BLOCK
 from utils import images, jpeg, tasks
 from utils.errors import UserError, note
@@ -24,6 +24,7 @@ THRESHOLDS = np.arange(80.0, 99.51, 0.25)
 UNKNOWN_COST = 10.0  # an unknown answer costs as much as being wrong by ten
 CROPS = (None, 256, 128, 64)  # sides in pixels; None: the whole picture but for its first rows and columns
 PAPER = ("grid", "median")
+PARTS = 5  # of the photographs, each corrected by what the others show
 
 Predictions = NDArray[np.float32]
 
@@ -114,13 +115,38 @@ def search(collected: Sequence[tuple[int, Predictions]], rule: str = "median") -
     for threshold in THRESHOLDS:
         kept = [predictions[predictions[:, 0] > threshold] for _, predictions in collected]
         answers = [combine(part[:, 1], part[:, 0]) if len(part) else np.nan for part in kept]
-        errors = np.array(answers) - truth
-        known = ~np.isnan(errors)
-        mae = float(np.abs(errors[known]).mean()) if known.any() else None
-        cost = float(np.where(known, np.minimum(np.abs(errors), UNKNOWN_COST), UNKNOWN_COST).mean())
-        within = float((np.abs(np.floor(errors[known] + truth[known] + 0.5) - truth[known]) <= 2).sum() / len(errors))
-        rows.append(Row(float(threshold), cost, mae, within, float(known.mean())))
+        rows.append(_row(float(threshold), np.array(answers), truth))
     return rows
+
+
+def _row(threshold: float, answers: NDArray[np.float64], truth: NDArray[np.float64]) -> Row:
+    """Return how good answers (NaN: unknown) are."""
+    errors = answers - truth
+    known = ~np.isnan(errors)
+    mae = float(np.abs(errors[known]).mean()) if known.any() else None
+    cost = float(np.where(known, np.minimum(np.abs(errors), UNKNOWN_COST), UNKNOWN_COST).mean())
+    within = float((np.abs(np.floor(answers[known] + 0.5) - truth[known]) <= 2).sum() / len(errors))
+    return Row(threshold, cost, mae, within, float(known.mean()))
+
+
+def correct(
+    samples: Sequence[Sample], choice: str, rule: str, threshold: float
+) -> tuple[correction.Correction, Row]:
+    """Return the correction fitted on all whole pictures, and how good corrected answers are on unseen photographs.
+
+    The photographs are parted; the answers of each part are corrected by what the other parts show.
+    """
+    whole = [s for s in samples if s.whole and s.truth]
+    truth = np.array([s.truth for s in whole], float)
+    said = [fusion.fuse(s.predictions[choice], threshold, rule).quality for s in whole]
+    answers = np.array([np.nan if quality is None else quality for quality in said])
+    known, part = ~np.isnan(answers), np.array([s.picture % PARTS for s in whole])
+    corrected = np.full(len(whole), np.nan)
+    for number in np.unique(part):
+        others, asked = known & (part != number), known & (part == number)
+        fitted = correction.fit(answers[others], truth[others])
+        corrected[asked] = [fitted.quality(answer) for answer in answers[asked]]
+    return correction.fit(answers[known], truth[known]), _row(threshold, corrected, truth)
 
 
 def search_all(samples: Sequence[Sample]) -> dict[tuple[str, str], list[Row]]:
@@ -140,14 +166,16 @@ def choose(rows: Sequence[Row]) -> Row:
     return rows[int(smooth.argmin())]
 
 
-def measure_intervals(samples: Sequence[Sample], choice: str, rule: str, threshold: float) -> dict[str, Any]:
+def measure_intervals(
+    samples: Sequence[Sample], choice: str, rule: str, threshold: float, corrected: correction.Correction
+) -> dict[str, Any]:
     """Return the record of intervals fitted on all samples, with the coverage that they have on unseen photographs.
 
     The coverage is measured by halves: intervals fitted on every second photograph are asked about the others, and the
     other way round; then all are fitted together.
     """
     samples = [s for s in samples if s.truth]
-    answers = [fusion.fuse(s.predictions[choice], threshold, rule) for s in samples]
+    answers = [corrected.apply(fusion.fuse(s.predictions[choice], threshold, rule)) for s in samples]
     truth = [s.truth or 0 for s in samples]
     odd = np.array([s.picture % 2 == 1 for s in samples])
     hit: dict[bool, list[bool]] = {True: [], False: []}
@@ -165,21 +193,30 @@ def measure_intervals(samples: Sequence[Sample], choice: str, rule: str, thresho
     return {**intervals.fit(answers, truth).record(), "measured_coverage": coverage}
 
 
-def lowest_never(samples: Sequence[Sample], choice: str, rule: str, threshold: float) -> float | None:
+def lowest_never(
+    samples: Sequence[Sample], choice: str, rule: str, threshold: float, corrected: correction.Correction
+) -> float | None:
     """Return the least quality that is said of a photograph never compressed; None when nothing is said of any."""
-    answers = [fusion.fuse(s.predictions[choice], threshold, rule).quality for s in samples if s.truth is None]
+    fused = [fusion.fuse(s.predictions[choice], threshold, rule) for s in samples if s.truth is None]
+    answers = [corrected.apply(answer).quality for answer in fused]
     known = [answer for answer in answers if answer is not None]
     return round(min(known), 2) if known else None
 
 
-def entry(row: Row, pictures: int, qualities: Sequence[int], data: str) -> dict[str, Any]:
-    """Return what is recorded beside the weights."""
+def entry(row: Row, corrected: Row, pictures: int, qualities: Sequence[int], data: str) -> dict[str, Any]:
+    """Return what is recorded beside the weights: how good answers are, corrected and as they come."""
     return {
         "threshold": row.threshold,
-        "mae": None if row.mae is None else round(row.mae, 4),
-        "within_2": round(row.within_2, 4),
+        "mae": _rounded(corrected.mae),
+        "within_2": round(corrected.within_2, 4),
+        "uncorrected_mae": _rounded(row.mae),
+        "uncorrected_within_2": round(row.within_2, 4),
         "answered": round(row.answered, 4),
         "pictures": pictures,
         "qualities": len(qualities),
         "data": data,
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

@@ -16,7 +16,7 @@ from classifier.q1net.architecture import build, loss, quality_error
 from classifier.q1net.configs import Config
 from classifier.q1net.folding import folded_model, unfold
 from classifier.q1net.patches import to_channel_order
-from classifier.q1net.widening import widened_model
+from classifier.q1net.widening import settle_statistics, widened_model
 from utils import files
 from utils.errors import UserError, note, show
 from utils.loop import Loop
@@ -142,9 +142,12 @@ class Run:
         """Return the network with the base weights, or what a narrower network's weights compute, or untrained."""
         base = self.settings.base_weights
         narrow = weights.saved_config(base) if base else self.config
-        if base and self.settings.frozen_statistics and narrow.width < self.config.width:
+        if base and narrow.width < self.config.width:
             note(f"starting from what the weights of {narrow.comp_type} compute, widened")
-            return widened_model(weights.load_model(narrow, base), self.config.width, self.settings.seed)
+            model = widened_model(weights.load_model(narrow, base), self.config.width, self.settings.seed)
+            if not self.settings.frozen_statistics:
+                settle_statistics(model, self._statistics_batches())
+            return model
         model = build(self.config.width)
         if base:
             weights.load(model, base)

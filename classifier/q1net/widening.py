@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from classifier.q1net.architecture import build
 from classifier.q1net.configs import MULTIPLIERS
 from classifier.q1net.folding import Pair, fold, unfold
+from utils.training import keras
 
 
 def _copies(old: int, new: int, random: np.random.Generator) -> NDArray[np.intp]:
@@ -54,10 +55,32 @@ def widen_pairs(pairs: Sequence[Pair], width: int, seed: int) -> list[Pair]:
 def widened_model(model: Any, width: int, seed: int) -> Any:
     """Return the Keras model of `width` K that predicts what the narrower `model` does.
 
-    Its BatchNorm layers change nothing until statistics are gathered, so it is to be trained with fixed statistics.
+    Its BatchNorm layers have no statistics yet, so it is to be trained with fixed ones, or after `settle_statistics`.
     """
     folded = build(width, folded=True)
     folded.set_weights([values for pair in widen_pairs(fold(model), width, seed) for values in pair])
     result = build(width)
     unfold(folded, result)
     return result
+
+
+def settle_statistics(model: Any, batches: Sequence[NDArray[np.float32]]) -> None:
+    """Give every BatchNorm layer the statistics of what reaches it, and scales with which it computes what it did.
+
+    After this a training step, which normalises by its own batch, starts from about the same function.
+    """
+    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    inputs = keras.Model(model.inputs, [layer.input for layer in layers])
+    moments = [[_moments(values) for values in inputs(batch, training=False)] for batch in batches]
+    for number, layer in enumerate(layers):
+        mean, square = np.mean([of_batch[number] for of_batch in moments], axis=0)
+        scale = layer.gamma.numpy() / np.sqrt(layer.moving_variance.numpy() + layer.epsilon)
+        shift = layer.beta.numpy() - layer.moving_mean.numpy() * scale
+        variance = np.maximum(square - mean**2, 0)
+        layer.set_weights([scale * np.sqrt(variance + layer.epsilon), shift + mean * scale, mean, variance])
+
+
+def _moments(values: Any) -> NDArray[np.float64]:
+    """Return the mean and the mean square of every channel, (2, channels)."""
+    channels = np.asarray(values, np.float64)
+    return np.stack([channels.mean(axis=(0, 1, 2)), np.square(channels).mean(axis=(0, 1, 2))])

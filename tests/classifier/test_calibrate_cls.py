@@ -18,7 +18,8 @@ from classifier.q1net.configs import get_config
 CALIBRATE = "classifier.calibrate_cls"
 Call = Callable[..., Any]
 ROW = re.compile(r"threshold \d\d\.\d\d: mae +(\d+\.\d\d|-), within 2 +\d+\.\d%, answered +\d+\.\d%(  <- chosen)?")
-BEST = re.compile(r"(grid|texture) +\w+ +threshold \d\d\.\d\d: mae .*, answered +\d+\.\d%(  <- best)?")
+BEST = re.compile(r"(grid|texture) +\w+ +threshold \d\d\.\d\d: mae .*, answered +\d+\.\d%")
+CORRECTED = re.compile(r" +corrected +: mae .*, answered +\d+\.\d%(  <- best)?")
 
 
 def test_lines_and_card(call: Call, photographs: Path, save_path: Path, tmp_path: Path) -> None:
@@ -30,8 +31,9 @@ def test_lines_and_card(call: Call, photographs: Path, save_path: Path, tmp_path
     rows, best = done.lines[: len(THRESHOLDS)], done.lines[len(THRESHOLDS) : -1]
     assert all(ROW.fullmatch(line) for line in rows)
     assert sum(line.endswith("<- chosen") for line in rows) == 1
-    assert all(BEST.fullmatch(line) for line in best)
-    assert len(best) == len(fusion.RULES) * len(patches.CHOICES)
+    assert all(BEST.fullmatch(line) for line in best[::2])
+    assert all(CORRECTED.fullmatch(line) for line in best[1::2])
+    assert len(best) == 2 * len(fusion.RULES) * len(patches.CHOICES)
     assert sum(line.endswith("<- best") for line in best) == 1
     chosen = weights.threshold(get_config("jpeg_paper"), folder)
     assert done.lines[-1] == f"threshold {chosen:g} stored in {folder}/model.json"
@@ -52,7 +54,7 @@ def test_lines_and_card(call: Call, photographs: Path, save_path: Path, tmp_path
 
     kept = tmp_path / "search.json"
     printed = [json.loads(line) for line in call(CALIBRATE, *flags, "--json", "--record", kept).lines]
-    assert len(printed) == len(best) * len(THRESHOLDS)
+    assert len(printed) == len(best) // 2 * len(THRESHOLDS)
     assert {"patches", "fusion", "threshold", "cost", "mae", "within_2", "answered", "chosen"} <= set(printed[0])
     paper = [row for row in printed if (row["patches"], row["fusion"]) == ("grid", "median")]
     assert [row["threshold"] for row in paper] == THRESHOLDS.tolist()

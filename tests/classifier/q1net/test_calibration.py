@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from classifier.q1net import calibration, fusion, patches
+from classifier.q1net import calibration, correction, fusion, patches
 from classifier.q1net.calibration import THRESHOLDS, UNKNOWN_COST, Row, Sample
 
 
@@ -66,11 +66,13 @@ def test_unknown_everywhere() -> None:
 
 
 def test_entry_is_what_the_card_keeps() -> None:
-    row = Row(94.5, 1.0, 0.123456, 0.98764, 0.999)
-    assert calibration.entry(row, 20, [10, 20], "val") == {
+    row, corrected = Row(94.5, 1.0, 0.123456, 0.98764, 0.999), Row(94.5, 1.0, 0.1, 0.99, 0.999)
+    assert calibration.entry(row, corrected, 20, [10, 20], "val") == {
         "threshold": 94.5,
-        "mae": 0.1235,
-        "within_2": 0.9876,
+        "mae": 0.1,
+        "within_2": 0.99,
+        "uncorrected_mae": 0.1235,
+        "uncorrected_within_2": 0.9876,
         "answered": 0.999,
         "pictures": 20,
         "qualities": 2,
@@ -103,11 +105,28 @@ def test_every_combination_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_intervals_are_measured_on_photographs_that_did_not_make_them() -> None:
     made = samples(4, 400)
-    record = calibration.measure_intervals(made, "grid", "median", 92.0)
+    record = calibration.measure_intervals(made, "grid", "median", 92.0, correction.NONE)
     assert 0.8 < record["measured_coverage"]["whole"] < 0.98
     assert 0.8 < record["measured_coverage"]["crops"] < 0.98
-    assert calibration.lowest_never(made, "grid", "median", 98.0) == 93.5
-    assert calibration.lowest_never(made, "grid", "median", 99.9) is None
+    assert calibration.lowest_never(made, "grid", "median", 98.0, correction.NONE) == 93.5
+    assert calibration.lowest_never(made, "grid", "median", 99.9, correction.NONE) is None
+
+
+def test_the_correction_is_judged_by_photographs_that_did_not_make_it() -> None:
+    lifted = [
+        Sample(s.picture, s.truth, s.whole, {name: values + np.array([0, 2]) for name, values in s.predictions.items()})
+        for s in samples(5, 400)
+    ]
+    fitted, judged = calibration.correct(lifted, "grid", "median", 92.0)
+    assert fitted.quality(52.0) == pytest.approx(50, abs=0.3)
+    whole = [(s.truth, s.predictions["grid"]) for s in lifted if s.whole and s.truth]
+    (before,) = [row for row in calibration.search(whole) if row.threshold == 92.0]
+    assert before.mae is not None
+    assert judged.mae is not None
+    assert judged.mae < before.mae / 3
+    assert judged.answered == before.answered
+    one_photograph = [Sample(0, s.truth, s.whole, s.predictions) for s in lifted]  # none is left to fit on
+    assert calibration.correct(one_photograph, "grid", "median", 92.0)[1].mae == pytest.approx(before.mae, abs=0.05)
 
 
 @pytest.mark.parametrize("size", [(24, 24), (40, 300), (300, 40), (300, 451)])

@@ -29,6 +29,18 @@ def test_the_function_stays(narrow, width: int) -> None:
     np.testing.assert_allclose(wide(patches, training=False), narrow(patches, training=False), atol=2e-3)
 
 
+def test_statistics_settle_and_the_function_stays(narrow) -> None:
+    random = np.random.default_rng(1)
+    batches = [random.integers(0, 256, (32, 16, 16, 3)).astype(np.float32) for _ in range(2)]
+    wide = widening.widened_model(narrow, 6, seed=3)
+    before = wide(batches[0], training=False).numpy()
+    widening.settle_statistics(wide, batches)
+    np.testing.assert_allclose(wide(batches[0], training=False), before, atol=2e-3)
+    # Statistics of the very patches: normalising by the batch itself gives the same.
+    widening.settle_statistics(wide, batches[:1])
+    np.testing.assert_allclose(wide(batches[0], training=True), before, atol=2e-2)
+
+
 def test_copies_get_different_shares(narrow) -> None:
     kernel, _ = widening.widen_pairs(widening.fold(narrow), 6, seed=3)[1]
     assert kernel.shape == (1, 1, 6, 6)
