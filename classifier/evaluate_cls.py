@@ -25,7 +25,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--in_path", help="folder of never-compressed photographs")
     parser.add_argument("--hdf5_val_path", help="patches made by gen_data.py (instead of --in_path)")
     parser.add_argument(
-        "--out_path", default="out", help="folder for confusion_matrix.png and by_quality.csv (default: %(default)s)"
+        "--out_path",
+        default="out",
+        help="folder for confusion_matrix.png, confusion_matrix.csv and by_quality.csv (default: %(default)s)",
     )
     parser.add_argument("--qualities", default="1-100", help="10,20,30 or 5-95:10 (default: %(default)s)")
     parser.add_argument(
@@ -89,8 +91,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             + f"{seconds:.0f} seconds"
         )
     results.write_csv(out / "by_quality.csv", scores.by_quality())
+    from classifier.benchmark.figure4 import write_counts
     from classifier.q1net.confusion import draw
 
+    write_counts(scores.confusion(), out / "confusion_matrix.csv")
     draw(scores.confusion(), out / "confusion_matrix.png", options.comp_type, summary)
     if failed:
         note(f"evaluate_cls.py: {failed} of {len(found)} pictures could not be used")

@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msroi.encoder import comparison
+from msroi.encoder import comparison, semantic
 from msroi.encoder.folder import MAP_SUFFIXES
 from msroi.encoder.source import read_map, read_source
 from utils import files, images, jpeg, results, tasks
 from utils.errors import EXIT_OK, UserError, note, run_command, show
 
 AREAS = (("5-35 %", 0.05, 0.35), ("35-70 %", 0.35, 0.70), ("all", 0.0, 1.0))  # of the picture that is object
-NOT_AVERAGED = ("file", "encoder", "quality", "area", "maps")
+RATED = ("inside", "psnr", "psnrs", "ssim", "psnrhvs", "psnrhvsm", "ssimulacra2")  # metrics with a rate
+NOT_AVERAGED = ("file", "encoder", "quality", "area", "maps", "pixels")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -36,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--masks", help="folder of object masks, <name>.png; without: nothing is said of the inside")
     parser.add_argument("--qualities", default="30,50,75,90", help="of the plain JPEG (default: %(default)s)")
     parser.add_argument("--encoders", default="", help="names, by comma (default: all)")
+    parser.add_argument("--ssimulacra2", action="store_true", help="measure that too (package ssimulacra2; slow)")
     parser.add_argument("--every", type=int, default=1, help="only every so-many-th photograph (default: %(default)s)")
     return parser
 
@@ -51,6 +53,13 @@ def _gray(path: Path, image: Path) -> NDArray[np.uint8]:
     return read_map(path, read_source(image))[0]
 
 
+def _pixels(path: Path) -> int:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return image.width * image.height
+
+
 def _fitted(values: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
     """Return another picture's map in this picture's size."""
     from PIL import Image
@@ -59,25 +68,36 @@ def _fitted(values: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uin
 
 
 def _measure(options: argparse.Namespace, kept: Path) -> list[dict[str, Any]]:
-    """Return a row a picture, quality and encoder; those in the file `kept` are not measured again."""
+    """Return a row a picture, quality and encoder; those in the file `kept` are not measured again.
+
+    A photograph that is a JPEG of lower quality than asked for is compared at its own, as `combine_images.py` does.
+    """
     found = images.find_images(options.pictures)[:: options.every]
     qualities = [int(part) for part in options.qualities.split(",")]
-    names = [part for part in options.encoders.split(",") if part]
-    unknown = set(names) - {encoder.name for encoder in comparison.ENCODERS}
-    if unknown:
+    known = {encoder.name: encoder for encoder in comparison.ENCODERS}
+    names = [part for part in options.encoders.split(",") if part] or [
+        name for name, encoder in known.items() if encoder.is_there
+    ]
+    if unknown := set(names) - set(known):
         raise UserError(f"--encoders {', '.join(sorted(unknown))}: unknown")
+    for name in names:
+        if not known[name].is_there:
+            raise UserError(f"{name} needs the package {known[name].needs}: pip install {known[name].needs}")
     masks = [Path(options.masks, f"{path.stem}.png") if options.masks else None for path in found]
     maps = [_map_of(Path(options.maps), path.name) for path in found] if options.maps else masks
     if any(path is None for path in maps):
         raise UserError("give --maps, --masks or both")
     rows = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
-    done = {(row["file"], row["quality"]) for row in rows}
+    rows = [row for row in rows if "ssimulacra2" in row or not options.ssimulacra2]
+    done = {(row["file"], row["quality"], row["encoder"]) for row in rows}
     half = len(found) // 2
     for index, path in enumerate(tasks.progress(found, unit="picture")):
-        waiting = [quality for quality in qualities if (path.name, quality) not in done]
-        if not waiting:
+        waiting = {quality: [name for name in names if (path.name, quality, name) not in done] for quality in qualities}
+        if not any(waiting.values()):
             continue
-        pixels = read_source(path).pixels
+        source = read_source(path)
+        pixels = source.pixels
+        finest, source_quality = semantic.source_tables(path, source, semantic.AUTO)
         saliency = _gray(maps[index], path)  # type: ignore[arg-type]
         # The map of the picture half the list away: the same for every run.
         other = (index + half) % len(found) if half else index
@@ -85,13 +105,27 @@ def _measure(options: argparse.Namespace, kept: Path) -> list[dict[str, Any]]:
         mask_path = masks[index]
         mask = _gray(mask_path, path) if mask_path else None
         area = None if mask is None else float((mask > 127).mean())
-        for quality in waiting:
-            measured = comparison.compare(pixels, saliency, wrong, mask, quality, names)
-            new = [{"file": path.name, "area": area, **row} for row in measured]
+        for quality, missing in waiting.items():
+            if not missing:
+                continue
+            task = comparison.task_of(pixels, saliency, wrong, min(quality, source_quality or 100), finest)
+            measured = comparison.compare(task, mask, missing, options.ssimulacra2)
+            new = [
+                {"file": path.name, "area": area, **row, "quality": quality}
+                for row in measured
+                if (path.name, quality, row["encoder"]) not in done
+            ]
             with kept.open("a") as handle:
                 handle.write("".join(json.dumps(row) + "\n" for row in new))
             rows += new
-    return [row for row in rows if row["quality"] in qualities and row["file"] in {path.name for path in found}]
+    order = [comparison.REFERENCE, *(name for name in known if name in names)]
+    pixels_of = {path.name: _pixels(path) for path in found}
+    chosen = [
+        row | {"pixels": pixels_of[row["file"]]}
+        for row in rows
+        if row["quality"] in qualities and row["file"] in pixels_of and row["encoder"] in order
+    ]
+    return sorted(chosen, key=lambda row: order.index(row["encoder"]))
 
 
 def _summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -110,6 +144,7 @@ def _summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             record: dict[str, Any] = {"encoder": name, "quality": quality, "pictures": len(group)}
             record |= {key: _mean([row[key] for row in group]) for key in keys}
             record["change"] = {key: _mean(values) for key, values in differences.items()}
+            record["bits_per_pixel"] = _mean([8 * row["bytes"] / row["pixels"] for row in group])
             record["worst_psnrhvsm"] = round(min(differences["psnrhvsm"]), 4)
             record["largest_size_ratio"] = round(max(row["size_ratio"] for row in group), 5)
             if "inside" in differences:
@@ -133,7 +168,7 @@ def _rates(summary: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
     for name in dict.fromkeys(row["encoder"] for row in summary):
         own = [row for row in summary if row["encoder"] == name]
         answer[name] = {}
-        for key in ("inside", "psnr", "psnrhvsm"):
+        for key in RATED:
             if own[0].get(key) is None:
                 continue
             rate = comparison.bd_rate(

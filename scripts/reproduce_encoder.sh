@@ -1,10 +1,12 @@
 #!/bin/sh
-# Encoders on the same bytes: plain JPEG, mozjpeg, the original's rule 3, model 7 at three strengths, with a flat map and
-# with another picture's, on `things` (true masks, our maps) and Kodak (our maps) of $Q1NET_DATA (default: ../shared/data
-# beside the repository). Takes hours; stopped, it goes on where it stopped.
+# Encoders on the same bytes: plain JPEG, mozjpeg, jpegli, the original's rule 3, model 7 at three strengths, without a
+# map, with all of the picture preferred and with another picture's map, on `things` (true masks, our maps) and Kodak
+# (our maps) of $Q1NET_DATA (default: ../shared/data beside the repository). Takes hours; stopped, it goes on where it
+# stopped. jpegli and SSIMULACRA 2 want `pip install pyjpegli ssimulacra2`; jpegli is left out without.
 #   scripts/reproduce_encoder.sh [OUT] [flags of record_encoder.py, e.g. --every 10 --qualities 50]
-# (default: out/encoder) writes OUT/encoder_things.json, encoder_things_maps.json, encoder_kodak.json and copies them to
-# msroi/results. MAPS names a folder that holds things/ and kodak/ with ready maps.
+# (default: out/encoder) writes OUT/encoder_things.json, encoder_things_maps.json, encoder_kodak.json, curves over four
+# qualities as encoder_things_rates.json and .png, and copies all to msroi/results. MAPS names a folder that holds
+# things/ and kodak/ with ready maps.
 set -eu
 root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 out=${1:-out/encoder}
@@ -30,6 +32,9 @@ record() {
 }
 record "$data/things/images" "$out/encoder_things.json" --masks "$data/things/masks" "$@"
 record "$data/things/images" "$out/encoder_things_maps.json" --masks "$data/things/masks" --maps "$maps/things" \
-    --encoders ours_50,shuffled "$@"
+    --encoders flat,everywhere,shuffled,ours_50 "$@"
 record "$data/kodak" "$out/encoder_kodak.json" --maps "$maps/kodak" "$@"
+record "$data/things/images" "$out/encoder_things_rates.json" --masks "$data/things/masks" \
+    --encoders mozjpeg,jpegli,flat,ours_50 "$@" --qualities 30,50,75,90
+"$python" "$root/scripts/draw_encoder.py" "$out/encoder_things_rates.json" "$root/msroi/results/encoder_things_rates.png"
 cp "$out"/encoder_*.json "$root/msroi/results/"

@@ -19,16 +19,18 @@ measure() { # NAME FOLDER [ARGUMENT ...]
 measure kodak kodak
 cp "$out/kodak/confusion_matrix.png" classifier/results/kodak_confusion_matrix.png
 cp "$out/kodak/by_quality.csv" classifier/results/kodak_by_quality.csv
+measure kodak_uncorrected kodak --uncorrected
 measure kodak_offset kodak --crop_offset random
 measure kodak_3_5 kodak --crop_offset 3,5 --qualities 5-95:10
 measure kodak_5_95 kodak --qualities 5-95:10
 measure kodak_int8 kodak --backend int8
 measure pristine_val pristine_val
-measure kodak_weighted kodak --patches texture --fusion weighted_median
-measure kodak_weighted_offset kodak --patches texture --fusion weighted_median --crop_offset random
+measure kodak_weighted kodak --fusion weighted_median
+measure kodak_weighted_offset kodak --fusion weighted_median --crop_offset random
+measure kodak_k12 kodak --comp_type jpeg_paper_k12
 measure kodak_lattice kodak --comp_type jpeg_lattice --qualities 1-100:2
 measure kodak_lattice_offset kodak --comp_type jpeg_lattice --crop_offset random --qualities 1-100:6
-"$python" scripts/measure_accuracy.py --in_path "$Q1NET_DATA/kodak" --qualities 5-95:30
+scripts/reproduce_accuracy.sh
 "$python" scripts/measure_maps.py --in_path "$Q1NET_DATA/pristine_val"
 
 say() { # NAME COMMAND: keep a command and what it prints, for the documents

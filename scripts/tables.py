@@ -19,12 +19,14 @@ from utils.errors import note, run_command
 ROOT = files.REPOSITORY
 CONDITIONS = {
     "kodak": "Kodak, uncropped",
+    "kodak_uncorrected": "Kodak, uncropped, `--uncorrected`",
     "kodak_offset": "Kodak, random misaligned crop",
     "kodak_5_95": "Kodak, qualities 5, 15 .. 95",
     "kodak_3_5": "the same, cropped by (3, 5)",
     "kodak_int8": "Kodak, uncropped, int8",
-    "kodak_weighted": "Kodak, uncropped, weighted median of textured patches",
+    "kodak_weighted": "Kodak, uncropped, `--fusion weighted_median`",
     "kodak_weighted_offset": "Kodak, random misaligned crop, the same",
+    "kodak_k12": "Kodak, uncropped, `jpeg_paper_k12`",
     "kodak_lattice": "Kodak, uncropped, `jpeg_lattice`",
     "kodak_lattice_offset": "Kodak, random misaligned crop, `jpeg_lattice`",
     "pristine_val": "validation photographs, uncropped",
@@ -230,10 +232,11 @@ def msroi_caltech() -> str:
     return table + told + f"```sh\n{kept['command']}\n```\n"
 
 
-def conditions() -> str:
-    """Every estimator in every condition: exact / within 2 / MAE, and how many were answered where not all."""
+def conditions(*wanted: str) -> str:
+    """Estimators in every condition: exact / within 2 / MAE, and how many were answered where not all."""
     kept = load("classifier/results/conditions.json")
-    names = list(dict.fromkeys(row["estimator"] for row in kept["result"]))
+    measured = dict.fromkeys(row["estimator"] for row in kept["result"])
+    names = [name for name in wanted if name in measured]
     rows = []
     for condition in dict.fromkeys(row["condition"] for row in kept["result"]):
         cells = []
@@ -250,6 +253,25 @@ def conditions() -> str:
     return table + told + f"```sh\n{kept['command']}\n```\n"
 
 
+def figure4() -> str:
+    """The numbers of the four confusion matrices."""
+    kept = files.read_json(ROOT / "classifier" / "results" / "figure4_kodak.json")
+    shares = ("exact", "within_1", "within_2")
+    rows = [
+        [
+            f"`{r['comp_type']}`",
+            f"{r['predictions']:,}",
+            f"{r['mae']:.2f}",
+            f"{r['bias']:+.2f}",
+            *(f"{r[key]:.1%}" for key in shares),
+            f"{r['worst_1_percent']:.1f}",
+        ]
+        for r in (record["result"] for record in kept)
+    ]
+    header = ["estimator", "answers", "MAE", "bias", "exact", "within 1", "within 2", "worst 1 %"]
+    return results.table(header, rows) + f"\nOn {kept[0]['machine']}, {kept[0]['date']}.\n"
+
+
 def fusion_search() -> str:
     """Patches and fusion rules at their best thresholds, on the validation photographs."""
     kept = load("classifier/results/fusion_search.json")
@@ -258,6 +280,7 @@ def fusion_search() -> str:
             r["patches"],
             r["fusion"],
             f"{r['threshold']:g}",
+            f"{r['uncorrected_mae']:.2f}",
             f"**{r['mae']:.2f}**" if r["best"] else f"{r['mae']:.2f}",
             f"{r['within_2']:.1%}",
             f"{r['coverage']['whole']:.1%}",
@@ -266,8 +289,25 @@ def fusion_search() -> str:
         for r in kept["result"]
     ]
     intervals = ("intervals that hold: whole pictures", "crops")
-    header = ["patches", "fusion", "best threshold", "MAE", "within 2", *intervals]
+    header = ["patches", "fusion", "best threshold", "MAE uncorrected", "MAE", "within 2", *intervals]
     return results.table(header, rows) + f"\n```sh\n{kept['command']}\n```\n"
+
+
+def training_comparisons() -> str:
+    """Short trainings that differ in one thing each: losses, and how much better or worse than the reference."""
+    kept = load("classifier/results/training_comparisons.json")
+    reference = kept["result"][0]
+    rows = [
+        [
+            r["name"],
+            *(f"{r[key]:.2f} ({r[key] - reference[key]:+.2f})" for key in ("loss", "aligned_loss")),
+            *(f"{r[key]:.2f}" for key in ("mae", "aligned_mae")),
+        ]
+        for r in kept["result"]
+    ]
+    header = ["one thing changed", "loss, all offsets", "loss, on the grid", "MAE, all offsets", "MAE, on the grid"]
+    told = f"\n{reference['patch_steps']:,} patch steps each, on {kept['machine']}, {kept['date']}:\n\n"
+    return results.table(header, rows) + told + f"```sh\n{kept['command']}\n```\n"
 
 
 def quality_maps() -> str:
@@ -282,24 +322,73 @@ def quality_maps() -> str:
     return results.table(header, rows) + f"\n```sh\n{kept['command']}\n```\n"
 
 
-def encoders(record: str, area: str, quality: int) -> str:
-    """Encoders on the same bytes: changes against plain JPEG."""
+def encoder_rows(record: str, area: str, quality: int) -> list[dict[str, Any]]:
+    """The rows of a record of record_encoder.py: means over one group of photographs at one size."""
+    found = load(f"msroi/results/{record}.json")["result"]["areas"][area]["summary"]
+    return [row for row in found if row["quality"] == quality]
+
+
+def encoder_source(record: str, pictures: int) -> str:
+    """On what, when and how a record of record_encoder.py was made."""
     kept = load(f"msroi/results/{record}.json")
-    found = [row for row in kept["result"]["areas"][area]["summary"] if row["quality"] == quality]
-    labels = {encoder.name: encoder.title for encoder in comparison.ENCODERS} | {
-        comparison.REFERENCE: "plain JPEG, optimised, progressive"
-    }
-    keys = {"inside": "inside the masks", "psnr": "PSNR", "psnrs": "PSNR-S", "ssim": "SSIM", "psnrhvsm": "PSNR-HVS-M"}
+    told = f"\nMeans of {pictures} photographs on {kept['machine']}, {kept['date']}:\n\n"
+    return told + f"```sh\n{kept['command']}\n```\n"
+
+
+def signed(key: str, value: float) -> str:
+    """A change of a metric, with as many digits as it deserves."""
+    return f"{value:+.{4 if key in ('ssim', 'msssim', 'vifp') else 2}f}"
+
+
+ENCODER_METRICS = ("psnr", "psnrs", "ssim", "psnrhvsm")
+
+
+def encoders(record: str, area: str, quality: int, metrics: Sequence[str] = ENCODER_METRICS) -> str:
+    """Encoders on the same bytes: changes against plain JPEG."""
+    found = encoder_rows(record, area, quality)
+    keys = {"inside": "inside the masks"} | {key: METRICS[key] for key in metrics} | {"ssimulacra2": "SSIMULACRA 2"}
     keys = {key: label for key, label in keys.items() if found[0].get(key) is not None}
     rows = []
     for row in found:
-        changes = [f"{row['change'][key]:+.{4 if key == 'ssim' else 2}f}" for key in keys]
-        worst = f"{row['worst_psnrhvsm']:+.2f}"
-        label = labels.get(row["encoder"], row["encoder"])
-        rows.append([label, f"{row['size_ratio']:.3f}", *changes, worst, f"{row['seconds']:.2f}"])
-    header = ["encoder", "bytes", *keys.values(), "worst PSNR-HVS-M", "s"]
-    told = f"\nMeans of {found[0]['pictures']} photographs on {kept['machine']}, {kept['date']}:\n\n"
-    return results.table(header, rows) + told + f"```sh\n{kept['command']}\n```\n"
+        cells = [f"{row['size_ratio']:.3f}", *(signed(key, row["change"][key]) for key in keys)]
+        if "inside" in keys:
+            cells.append("" if row["encoder"] == comparison.REFERENCE else f"{row['inside_better']:.0%}")
+        label = comparison.TITLES.get(row["encoder"], row["encoder"])
+        rows.append([label, *cells, f"{row['worst_psnrhvsm']:+.2f}", f"{row['seconds']:.2f}"])
+    better = ["inside better in"] if "inside" in keys else []
+    header = ["encoder", "bytes", *keys.values(), *better, "worst PSNR-HVS-M", "s"]
+    return results.table(header, rows) + encoder_source(record, found[0]["pictures"])
+
+
+def against_mozjpeg(record: str, area: str, qualities: Sequence[int]) -> str:
+    """Model 7 against mozjpeg at its defaults on the same bytes and photographs."""
+    keys = {"inside": "inside the masks", "psnr": "PSNR", "psnrs": "PSNR-S", "ssim": "SSIM", "psnrhvsm": "PSNR-HVS-M"}
+    rows = []
+    for quality in qualities:
+        found = {row["encoder"]: row for row in encoder_rows(record, area, quality)}
+        for name in ("flat", "ours_25", "ours_50", "ours_75"):
+            differences = {key: found[name][key] - found["mozjpeg"][key] for key in keys}
+            cells = [signed(key, value) for key, value in differences.items()]
+            rows.append([str(quality), comparison.TITLES[name], *cells])
+    return results.table(["bytes of quality", "encoder", *keys.values()], rows)
+
+
+def encoder_rates(record: str, area: str) -> str:
+    """Bjontegaard's rates of a record with several qualities: more or fewer bytes than plain JPEG needs."""
+    rates = load(f"msroi/results/{record}.json")["result"]["areas"][area]["bd_rate"]
+    labels = {"inside": "inside the masks"} | METRICS | {"ssimulacra2": "SSIMULACRA 2"}
+    keys = [key for key in labels if rates[comparison.REFERENCE].get(key) is not None]
+    rows = [
+        [
+            comparison.TITLES.get(name, name),
+            *("-" if own[key] is None else f"{own[key]:+.1f} %" for key in keys),
+        ]
+        for name, own in rates.items()
+        if name != comparison.REFERENCE
+    ]
+    some = load(f"msroi/results/{record}.json")["result"]["areas"][area]["summary"]
+    table = results.table(["encoder", *(labels[key] for key in keys)], rows)
+    return table + encoder_source(record, some[0]["pictures"])
 
 
 THINGS = {
@@ -325,15 +414,22 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "msroi-fixations": lambda: msroi_maps("fixations", FIXATIONS),
     "msroi-parts": msroi_parts,
     "msroi-caltech": msroi_caltech,
-    "conditions": conditions,
+    "conditions": lambda: conditions("jpeg_paper", "jpeg_lattice", "auto"),
+    "conditions-others": lambda: conditions("jpeg_paper_k12", "block_corners", "mobilenet_v2", "identify"),
+    "figure4": figure4,
     "fusion-search": fusion_search,
     "quality-maps": quality_maps,
+    "training-comparisons": training_comparisons,
     "auto": lambda: output("auto"),
     "encoder-things": lambda: encoders("encoder_things", "5-35 %", 50),
     "encoder-things-75": lambda: encoders("encoder_things", "5-35 %", 75),
     "encoder-maps": lambda: encoders("encoder_things_maps", "all", 50),
-    "encoder-kodak": lambda: encoders("encoder_kodak", "all", 50),
+    "encoder-kodak": lambda: encoders("encoder_kodak", "all", 50, tuple(METRICS)),
+    "encoder-mozjpeg": lambda: against_mozjpeg("encoder_things", "5-35 %", (50, 75)),
+    "encoder-large": lambda: encoders("encoder_things", "35-70 %", 50),
+    "encoder-rates": lambda: encoder_rates("encoder_things_rates", "all"),
     "card-jpeg_paper": lambda: card("jpeg_paper"),
+    "card-jpeg_paper_k12": lambda: card("jpeg_paper_k12"),
 }
 
 

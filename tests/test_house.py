@@ -14,7 +14,7 @@ import pytest
 from utils import files
 
 ROOT = files.REPOSITORY
-COMMANDS = ("predict_cls", "evaluate_cls", "gen_data", "train", "calibrate_cls", "to_tflite")
+COMMANDS = ("predict_cls", "evaluate_cls", "gen_data", "train", "calibrate_cls", "to_tflite", "train_baseline")
 CONTRACT = {
     "predict_cls": {"in_path": None, "comp_type": "jpeg_paper", "json": False},
     "evaluate_cls": {"in_path": None, "hdf5_val_path": None, "comp_type": "jpeg_paper", "out_path": "out"},
@@ -25,6 +25,7 @@ CONTRACT = {
               "batch_size": 256, "epochs": 50, "steps_per_epoch": None, "out_path": "out"},
     "calibrate_cls": {"comp_type": "jpeg_paper"},
     "to_tflite": {"comp_type": "jpeg_paper", "batch": 256},
+    "train_baseline": {"in_path": None, "batch_size": 128, "epochs": 20},
 }  # fmt: skip
 
 

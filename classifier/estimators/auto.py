@@ -2,7 +2,9 @@
 
 The header of a JPEG file tells its last compression exactly; the pixels then only tell whether a stronger one came
 before. Where there is no header, the lattice answers if it is decisive, else the network, looking at the grid that was
-found in the pixels. Each is asked only when its word can matter, or when the evidence is to be explained.
+found in the pixels. But where there are blocks enough to show a lattice and none does, the picture was never compressed
+or was changed since, and no number means anything: one compressed at 30, then resized to 90 %, gets some 62 from the
+network. Each is asked only when its word can matter, or when the evidence is to be explained.
 """
 
 from __future__ import annotations
@@ -78,7 +80,9 @@ class AutoEstimator:
         if self._network is None:
             config, _, choice, rule = self._network_files
             a = self._asked
-            self._network = NetworkEstimator(config, a.save_path, a.backend, a.threads, a.threshold, rule, choice)
+            self._network = NetworkEstimator(
+                config, a.save_path, a.backend, a.threads, a.threshold, rule, choice, uncorrected=a.uncorrected
+            )
         return self._network
 
     def _ask_network(self, pixels: NDArray[np.uint8], phase: tuple[int, int] | None) -> Estimate:
@@ -136,17 +140,20 @@ def with_header(header: Estimate, lattice: Estimate, network: Estimate | None) -
 def without_header(lattice: Estimate, network: Estimate | None, lowest_never: float) -> Estimate:
     """Return the answer for pixels: the lattice's where it has one, else the network's.
 
-    Where the lattice finds no trace at all, the network's word counts only when even the upper end of its interval
-    is below `lowest_never`, the least that it says of photographs never compressed.
+    Where the lattice finds no trace in many blocks there is no number. The network's word is told when even the upper
+    end of its interval is below `lowest_never`, the least that it says of photographs never compressed.
     """
     verdict = lattice.evidence["lattice"].get("verdict")
     if lattice.quality is not None:
         return replace(lattice, evidence={"spoke": "lattice", **_earlier(explain.earlier_of(lattice))})
+    silent = {"spoke": None, **_earlier(None)}
     if network is None or network.quality is None:
         reason = lattice.reason if network is None else f"{lattice.reason}; {network.reason}"
-        return replace(lattice, reason=reason, evidence={"spoke": None, **_earlier(None)})
-    if verdict == "never" and (network.interval is None or network.interval[1] >= lowest_never):
-        return replace(lattice, evidence={"spoke": None, **_earlier(None)})
+        return replace(lattice, reason=reason, evidence=silent)
+    if verdict == "never":
+        traces = network.interval is not None and network.interval[1] < lowest_never
+        seen = f"no lattice, but the network sees traces (about {network.quality:.0f}): changed after a compression?"
+        return replace(lattice, reason=seen if traces else lattice.reason, evidence=silent)
     return replace(network, evidence={"spoke": "network", **_earlier(None)})
 
 

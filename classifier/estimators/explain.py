@@ -7,6 +7,7 @@ from typing import Any
 
 from classifier.estimators.result import Estimate
 
+SPEAKERS = ("header", "lattice", "network", "baseline")
 SAVED_BY = {"mozjpeg": " by mozjpeg", "photoshop": " by Photoshop"}
 
 
@@ -40,7 +41,7 @@ def sentence(estimate: Estimate) -> str:
     before = "" if earlier is None else f", but compressed at about {number(earlier)} before"
     if estimate.quality is None:
         return f"unknown: {estimate.reason}{before}"
-    spoke = evidence.get("spoke") or next((name for name in ("header", "lattice", "network") if name in evidence), None)
+    spoke = evidence.get("spoke") or next((name for name in SPEAKERS if name in evidence), None)
     if spoke == "header":
         saved = "saved" + SAVED_BY.get(evidence["header"]["family"], "")
         if evidence["header"]["exact"]:
@@ -52,7 +53,7 @@ def sentence(estimate: Estimate) -> str:
         if len(estimate.tie_set) > 1:
             return f"compressed at {any_of(estimate.tie_set)}: the pixels cannot tell these apart{before}"
         return f"compressed at {number(estimate.quality)}{before}"
-    if spoke == "network":
+    if spoke in ("network", "baseline"):
         return f"compressed at about {number(estimate.quality)}{_range(estimate)}{before}"
     return f"no answer; {number(estimate.quality)} was asked for instead"
 
@@ -65,7 +66,7 @@ def _range(estimate: Estimate) -> str:
 
 
 def lines(estimate: Estimate) -> list[str]:
-    """Return a line for every piece of evidence: header, lattice, network, and the interval."""
+    """Return a line for every piece of evidence: header, lattice, network, baseline, and the interval."""
     evidence = estimate.evidence
     said = []
     if "header" in evidence:
@@ -83,6 +84,8 @@ def lines(estimate: Estimate) -> list[str]:
             f"({network['confident_share']:.0%}, confidence above {network['threshold']:g}), {network['fusion']} of "
             f"patches by {network['patches']}"
         )
+    if "baseline" in evidence:
+        said.append("baseline: " + _fields(evidence["baseline"]))
     if estimate.interval is not None:
         low, high = estimate.interval
         spoke = evidence.get("spoke", "network" if "network" in evidence else None)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.baselines.configs import BASELINES
 from classifier.estimators import grid, lattice_score, registry
 from classifier.estimators.auto import AutoEstimator
 from classifier.estimators.network import NetworkEstimator
@@ -71,6 +72,8 @@ def regions(pixels: NDArray[np.uint8], asked: Asked) -> Regions:
         raise UserError(f"--map needs a picture of at least {AREA}x{AREA} pixels")
     if asked.comp_type == HEADER:
         raise UserError(f"--map needs an estimator that looks at pixels, and {HEADER} does not")
+    if asked.comp_type in BASELINES:
+        raise UserError(f"--map is drawn by {AUTO}, {LATTICE} or a network of patches, not by {asked.comp_type}")
     if asked.comp_type in (LATTICE, AUTO):
         found = lattice_regions(pixels, grid.find_phase(pixels).phase, asked.threads)
         if not np.isnan(found.quality).all():

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.estimators.result import Estimate
-from classifier.q1net import fusion, intervals, patches, weights
+from classifier.q1net import correction, fusion, intervals, patches, weights
 from classifier.q1net.configs import AREA, Config
 from utils import files
 from utils.errors import UserError, note, show
@@ -69,11 +69,13 @@ class NetworkEstimator:
         rule: str = "median",
         choice: str = "grid",
         find_grid: bool = False,
+        uncorrected: bool = False,
     ) -> None:
         """Load the model; raise `UserError` when its files are missing or damaged.
 
         `backend` is a name of `options.BACKENDS`, `rule` one of `fusion.RULES`, `choice` one of `patches.CHOICES`;
-        `find_grid` finds the phase of the 8x8 blocks from the pixels first.
+        `find_grid` finds the phase of the 8x8 blocks from the pixels first; `uncorrected` leaves the fused answer as
+        it is.
         """
         folder = weights.model_folder(config, save_path)
         self.order = weights.channel_order(folder)
@@ -81,9 +83,11 @@ class NetworkEstimator:
         entry = calibrated(folder, backend).get(f"{choice}/{rule}", {})
         self.threshold = entry.get("threshold", weights.threshold(config, folder, backend))
         self._intervals = intervals.from_record(entry["interval"]) if "interval" in entry else None
-        if threshold is not None and threshold != self.threshold:
-            # Intervals were measured at the weights' own threshold; at another one nothing is known of them.
-            self.threshold, self._intervals = threshold, None
+        self._correction = correction.from_record(entry["correction"]) if "correction" in entry else correction.NONE
+        if uncorrected or (threshold is not None and threshold != self.threshold):
+            # Both were measured at the weights' own threshold, and intervals around corrected answers.
+            self._intervals, self._correction = None, correction.NONE
+        self.threshold = self.threshold if threshold is None else threshold
         self._predict = predictor(config, folder, backend, threads)
 
     def predict_patches(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -105,13 +109,17 @@ class NetworkEstimator:
         return self.estimate_patches(patches.CHOICES[self.choice](pixels[top:, left:]))
 
     def estimate_patches(self, rgb: NDArray[np.uint8]) -> Estimate:
-        """Return the estimate for the patches of one picture."""
+        """Return the estimate for the RGB patches (n, 16, 16, 3) of one picture; flat ones say nothing."""
         started = time.perf_counter()
         predictions = self.predict_patches(rgb)
-        fused = fusion.fuse(predictions, self.threshold, self.rule)
+        flat = (rgb == rgb[:, :1, :1]).all(axis=(1, 2, 3))
+        predictions = np.where(flat[:, None], np.float32(0), predictions)
+        said = fusion.fuse(predictions, self.threshold, self.rule)
+        fused = self._correction.apply(said)
         evidence: dict[str, Any] = {
             "network": {
                 "quality": None if fused.quality is None else round(fused.quality, 3),
+                "uncorrected": None if said.quality is None else round(said.quality, 3),
                 "confident_patches": fused.confident,
                 "confident_share": round(fused.confident / max(1, len(rgb)), 4),
                 "threshold": self.threshold,
@@ -120,7 +128,7 @@ class NetworkEstimator:
             }
         }
         reason = None
-        if len(rgb) == 0:
+        if flat.all():
             reason = "the picture is flat all over"
         elif fused.quality is None:
             best = float(predictions[:, 0].max())

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
+from classifier.baselines.configs import BASELINES
 from classifier.q1net import fusion, patches
 from classifier.q1net.configs import CONFIGS
 
 BACKENDS = ("float32", "float16", "int8", "tf")
 LATTICE, HEADER, AUTO = "jpeg_lattice", "jpeg_header", "auto"
-COMP_TYPES = (*CONFIGS, LATTICE, HEADER, AUTO)
+COMP_TYPES = (*CONFIGS, LATTICE, HEADER, AUTO, *BASELINES)
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Asked:
     fusion: str | None = None
     patches: str | None = None
     find_grid: bool = False
+    uncorrected: bool = False
     explain: bool = False
 
 
@@ -39,8 +41,8 @@ def add_model_options(parser: argparse.ArgumentParser, threshold: bool = True, e
         choices=COMP_TYPES if every else list(CONFIGS),
         help="variant of the network"
         + (
-            ", jpeg_lattice (the quantisation lattice), jpeg_header (what a JPEG file says of itself) or auto (the "
-            "best evidence of all)"
+            ", jpeg_lattice (the quantisation lattice), jpeg_header (what a JPEG file says of itself), auto (the best "
+            "evidence of all) or a baseline to compare with: block_corners, mobilenet_v2"
             if every
             else ""
         )
@@ -75,6 +77,11 @@ def add_model_options(parser: argparse.ArgumentParser, threshold: bool = True, e
             action="store_true",
             help="find the grid of 8x8 blocks from the pixels first (crops and screenshots; auto does so by itself)",
         )
+        parser.add_argument(
+            "--uncorrected",
+            action="store_true",
+            help="the fused answer of the patches as it is, without the correction measured on validation photographs",
+        )
     parser.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
 
 
@@ -89,5 +96,6 @@ def asked(options: argparse.Namespace, threads: int = 1) -> Asked:
         getattr(options, "fusion", None),
         getattr(options, "patches", None),
         getattr(options, "find_grid", False),
+        getattr(options, "uncorrected", False),
         getattr(options, "explain", False),
     )

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from classifier.baselines.configs import BASELINES
 from classifier.estimators.options import AUTO, COMP_TYPES, HEADER, LATTICE, Asked
 from classifier.estimators.result import Estimate, Estimator, FileEstimator
 from classifier.q1net.configs import AREA, CONFIGS, get_config
@@ -33,6 +34,7 @@ def _network(asked: Asked) -> Estimator:
         asked.fusion or "median",
         asked.patches or "grid",
         asked.find_grid,
+        asked.uncorrected,
     )
 
 
@@ -54,11 +56,21 @@ def _auto(asked: Asked) -> Estimator:
     return AutoEstimator(asked)
 
 
+def _baseline(asked: Asked) -> Estimator:
+    from classifier.baselines.estimator import BaselineEstimator
+
+    baseline = BASELINES[asked.comp_type]
+    if asked.backend != "float32":
+        raise UserError(f"--backend {asked.backend}: {asked.comp_type} comes as float32 only")
+    return BaselineEstimator(baseline, asked.save_path, asked.threads, asked.find_grid)
+
+
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(CONFIGS, Kind(_network, AREA)),
     LATTICE: Kind(_lattice, 1),
     HEADER: Kind(_header, 1),
     AUTO: Kind(_auto, 1),
+    **{name: Kind(_baseline, baseline.side) for name, baseline in BASELINES.items()},
 }
 
 

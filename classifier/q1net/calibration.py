@@ -129,24 +129,22 @@ def _row(threshold: float, answers: NDArray[np.float64], truth: NDArray[np.float
     return Row(threshold, cost, mae, within, float(known.mean()))
 
 
-def correct(
-    samples: Sequence[Sample], choice: str, rule: str, threshold: float
-) -> tuple[correction.Correction, Row]:
-    """Return the correction fitted on all whole pictures, and how good corrected answers are on unseen photographs.
+def correct(samples: Sequence[Sample], choice: str, rule: str, threshold: float) -> tuple[correction.Correction, Row]:
+    """Return the correction fitted on all samples, and how good corrected answers are for whole unseen photographs.
 
     The photographs are parted; the answers of each part are corrected by what the other parts show.
     """
-    whole = [s for s in samples if s.whole and s.truth]
-    truth = np.array([s.truth for s in whole], float)
-    said = [fusion.fuse(s.predictions[choice], threshold, rule).quality for s in whole]
-    answers = np.array([np.nan if quality is None else quality for quality in said])
-    known, part = ~np.isnan(answers), np.array([s.picture % PARTS for s in whole])
-    corrected = np.full(len(whole), np.nan)
+    said = [(s, fusion.fuse(s.predictions[choice], threshold, rule).quality) for s in samples if s.truth]
+    answers = np.array([np.nan if quality is None else quality for _, quality in said])
+    truth = np.array([s.truth for s, _ in said], float)
+    part, whole = np.array([(s.picture % PARTS, s.whole) for s, _ in said]).T
+    known, corrected = ~np.isnan(answers), np.full(len(said), np.nan)
     for number in np.unique(part):
         others, asked = known & (part != number), known & (part == number)
         fitted = correction.fit(answers[others], truth[others])
         corrected[asked] = [fitted.quality(answer) for answer in answers[asked]]
-    return correction.fit(answers[known], truth[known]), _row(threshold, corrected, truth)
+    judged = _row(threshold, corrected[whole == 1], truth[whole == 1])
+    return correction.fit(answers[known], truth[known]), judged
 
 
 def search_all(samples: Sequence[Sample]) -> dict[tuple[str, str], list[Row]]:

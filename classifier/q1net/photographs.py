@@ -161,11 +161,16 @@ class PatchSource:
         return windows
 
 
-def validation_batches(folder: str, patches: int, batch_size: int = 2048) -> Callable[[], Iterator[Batch]]:
-    """Return a function that yields the same validation batches every time: all qualities, all 64 offsets, clean."""
+def validation_batches(
+    folder: str, patches: int, batch_size: int = 2048, aligned_share: float = 0.0
+) -> Callable[[], Iterator[Batch]]:
+    """Return a function that yields the same validation batches every time: all qualities, clean.
+
+    `aligned_share` of them lie on the block grid, the others at all 64 offsets.
+    """
     photographs = load_photographs(images.find_images(folder))
     windows = max(1, round(patches / len(QUALITIES)))
-    source = PatchSource(photographs, batch_size, seed=1, aligned_share=0.0, augment=False, windows_per_quality=windows)
+    source = PatchSource(photographs, batch_size, 1, aligned_share, augment=False, windows_per_quality=windows)
     made, qualities = source.round(0, 0)
 
     def batches() -> Iterator[Batch]:

@@ -87,7 +87,7 @@ def dataset(source: Source, epoch: int, start: int, stop: int) -> Any:
     return data.with_options(options)
 
 
-def _validate(predict: Any, batches: Validation) -> tuple[float, float]:
+def validate(predict: Any, batches: Validation) -> tuple[float, float]:
     """Return the mean loss and the mean quality error over all validation patches."""
     total = np.zeros(3)
     for patches, qualities in batches():
@@ -160,6 +160,11 @@ class Run:
         history = self.out / "history_cls.csv"
         return self.loop.run(stop, self._batches, self._step, self._finish_epoch, history, checkpoint_steps)
 
+    def predict_best(self) -> Any:
+        """Return what predicts from a tensor of patches with the best weights that were saved."""
+        weights.load(self.model, self.folder)
+        return self._predict
+
     def _batches(self, epoch: int, first: int) -> Any:
         data = dataset(self.source, epoch, first, self.settings.steps_per_epoch)
         return self.strategy.experimental_distribute_dataset(data)
@@ -174,7 +179,7 @@ class Run:
     def _finish_epoch(self, epoch: int) -> dict[str, str]:
         """Validate, keep the weights when they are the best so far; return the losses for the history."""
         kept = self.average.swap_in(self._statistics_batches()) if self.average else None
-        val_loss, val_mae = _validate(self._predict, self.validation)
+        val_loss, val_mae = validate(self._predict, self.validation)
         if val_loss < self.loop.get("best"):
             self.loop.state["best"].assign(val_loss)
             self._save_best(epoch, val_loss)
@@ -201,7 +206,7 @@ class Run:
                     f"{show(best)} already holds weights; train on from them with --base_weights {show(self.folder)}, "
                     "choose another --save_path, or give --overwrite"
                 )
-            bar, _ = _validate(self._predict, self.validation)
+            bar, _ = validate(self._predict, self.validation)
             note(f"base weights: validation loss {bar:.4f}; replaced only by better ones")
         self.loop.state["best"].assign(bar)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -11,8 +13,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from msroi.encoder import jpeg_file, levels, mixture, rate_distortion
+from msroi.encoder import blocks, jpeg_file, levels, mixture, rate_distortion
 from msroi.encoder.scene import Scene
 from msroi.metrics import pixel, suite
 from utils import jpeg
@@ -24,23 +27,39 @@ REFERENCE = "progressive"
 
 @dataclass(frozen=True)
 class Task:
-    """A picture at a size: `map` steers, `wrong_map` is another picture's, `size` is that of `quality`'s plain JPEG."""
+    """A picture at a size: `map` steers, `wrong_map` is another picture's, `size` is that of `quality`'s plain JPEG.
+
+    `finest`: the tables of the JPEG that the picture was before, (2, 64) zigzag, None where it was none.
+    """
 
     pixels: Pixels
     map: Pixels
     wrong_map: Pixels
     quality: int
     size: int
+    finest: NDArray[np.int64] | None = None
+
+    @property
+    def everywhere(self) -> Pixels:
+        """A map that prefers all of the picture; all but one block, since a map without contrast is no preference."""
+        bright = np.full_like(self.map, 255)
+        bright[: blocks.SIDE, : blocks.SIDE] = 0
+        return bright
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """An encoder to compare: `encode` answers a task; `by_map` says whether the map changes what it does."""
+    """An encoder to compare: `encode` answers a task, with the help of the package `needs` where there is one."""
 
     name: str
     title: str
     encode: Callable[[Task], Files]
-    by_map: bool = False
+    needs: str = ""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether what it needs is installed."""
+        return not self.needs or importlib.util.find_spec(self.needs) is not None
 
 
 def around(encode: Callable[[int], bytes], size: int) -> Files:
@@ -75,6 +94,39 @@ def mozjpeg(pixels: Pixels, quality: int) -> bytes:
         return path.read_bytes()
 
 
+def jpegli(pixels: Pixels, quality: int) -> bytes:
+    """Return jpegli's JPEG, 4:2:0, its scans optimised by mozjpeg without loss: pyjpegli writes baseline files."""
+    import jpeglib
+    import pyjpegli
+
+    height, width = pixels.shape[:2]
+    content: bytes = pyjpegli.encode(np.ascontiguousarray(pixels), width, height, quality=quality)
+    with jpeg_file.one_at_a_time, tempfile.TemporaryDirectory(prefix="msroi-") as folder:
+        path, optimised = Path(folder, "jpegli.jpg"), Path(folder, "progressive.jpg")
+        path.write_bytes(content)
+        with jpeglib.version(jpeg_file.OPTIMISING):
+            read = jpeglib.read_dct(str(path))
+            read.load()
+            read.write_dct(str(optimised))
+        return optimised.read_bytes()
+
+
+def ssimulacra2(pixels: Pixels, other: Pixels) -> float:
+    """Return SSIMULACRA 2 of (height, width, 3) uint8 pictures: 100 for equal ones, 90 very good, 50 middling."""
+    from ssimulacra2 import compute_ssimulacra2
+
+    def written(values: Pixels) -> io.BytesIO:  # the package reads files only
+        buffer = io.BytesIO()
+        Image.fromarray(values).save(buffer, "PPM")
+        return buffer
+
+    return float(compute_ssimulacra2(written(pixels), written(other)))
+
+
+def _jpegli(task: Task) -> Files:
+    return around(lambda quality: jpegli(task.pixels, quality), task.size)
+
+
 def _baseline(task: Task) -> Files:
     return around(lambda quality: jpeg.encode(task.pixels, quality), task.size)
 
@@ -91,7 +143,7 @@ def _rule_3(task: Task) -> Files:
 def _ours(strength: float, which: str = "map") -> Callable[[Task], Files]:
     def encode(task: Task) -> Files:
         saliency = None if which == "flat" else getattr(task, which)
-        goal = rate_distortion.Goal(task.size, task.quality, strength)
+        goal = rate_distortion.Goal(task.size, task.quality, strength, finest=task.finest, plain_size=task.size)
         return [(1.0, rate_distortion.encode(Scene(task.pixels, saliency), goal).content)]
 
     return encode
@@ -99,14 +151,18 @@ def _ours(strength: float, which: str = "map") -> Callable[[Task], Files]:
 
 ENCODERS = (
     Encoder("baseline", "plain JPEG, baseline", _baseline),
-    Encoder("mozjpeg", "mozjpeg", _mozjpeg),
-    Encoder("rule_3", "original's rule 3", _rule_3, by_map=True),
-    Encoder("flat", "model 7, flat map", _ours(0.5, "flat")),
-    Encoder("shuffled", "model 7, another picture's map", _ours(0.5, "wrong_map"), by_map=True),
-    Encoder("ours_25", "model 7, strength 0.25", _ours(0.25), by_map=True),
-    Encoder("ours_50", "model 7, strength 0.5", _ours(0.5), by_map=True),
-    Encoder("ours_75", "model 7, strength 0.75", _ours(0.75), by_map=True),
+    Encoder("mozjpeg", "mozjpeg", _mozjpeg, needs="jpeglib"),
+    Encoder("jpegli", "jpegli, its scans optimised", _jpegli, needs="pyjpegli"),
+    Encoder("rule_3", "original's rule 3", _rule_3),
+    Encoder("flat", "model 7, strength 0 (flat map)", _ours(0.5, "flat")),
+    Encoder("everywhere", "model 7, 0.5, all of the picture preferred", _ours(0.5, "everywhere")),
+    Encoder("shuffled", "model 7, 0.5, another picture's map", _ours(0.5, "wrong_map")),
+    Encoder("ours_25", "model 7, strength 0.25", _ours(0.25)),
+    Encoder("ours_50", "model 7, strength 0.5", _ours(0.5)),
+    Encoder("ours_55", "model 7, strength 0.55", _ours(0.55)),
+    Encoder("ours_75", "model 7, strength 0.75", _ours(0.75)),
 )
+TITLES = {REFERENCE: "plain JPEG, optimised, progressive", **{encoder.name: encoder.title for encoder in ENCODERS}}
 
 
 def inside(pixels: Pixels, other: Pixels, mask: Pixels) -> float:
@@ -118,19 +174,17 @@ def inside(pixels: Pixels, other: Pixels, mask: Pixels) -> float:
     return pixel.psnr_of(float(np.square(error).mean()))
 
 
-def compare(
-    pixels: Pixels, saliency: Pixels, wrong_map: Pixels, mask: Pixels | None, quality: int, names: Sequence[str] = ()
-) -> list[dict[str, Any]]:
-    """Return a row an encoder at the size of plain JPEG (optimised, progressive) of `quality`; that comes first.
+def compare(task: Task, mask: Pixels | None, names: Sequence[str] = (), slow: bool = False) -> list[dict[str, Any]]:
+    """Return a row an encoder at a task's size; the plain JPEG (optimised, progressive) of its quality comes first.
 
-    `pixels` (height, width, 3), maps and mask (height, width), all uint8. A row holds encoder, quality, size_ratio,
-    seconds, every metric of `suite.METRICS`, `inside` where there is a mask. `names` leaves out other encoders.
+    `mask` (height, width) uint8. A row holds encoder, quality, size_ratio, bytes, seconds, every metric of
+    `suite.METRICS`, `inside` where there is a mask, `ssimulacra2` with `slow`. `names` leaves out other encoders;
+    those whose package is missing are left out too.
     """
     start = time.perf_counter()
-    plain = jpeg.encode(pixels, quality, progressive=True)
+    plain = jpeg.encode(task.pixels, task.quality, progressive=True)
     taken = time.perf_counter() - start
-    task = Task(pixels, saliency, wrong_map, quality, len(plain))
-    reference = suite.Reference(pixels, saliency if mask is None else mask)
+    reference = suite.Reference(task.pixels, task.map if mask is None else mask)
 
     def row(name: str, files: Files, seconds: float) -> dict[str, Any]:
         values: dict[str, float] = {"size_ratio": 0.0}
@@ -138,21 +192,34 @@ def compare(
             decoded = jpeg.decode(content)
             measured = suite.measure(reference, decoded)
             if mask is not None:
-                measured["inside"] = inside(pixels, decoded, mask)
+                measured["inside"] = inside(task.pixels, decoded, mask)
+            if slow:
+                measured["ssimulacra2"] = ssimulacra2(task.pixels, decoded)
             measured["size_ratio"] = len(content) / task.size
             for key, value in measured.items():
                 values[key] = values.get(key, 0.0) + share * value
         values["bytes"] = values["size_ratio"] * task.size
-        return {"encoder": name, "quality": quality, "seconds": round(seconds, 3), **values}
+        return {"encoder": name, "quality": task.quality, "seconds": round(seconds, 3), **values}
 
     rows = [row(REFERENCE, [(1.0, plain)], taken)]
     for encoder in ENCODERS:
-        if names and encoder.name not in names:
+        if (names and encoder.name not in names) or not encoder.is_there:
             continue
         start = time.perf_counter()
         files = encoder.encode(task)
         rows.append(row(encoder.name, files, time.perf_counter() - start))
     return rows
+
+
+def task_of(
+    pixels: Pixels, saliency: Pixels, wrong_map: Pixels, quality: int, finest: NDArray[np.int64] | None = None
+) -> Task:
+    """Return the task to be as small as plain JPEG (optimised, progressive) of a quality.
+
+    `pixels` (height, width, 3), maps (height, width), all uint8.
+    """
+    size = len(jpeg.encode(pixels, quality, progressive=True))
+    return Task(pixels, saliency, wrong_map, quality, size, finest)
 
 
 def bd_rate(

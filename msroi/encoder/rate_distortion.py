@@ -20,6 +20,7 @@ from utils import jpeg
 from utils.errors import UserError
 
 DEEPEST = -1.5  # dB that strength 1 may take from the whole picture
+SAFE = 0.05  # dB more than what a strength promises is aimed at
 NO_PREFERENCE = 1e-3  # the smallest preference that is searched, as good as none
 GREATEST_PREFERENCE = 6.0
 CHEAPEST, DEAREST = 1e-3, 1e7  # bounds of the price of a bit
@@ -43,6 +44,7 @@ class Goal:
 
     `strength` 0..1; `background_quality`: the dark part of the map shall look at least like plain JPEG of that quality,
     None for no such limit; `finest` tables (2, 64), zigzag: no step shall be smaller, None for no such limit.
+    `plain_size`: the bytes of that plain JPEG, None where nobody knows.
     """
 
     size: int
@@ -50,6 +52,7 @@ class Goal:
     strength: float = 0.5
     background_quality: int | None = None
     finest: NDArray[np.int64] | None = None
+    plain_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,11 @@ class Encoded:
     tables: NDArray[np.int64]
     setting: Setting
     notices: tuple[str, ...] = ()
+
+
+def _content(size: int) -> float:
+    """Return about how many bits of a file of so many bytes are not headers."""
+    return 8.0 * max(size - HEADER, size / 4)
 
 
 def _decibels(before: float, after: float) -> float:
@@ -105,7 +113,10 @@ class _Search:
         self.scene, self.goal = scene, goal
         self.plain = scene.plain_costs(goal.plain_quality)
         self.floor = scene.plain_costs(goal.background_quality) if goal.background_quality else None
-        self.bits = 8.0 * max(goal.size - HEADER, goal.size / 4)
+        self.bits = _content(goal.size)
+        if goal.plain_size:
+            # The estimate knows nothing of progressive scans: what it is off by for plain JPEG it is off by here too.
+            self.bits *= self.plain.bits / _content(goal.plain_size)
         self.lengths: Lengths | None = None
         self.price = start_price or _first_price(goal.plain_quality)
         self.notices: list[str] = []
@@ -127,7 +138,7 @@ class _Search:
 
     def margin(self, found: Costs, allowed: float) -> float:
         """Return how many dB a result is better than it must be; negative: worse than allowed."""
-        margin = whole_change(found, self.plain) - allowed
+        margin = whole_change(found, self.plain) - allowed - SAFE
         if self.floor:
             margin = min(margin, _decibels(self.floor.background, found.background))
         return margin

@@ -66,13 +66,14 @@ class Part:
 def region_weights(saliency: NDArray[np.uint8], side: int, rows: int, columns: int) -> NDArray[np.float32]:
     """Return a weight 0..1 for each block, (rows * columns,), of `side` pixels, from a (height, width) uint8 map.
 
-    About the fourth power of the map's value, so that what our maps are only half sure of (a pixel of half brightness
-    lies in an object in one of four cases) takes nothing from what they are sure of. It is the root of the mean of the
-    eighth power over the block: a block across the edge of an object belongs to it more than by its area, for its
-    errors spread over all its pixels.
+    Nothing up to half the map's mean, all from one and a half times the mean, squared in between: a map says where
+    more of the object is, and what its brightness means differs from map to map. It is the root of the mean square
+    over the block: a block across the edge of an object belongs to it more than by its area, for its errors spread
+    over all its pixels.
     """
-    power = (np.arange(256) / 255) ** 8
-    return np.sqrt(blocks.block_means(power.astype(np.float32)[saliency], side, rows, columns))
+    mean = max(float(saliency.mean()), 1e-3)
+    weight = np.square(np.clip((np.arange(256) - 0.5 * mean) / mean, 0, 1))
+    return np.sqrt(blocks.block_means(np.square(weight).astype(np.float32)[saliency], side, rows, columns))
 
 
 class Scene:

@@ -118,7 +118,9 @@ def encode(image: Path, source: Source, saliency: NDArray[np.uint8], wish: Wish)
             size = len(plain)
         elif len(plain) > size:
             notices.append(f"plain JPEG is larger at every quality; the one to compare with has {len(plain):,} bytes")
-    goal = rate_distortion.Goal(size - metadata, plain_quality, wish.strength, wish.background_quality, finest)
+    goal = rate_distortion.Goal(
+        size - metadata, plain_quality, wish.strength, wish.background_quality, finest, len(plain) - metadata
+    )
     try:
         found = rate_distortion.encode(scene, goal)
     except rate_distortion.SizeImpossibleError as error:

@@ -65,7 +65,7 @@ def test_pictures(call: Call, photographs: Path, tmp_path: Path) -> None:
     assert min(picture.size) > 500
     with (tmp_path / "out" / "by_quality.csv").open(newline="") as handle:
         assert [(row["quality"], row["predictions"]) for row in csv.DictReader(handle)] == [("10", "3"), ("90", "3")]
-    assert len(list((tmp_path / "out").iterdir())) == 2
+    assert len(list((tmp_path / "out").iterdir())) == 3
 
 
 def test_json(call: Call, photographs: Path, tmp_path: Path) -> None:
@@ -272,7 +272,11 @@ def test_two_runs_into_the_same_folder(start: Call, photographs: Path, tmp_path:
     processes = [start(EVALUATE, *flags) for _ in range(2)]
     assert [p.communicate(timeout=120)[1] for p in processes] == ["", ""]
     assert [p.returncode for p in processes] == [0, 0]
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["by_quality.csv", "confusion_matrix.png"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "by_quality.csv",
+        "confusion_matrix.csv",
+        "confusion_matrix.png",
+    ]
     Image.open(tmp_path / "out" / "confusion_matrix.png").load()
 
 

@@ -106,6 +106,24 @@ def test_unknown_and_fallback(call: Call) -> None:
     assert json.loads(known.out)["confident_patches"] == 256
 
 
+@pytest.mark.parametrize("choice", ["grid", "texture"])
+def test_a_flat_picture_is_unknown(call: Call, tmp_path: Path, choice: str) -> None:
+    Image.new("RGB", (64, 64), (90, 120, 30)).save(tmp_path / "flat.png")
+    record = json.loads(call(PREDICT, "--in_path", tmp_path / "flat.png", "--json", "--patches", choice).out)
+    assert (record["quality"], record["reason"]) == (None, "the picture is flat all over")
+
+
+def test_the_correction_can_be_left_out(call: Call) -> None:
+    corrected, plain = (
+        json.loads(call(PREDICT, "--in_path", SAMPLE, "--json", *flags).out) for flags in ((), ("--uncorrected",))
+    )
+    said, as_it_is = (record["evidence"]["network"] for record in (corrected, plain))
+    assert said["uncorrected"] == as_it_is["uncorrected"] == as_it_is["quality"] == round(plain["quality"], 3)
+    assert said["quality"] != said["uncorrected"]
+    assert plain["interval"] is None  # intervals were measured around corrected answers
+    assert corrected["interval"] is not None
+
+
 @pytest.mark.parametrize(("size", "patches"), [((24, 24), 1), ((24, 100), 10), ((300, 451), 256)])
 def test_small_pictures_give_distinct_patches(
     call: Call, tmp_path: Path, photograph: np.ndarray, size: tuple[int, int], patches: int

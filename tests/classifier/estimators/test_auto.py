@@ -94,7 +94,7 @@ def test_strange_tables_leave_the_last_compression_unknown() -> None:
         (lattice(None, "unknown"), network(None), None, None),
         (lattice(None, "never"), network(97), None, None),
         (lattice(None, "never"), network(88), None, None),  # its interval reaches what it says of such photographs
-        (lattice(None, "never"), network(60), 60, "network"),
+        (lattice(None, "never"), network(60), None, None),  # resized: no grid is left
         (lattice(None, "never"), None, None, None),
     ],
 )

@@ -213,11 +213,11 @@ def test_a_last_phase_with_fixed_statistics_also_of_a_wider_network(patch_file: 
     changes = {"epochs": 1, "base_weights": str(base), "frozen_statistics": True, "learning_rate": 1e-6}
     for config in CONFIGS.values():
         run = make_run(patch_file, tmp_path / config.comp_type, config=config, **changes)
-        expected = training._validate(run._predict, run.validation)[0]
+        expected = training.validate(run._predict, run.validation)[0]
         assert run.train(100, False, False) == 0
         folder = tmp_path / config.comp_type / "save" / config.comp_type
         model = weights.load_model(config, folder)
-        value, _ = training._validate(lambda x, model=model: model(x, training=False), run.validation)
+        value, _ = training.validate(lambda x, model=model: model(x, training=False), run.validation)
         assert value == pytest.approx(expected, rel=0.01), "next to nothing was learned, so next to nothing changed"
         assert value == pytest.approx(float(rows(tmp_path / config.comp_type)[-1]["val_loss"]), abs=1e-3)
 

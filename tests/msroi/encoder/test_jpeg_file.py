@@ -1,12 +1,16 @@
 """Files from coefficients: what goes in comes out, markers and metadata are as they should be."""
 
 import io
+import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from msroi.encoder import blocks, jpeg_file
+from msroi.encoder import blocks, jpeg_file, rate_distortion
+from msroi.encoder.scene import Scene
 from utils import jpeg
 
 
@@ -54,6 +58,52 @@ def test_decodes_to_what_plain_jpeg_decodes_to(size: tuple[int, int], subsamplin
         for decoded in (jpeg.decode(content), jpeg.compress(pixels, 60, subsampling))
     )
     assert ours < 1.1 * theirs + 5  # what fills up blocks beyond the picture may differ from libjpeg's
+
+
+@pytest.fixture(scope="module")
+def files(photograph: np.ndarray) -> tuple[np.ndarray, dict[str, bytes]]:
+    """A colourful picture of odd size, and files of it by name."""
+    pixels = np.ascontiguousarray(photograph[37:190, 60:283])
+    saliency = np.zeros(pixels.shape[:2], np.uint8)
+    saliency[30:90, 40:150] = 255
+    made = {}
+    for subsampling in ("4:2:0", "4:4:4"):
+        levels, components, tables = parts(pixels, subsampling)
+        for progressive in (False, True):
+            kind = "progressive" if progressive else "baseline"
+            made[f"{kind} {subsampling}"] = jpeg_file.write(
+                levels, components, tables, *pixels.shape[:2], progressive=progressive
+            )
+        size = len(jpeg.encode(pixels, 50, subsampling, progressive=True))
+        goal = rate_distortion.Goal(size, 50, 0.75)
+        made[f"model 7 {subsampling}"] = rate_distortion.encode(Scene(pixels, saliency, subsampling), goal).content
+    return pixels, made
+
+
+KINDS = [
+    f"{kind} {subsampling}" for kind in ("baseline", "progressive", "model 7") for subsampling in ("4:2:0", "4:4:4")
+]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_colours_are_not_shifted(files: tuple[np.ndarray, dict[str, bytes]], name: str) -> None:
+    pixels, made = files
+    shift = (jpeg.decode(made[name]).astype(float) - pixels).mean(axis=(0, 1))
+    assert np.abs(shift).max() < 0.5
+
+
+@pytest.mark.skipif(shutil.which("djpeg") is None, reason="no djpeg (Debian: apt-get install libjpeg-turbo-progs)")
+@pytest.mark.parametrize("name", KINDS)
+def test_opens_in_djpeg(files: tuple[np.ndarray, dict[str, bytes]], name: str, tmp_path: Path) -> None:
+    pixels, made = files
+    path = tmp_path / "picture.jpg"
+    path.write_bytes(made[name])
+    done = subprocess.run(["djpeg", "-pnm", path], capture_output=True, check=True)
+    assert done.stderr == b""  # no warning either
+    with Image.open(io.BytesIO(done.stdout)) as image:
+        assert image.size == (pixels.shape[1], pixels.shape[0])
+        difference = np.abs(np.asarray(image).astype(int) - jpeg.decode(made[name]))
+    assert difference.max() <= 1  # another version's rounding
 
 
 def test_a_gray_file_has_one_component(textured) -> None:

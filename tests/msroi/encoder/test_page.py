@@ -35,12 +35,12 @@ def encoded(tmp_path: Path, photograph: np.ndarray) -> Callable[..., tuple[combi
     """Encode a picture; return what `combine` did and its measured record."""
 
     def make(
-        pixels: np.ndarray = photograph[40:232, 60:348], name: str = "cat.png", **options: Any
+        pixels: np.ndarray = photograph[40:232, 60:348], name: str = "cat.png", model: int = 3, **options: Any
     ) -> tuple[Any, dict[str, Any]]:
         image, gray = tmp_path / name, tmp_path / "map.png"
         Image.fromarray(pixels).save(image, **options)
         Image.fromarray(saliency(*pixels.shape[:2])).save(gray)
-        outcome = combine.combine(image, gray, tmp_path, combine.Settings())
+        outcome = combine.combine(image, gray, tmp_path, combine.Settings(model=model))
         return outcome, report.records(outcome, report.measure(outcome))[0]
 
     return make
@@ -229,9 +229,9 @@ def in_browser(path: Path, profile: Path, width: int) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)")
-@pytest.mark.parametrize("width", [1100, 500])
-def test_in_a_browser(encoded: Any, tmp_path: Path, width: int) -> None:
-    outcome, record = encoded()
+@pytest.mark.parametrize(("width", "model"), [(1100, 3), (500, 7)])
+def test_in_a_browser(encoded: Any, tmp_path: Path, width: int, model: int) -> None:
+    outcome, record = encoded(model=model)
     path = tmp_path / "report.html"
     write(outcome, record, path)
     said = in_browser(path, tmp_path / "profile", width)

@@ -127,8 +127,10 @@ def test_any_size_of_picture(size: tuple[int, int], subsampling: str, textured) 
 def test_flat_and_gray_pictures(value: int, textured) -> None:
     flat = np.full((40, 56, 3), value, np.uint8)
     limit = len(plain_of(flat, 50))
-    found = rate_distortion.encode(scene.Scene(flat, blob(40, 56)), rate_distortion.Goal(limit, 50))
-    assert np.abs(jpeg.decode(found.content).astype(int) - value).max() <= 8
+    for plain_size in (None, limit):
+        goal = rate_distortion.Goal(limit, 50, plain_size=plain_size)
+        found = rate_distortion.encode(scene.Scene(flat, blob(40, 56)), goal)
+        assert np.abs(jpeg.decode(found.content).astype(int) - value).max() <= 8
     gray = np.repeat(textured(40, 56)[..., :1], 3, axis=2)
     found = rate_distortion.encode(scene.Scene(gray, blob(40, 56)), rate_distortion.Goal(len(plain_of(gray, 50)), 50))
     with Image.open(io.BytesIO(found.content)) as image:

@@ -1,0 +1,149 @@
+"""What happens to a photograph before anybody is asked for its quality: cuts, encoders, second compressions, noise."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from classifier.estimators.header import Header, match
+from utils import jpeg
+
+Pixels = NDArray[np.uint8]
+FEWEST_APART = 10  # qualities between the two compressions of a picture
+HIGHEST_SECOND = 97
+_one_at_a_time = threading.Lock()  # jpeglib's choice of a library counts for the whole process
+
+
+@dataclass(frozen=True)
+class Made:
+    """What an estimator gets: the pixels, the quality that is right, and the JPEG file where there is one."""
+
+    pixels: Pixels
+    quality: int
+    file: bytes | None = None
+
+
+Make = Callable[[Pixels, int, np.random.Generator], Made]
+
+
+def nearest_quality(content: bytes) -> int:
+    """Return the standard quality whose tables are nearest to those of a JPEG file's header."""
+    luma, *others = jpeg.quantization_tables(content)
+    header = Header(luma, others[0] if others else None, 3, subsampling=None, progressive=False)
+    return match(header).nearest_standard
+
+
+def _file(content: bytes, quality: int) -> Made:
+    return Made(jpeg.decode(content), quality, content)
+
+
+def _saved(subsampling: jpeg.Subsampling = "4:2:0") -> Make:
+    return lambda p, q, r: _file(jpeg.encode(p, q, subsampling), q)
+
+
+def _then(change: Callable[[Pixels, np.random.Generator], Pixels]) -> Make:
+    """Compress, then change the pixels: no file is left."""
+    return lambda p, q, r: Made(change(jpeg.compress(p, q), r), q)
+
+
+def _gray(p: Pixels, q: int, r: np.random.Generator) -> Made:
+    buffer = io.BytesIO()
+    Image.fromarray(p).convert("L").save(buffer, "JPEG", quality=q)
+    return _file(buffer.getvalue(), q)
+
+
+def _library(pixels: Pixels, quality: int, version: str) -> bytes:
+    """Return the JPEG that another library writes."""
+    import jpeglib
+
+    with _one_at_a_time, tempfile.TemporaryDirectory() as folder, jpeglib.version(version):
+        path = Path(folder) / "picture.jpg"
+        jpeglib.from_spatial(pixels).write_spatial(str(path), qt=quality)
+        return path.read_bytes()
+
+
+def _written_by(version: str) -> Make:
+    return lambda p, q, r: _file(_library(p, q, version), q)
+
+
+def _mozjpeg(p: Pixels, q: int, r: np.random.Generator) -> Made:
+    """Compress with mozjpeg, whose tables are others: the nearest standard quality is right."""
+    content = _library(p, q, "mozjpeg403")
+    return _file(content, nearest_quality(content))
+
+
+def _twice(aligned: bool) -> Make:
+    """Compress at a lower quality, then at a higher one; the last one is right."""
+
+    def make(p: Pixels, q: int, r: np.random.Generator) -> Made:
+        last = min(max(q, FEWEST_APART + 2), HIGHEST_SECOND)
+        first = jpeg.compress(p, int(r.integers(1, last - FEWEST_APART + 1)))
+        return _file(jpeg.encode(first if aligned else _offset(first, r), last), last)
+
+    return make
+
+
+def _never(p: Pixels, q: int, r: np.random.Generator) -> Made:
+    return Made(p, 100)
+
+
+def _crop(side: int) -> Callable[[Pixels, np.random.Generator], Pixels]:
+    def crop(pixels: Pixels, r: np.random.Generator) -> Pixels:
+        top, left = (int(r.integers(0, max(1, length - side + 1))) for length in pixels.shape[:2])
+        return np.ascontiguousarray(pixels[top : top + side, left : left + side])
+
+    return crop
+
+
+def _offset(pixels: Pixels, r: np.random.Generator) -> Pixels:
+    top, left = divmod(int(r.integers(1, 64)), 8)
+    return np.ascontiguousarray(pixels[top:, left:])
+
+
+def _noisy(pixels: Pixels, r: np.random.Generator) -> Pixels:
+    return np.clip(pixels + r.integers(-1, 2, pixels.shape), 0, 255).astype(np.uint8)
+
+
+def _brighter(pixels: Pixels, r: np.random.Generator) -> Pixels:
+    return np.clip(pixels.astype(np.int16) + 10, 0, 255).astype(np.uint8)
+
+
+def _resized(pixels: Pixels, r: np.random.Generator) -> Pixels:
+    image = Image.fromarray(pixels)
+    size = (round(image.width * 0.9), round(image.height * 0.9))
+    return np.asarray(image.resize(size, Image.Resampling.BICUBIC))
+
+
+NEVER = "never compressed"  # one picture a photograph; 100 counts as right, no answer is the best one
+CONDITIONS: dict[str, Make] = {
+    "uncropped": _saved(),
+    "random crop offset": _then(_offset),
+    "crop 256": _then(_crop(256)),
+    "crop 128": _then(_crop(128)),
+    "crop 64": _then(_crop(64)),
+    "4:2:2": _saved("4:2:2"),
+    "4:4:4": _saved("4:4:4"),
+    "gray": _gray,
+    "libjpeg 6b": _written_by("6b"),
+    "libjpeg 9e": _written_by("9e"),
+    "mozjpeg": _mozjpeg,
+    "twice, aligned": _twice(aligned=True),
+    "twice, shifted": _twice(aligned=False),
+    "noise of 1 after": _then(_noisy),
+    "10 brighter after": _then(_brighter),
+    "resized to 90 % after": _then(_resized),
+    NEVER: _never,
+}
+
+
+def make(condition: str, pixels: Pixels, quality: int, random: np.random.Generator) -> Made:
+    """Return what becomes of a photograph, (height, width, 3) uint8 RGB, at `quality` 1..100 under a condition."""
+    return CONDITIONS[condition](pixels, quality, random)

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""What makes the network more accurate? Short trainings at equal patch steps that differ in one thing each.
+
+From scratch, the first hundred thousand patches leave the network at chance; so all start from the same weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from classifier.q1net.configs import get_config
+from utils import files, images, results
+from utils.errors import UserError, run_command
+
+if TYPE_CHECKING:
+    from classifier.q1net.photographs import Batch, PatchSource
+
+OUT = files.REPOSITORY / "classifier" / "results" / "training_comparisons.json"
+VALIDATION_PATCHES = 10_000
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One training. `photographs` is the share of them used; `high_qualities` how often those above 50 come."""
+
+    name: str
+    aligned_share: float = 0.5
+    augment: bool = True
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    schedule: str = "cosine"
+    average_weights: float = 0.0
+    photographs: float = 1.0
+    high_qualities: float = 1.0
+    seed: int = 0
+
+
+VARIANTS = (
+    Variant("reference"),
+    Variant("reference, another seed", seed=1),
+    Variant("all patches on the block grid", aligned_share=1.0),
+    Variant("no patch on the block grid by choice", aligned_share=0.0),
+    Variant("no augmentation before the compression", augment=False),
+    Variant("constant learning rate", schedule="constant"),
+    Variant("batches of 1024", batch_size=1024),
+    Variant("a third of the learning rate", learning_rate=3e-4),
+    Variant("three times the learning rate", learning_rate=3e-3),
+    Variant("averaged weights (0.98)", average_weights=0.98),
+    Variant("a quarter of the photographs", photographs=0.25),
+    Variant("qualities above 50 twice as often", high_qualities=2.0),
+)
+
+
+@dataclass
+class Sampled:
+    """A source whose patches above quality 50 come `high_qualities` times as often as the others."""
+
+    source: PatchSource
+    high_qualities: float
+    batch_size: int
+
+    def batches(self, epoch: int, start: int, stop: int) -> Iterator[Batch]:
+        """Yield batches drawn from twice as many of the source's."""
+        random = np.random.default_rng([epoch, start])
+        drawn = self.source.batches(epoch, 2 * start, 2 * stop)
+        for (first, q1), (second, q2) in zip(drawn, drawn, strict=True):
+            qualities = np.concatenate([q1, q2])
+            weight = np.where(qualities > 50, self.high_qualities, 1.0)
+            chosen = random.choice(len(qualities), self.batch_size, replace=False, p=weight / weight.sum())
+            yield np.concatenate([first, second])[chosen], qualities[chosen]
+
+
+def train(
+    variant: Variant, photographs: Sequence[Any], validation: dict[str, Any], patch_steps: int, base_weights: str
+) -> dict[str, Any]:
+    """Train one variant for `patch_steps` patches; return its losses."""
+    from classifier.q1net.photographs import PatchSource
+    from classifier.q1net.training import Run, Settings, validate
+    from utils.training import keras
+
+    keras.backend.clear_session()
+    count = max(1, round(len(photographs) * variant.photographs))
+    source = PatchSource(
+        photographs[:count], variant.batch_size, variant.seed, variant.aligned_share, augment=variant.augment
+    )
+    steps = patch_steps // variant.batch_size
+    settings = Settings(
+        data="photographs", aligned_share=variant.aligned_share, epochs=1, steps_per_epoch=steps,
+        batch_size=variant.batch_size, learning_rate=variant.learning_rate, schedule=variant.schedule,
+        warmup_steps=steps // 20, average_weights=variant.average_weights, frozen_statistics=False,
+        base_weights=base_weights, seed=variant.seed, strategy="none",
+    )  # fmt: skip
+    drawn = Sampled(source, variant.high_qualities, variant.batch_size) if variant.high_qualities != 1 else source
+    with tempfile.TemporaryDirectory() as folder:
+        config = get_config("jpeg_paper")
+        run = Run(config, settings, drawn, validation["all offsets"], Path(folder) / "save", Path(folder) / "out")
+        code = run.train(checkpoint_steps=steps, restart=True, overwrite=True)
+        if code:
+            raise KeyboardInterrupt
+        rows = {name: validate(run.predict_best(), batches) for name, batches in validation.items()}
+    return {
+        **asdict(variant),
+        "patch_steps": steps * variant.batch_size,
+        "loss": round(rows["all offsets"][0], 3),
+        "mae": round(rows["all offsets"][1], 3),
+        "aligned_loss": round(rows["aligned"][0], 3),
+        "aligned_mae": round(rows["aligned"][1], 3),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train what the record does not hold yet."""
+    parser = argparse.ArgumentParser(prog="compare_training.py", description=__doc__)
+    parser.add_argument("--in_path", required=True, help="folder of never-compressed photographs to train on")
+    parser.add_argument("--val_path", required=True, help="folder of others to validate on")
+    parser.add_argument("--base_weights", default="save/jpeg_paper", help="where all start (default: %(default)s)")
+    parser.add_argument("--patch_steps", type=int, default=25_600, help="patches of a training (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=OUT, help="the record, continued (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    if options.patch_steps < max(variant.batch_size for variant in VARIANTS):
+        raise UserError(f"--patch_steps {options.patch_steps} is less than a batch")
+    from classifier.q1net.photographs import load_photographs, validation_batches
+
+    photographs = load_photographs(images.find_images(options.in_path))
+    validation = {
+        name: validation_batches(options.val_path, VALIDATION_PATCHES, aligned_share=share)
+        for name, share in (("all offsets", 0.0), ("aligned", 1.0))
+    }
+    words = sys.argv[1:] if arguments is None else arguments
+    rows = files.read_json(options.out)["result"] if options.out.exists() else []
+    rows = [row for row in rows if row["patch_steps"] // 1024 == options.patch_steps // 1024]
+    for variant in VARIANTS:
+        if any(row["name"] == variant.name for row in rows):
+            continue
+        rows.append(train(variant, photographs, validation, options.patch_steps, options.base_weights))
+        print(f"{variant.name:40} loss {rows[-1]['loss']:.2f}, aligned {rows[-1]['aligned_loss']:.2f}", flush=True)
+        results.record(options.out, f"python3 scripts/compare_training.py {results.portable(words)}", rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command("compare_training.py", main))

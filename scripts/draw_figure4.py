@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""Draw the confusion matrices of several evaluations side by side and keep their numbers.
+
+usage: draw_figure4.py FIGURE.png RESULT.json FOLDER [FOLDER ...]
+
+FOLDER is an --out_path of evaluate_cls.py; FOLDER.json beside it is what record.py kept of that run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from classifier.benchmark.figure4 import Panel, draw, read_counts
+from utils import files
+from utils.errors import UserError, run_command, show
+
+TITLES = {
+    "mobilenet_v2": "MobileNetV2 regressor",
+    "block_corners": "block corners (JQE's manner)",
+    "jpeg_paper": "Q1Net (jpeg_paper)",
+    "auto": "auto",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw, and write the record."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if len(words) < 3:
+        raise UserError("usage: draw_figure4.py FIGURE.png RESULT.json FOLDER [FOLDER ...]")
+    figure, result, folders = Path(words[0]), Path(words[1]), [Path(word) for word in words[2:]]
+    panels, records = [], []
+    for folder in folders:
+        kept = folder.with_name(f"{folder.name}.json")
+        if not kept.exists():
+            raise UserError(f"{show(kept)} does not exist; scripts/reproduce_figure4.sh makes it")
+        record = files.read_json(kept)
+        name = record["result"]["comp_type"]
+        panels.append(Panel(TITLES.get(name, name), read_counts(folder / "confusion_matrix.csv"), record["result"]))
+        records.append(record)
+    draw(panels, figure)
+    # Each evaluation tells its own command, machine and date: they may have run on different days.
+    files.write_json(result, records)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command("draw_figure4.py", main))

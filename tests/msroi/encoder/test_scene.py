@@ -1,0 +1,49 @@
+"""What a map means for the blocks of a picture."""
+
+import numpy as np
+import pytest
+
+from msroi.encoder.scene import region_weights
+
+
+def weights(saliency: np.ndarray) -> np.ndarray:
+    rows, columns = -(-saliency.shape[0] // 8), -(-saliency.shape[1] // 8)
+    return region_weights(saliency, 8, rows, columns).reshape(rows, columns)
+
+
+def test_objects_weigh_one_and_the_rest_nothing() -> None:
+    mask = np.zeros((64, 80), np.uint8)
+    mask[16:40, 20:56] = 255
+    found = weights(mask)
+    assert (found[2:5, 3:7] == 1).all()
+    assert found[2:5, 2] == pytest.approx(np.sqrt(0.5))  # half of the block is object
+    assert found[:2].max() == found[5:].max() == found[:, 7:].max() == 0
+
+
+def test_by_the_maps_mean() -> None:
+    y, x = np.mgrid[:96, :128]
+    bright = 2.0 * np.exp(-((y - 40) ** 2 + (x - 60) ** 2) / 900)
+    found = weights((100 * bright).astype(np.uint8))
+    assert weights((40 * bright).astype(np.uint8)) == pytest.approx(found, abs=0.05)  # brightness alone says nothing
+    assert found.max() == 1
+    assert found.min() == 0
+    saliency = np.repeat(np.array([0, 50, 100, 150, 200], np.uint8), 8)[None].repeat(8, axis=0)
+    assert weights(saliency)[0] == pytest.approx([0, 0, 0.25, 1, 1])  # of 0, 0.5, 1, 1.5 and 2 times the mean
+
+
+@pytest.mark.parametrize("level", [0, 1, 255])
+def test_flat_maps_and_a_single_pixel(level: int) -> None:
+    flat = np.full((24, 24), level, np.uint8)
+    found = weights(flat)
+    assert np.isfinite(found).all()
+    assert np.ptp(found) == 0
+    flat[0, 0] = 255 - level
+    assert np.isfinite(weights(flat)).all()
+    assert 0 <= weights(flat).min() <= weights(flat).max() <= 1
+
+
+def test_an_odd_size_repeats_its_edge() -> None:
+    mask = np.zeros((20, 27), np.uint8)
+    mask[16:, 24:] = 255
+    assert weights(mask)[2, 3] == 1
+    assert weights(mask)[:2].max() == 0
