@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,7 @@ VARIANTS = (
     Variant("a quarter of the photographs", photographs=0.25),
     Variant("qualities above 50 twice as often", high_qualities=2.0),
 )
+START = Variant("no training: where all start")
 
 
 @dataclass
@@ -105,15 +106,31 @@ def train(
         code = run.train(checkpoint_steps=steps, restart=True, overwrite=True)
         if code:
             raise KeyboardInterrupt
-        rows = {name: validate(run.predict_best(), batches) for name, batches in validation.items()}
+        return _row(variant, steps * variant.batch_size, run.predict_best(), validation, validate)
+
+
+def _row(
+    variant: Variant, patch_steps: int, predict: Any, validation: dict[str, Any], validate: Callable[..., Any]
+) -> dict[str, Any]:
+    """Return a row of the record."""
+    found = {name: validate(predict, batches) for name, batches in validation.items()}
     return {
         **asdict(variant),
-        "patch_steps": steps * variant.batch_size,
-        "loss": round(rows["all offsets"][0], 3),
-        "mae": round(rows["all offsets"][1], 3),
-        "aligned_loss": round(rows["aligned"][0], 3),
-        "aligned_mae": round(rows["aligned"][1], 3),
+        "patch_steps": patch_steps,
+        "loss": round(found["all offsets"][0], 3),
+        "mae": round(found["all offsets"][1], 3),
+        "aligned_loss": round(found["aligned"][0], 3),
+        "aligned_mae": round(found["aligned"][1], 3),
     }
+
+
+def start(validation: dict[str, Any], patch_steps: int, base_weights: str) -> dict[str, Any]:
+    """Return the losses of the weights that all trainings start from."""
+    from classifier.q1net import weights
+    from classifier.q1net.training import validate
+
+    model = weights.load_model(get_config("jpeg_paper"), base_weights)
+    return _row(START, patch_steps, lambda patches: model(patches, training=False), validation, validate)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -137,10 +154,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     rows = files.read_json(options.out)["result"] if options.out.exists() else []
     rows = [row for row in rows if row["patch_steps"] // 1024 == options.patch_steps // 1024]
-    for variant in VARIANTS:
+    for variant in (*VARIANTS, START):
         if any(row["name"] == variant.name for row in rows):
             continue
-        rows.append(train(variant, photographs, validation, options.patch_steps, options.base_weights))
+        rows.append(
+            start(validation, options.patch_steps, options.base_weights)
+            if variant is START
+            else train(variant, photographs, validation, options.patch_steps, options.base_weights)
+        )
         print(f"{variant.name:40} loss {rows[-1]['loss']:.2f}, aligned {rows[-1]['aligned_loss']:.2f}", flush=True)
         results.record(options.out, f"python3 scripts/compare_training.py {results.portable(words)}", rows)
     return 0

@@ -29,7 +29,7 @@ CONDITIONS = {
     "kodak_k12": "Kodak, uncropped, `jpeg_paper_k12`",
     "kodak_lattice": "Kodak, uncropped, `jpeg_lattice`",
     "kodak_lattice_offset": "Kodak, random misaligned crop, `jpeg_lattice`",
-    "pristine_val": "validation photographs, uncropped",
+    "pristine_val": "validation photographs, uncropped (their errors made the correction)",
 }
 
 

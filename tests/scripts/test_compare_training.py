@@ -55,7 +55,7 @@ def test_what_is_recorded_is_not_done_again(
     monkeypatch.setattr(compare_training, "VARIANTS", variants)
     assert compare_training.main(flags) == 0
     printed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if not line.startswith("epoch")]
-    assert printed == ["a", "b"]
+    assert printed == ["a", "no", "b"]
     rows = json.loads((tmp_path / "record.json").read_text())["result"]
-    assert [row["name"] for row in rows] == ["a", "b"]
+    assert [row["name"] for row in rows] == ["a", compare_training.START.name, "b"]
     assert all(row["patch_steps"] == 64 and row["loss"] > 0 and row["aligned_loss"] > 0 for row in rows)
