@@ -249,7 +249,10 @@ def conditions(*wanted: str) -> str:
         rows.append([condition, *cells])
     table = results.table(["condition", *(f"`{name}`" for name in names)], rows)
     count = kept["result"][0]["predictions"]
-    told = f"\nExact / within 2 / MAE of {count} pictures a row, on {kept['machine']}, {kept['date']}:\n\n"
+    told = (
+        f"\nExact / within 2 / MAE of {count} pictures a row (never compressed: one a photograph, no answer is best), on "
+        f"{kept['machine']}, {kept['date']}:\n\n"
+    )
     return table + told + f"```sh\n{kept['command']}\n```\n"
 
 
