@@ -250,7 +250,7 @@ def conditions(*wanted: str) -> str:
     table = results.table(["condition", *(f"`{name}`" for name in names)], rows)
     count = kept["result"][0]["predictions"]
     told = (
-        f"\nExact / within 2 / MAE of {count} pictures a row (never compressed: one a photograph, no answer is best), on "
+        f"\nExact / within 2 / MAE of {count} pictures a row (never compressed: one each; no answer is best) on "
         f"{kept['machine']}, {kept['date']}:\n\n"
     )
     return table + told + f"```sh\n{kept['command']}\n```\n"
