@@ -94,7 +94,9 @@ def test_kills_at_random_moments_leave_the_same_result(start, run, tables: Path,
         time.sleep(random.uniform(0.4, 0.95) * lasts)
         process.kill()
         process.communicate()
-    assert run("-m", COMMAND, *arguments("killed"), timeout=600).code == 0
+    done = run("-m", COMMAND, *arguments("killed"), timeout=600)
+    # Each start goes on from the last, so one of the killed may have come to the end before the blow.
+    assert done.code == 0 or "already holds models" in done.err, done.err
     found = [rows(tmp_path / f"{name}_out" / "history_msroi.csv") for name in ("whole", "killed")]
     for a, b in zip(*found, strict=True):
         assert float(a["val_loss"]) == pytest.approx(float(b["val_loss"]), rel=0.02)
