@@ -91,8 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             + f"{seconds:.0f} seconds"
         )
     results.write_csv(out / "by_quality.csv", scores.by_quality())
-    from classifier.benchmark.figure4 import write_counts
-    from classifier.q1net.confusion import draw
+    from classifier.q1net.confusion import draw, write_counts
 
     write_counts(scores.confusion(), out / "confusion_matrix.csv")
     draw(scores.confusion(), out / "confusion_matrix.png", options.comp_type, summary)

@@ -84,7 +84,7 @@ def train(
 ) -> dict[str, Any]:
     """Train one variant for `patch_steps` patches; return its losses."""
     from classifier.q1net.photographs import PatchSource
-    from classifier.q1net.training import Run, Settings, validate
+    from classifier.q1net.training import Run, Settings
     from utils.training import keras
 
     keras.backend.clear_session()
@@ -106,13 +106,15 @@ def train(
         code = run.train(checkpoint_steps=steps, restart=True, overwrite=True)
         if code:
             raise KeyboardInterrupt
-        return _row(variant, steps * variant.batch_size, run.predict_best(), validation, validate)
+        return _row(variant, steps * variant.batch_size, run.predict_best(), validation)
 
 
 def _row(
-    variant: Variant, patch_steps: int, predict: Any, validation: dict[str, Any], validate: Callable[..., Any]
+    variant: Variant, patch_steps: int, predict: Callable[[Any], Any], validation: dict[str, Any]
 ) -> dict[str, Any]:
     """Return a row of the record."""
+    from classifier.q1net.training import validate
+
     found = {name: validate(predict, batches) for name, batches in validation.items()}
     return {
         **asdict(variant),
@@ -127,10 +129,9 @@ def _row(
 def start(validation: dict[str, Any], patch_steps: int, base_weights: str) -> dict[str, Any]:
     """Return the losses of the weights that all trainings start from."""
     from classifier.q1net import weights
-    from classifier.q1net.training import validate
 
     model = weights.load_model(get_config("jpeg_paper"), base_weights)
-    return _row(START, patch_steps, lambda patches: model(patches, training=False), validation, validate)
+    return _row(START, patch_steps, lambda patches: model(patches, training=False), validation)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,7 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from classifier.benchmark.figure4 import Panel, draw, read_counts
+from classifier.benchmark.figure4 import Panel, draw
+from classifier.q1net.confusion import read_counts
 from utils import files
 from utils.errors import UserError, run_command, show
 

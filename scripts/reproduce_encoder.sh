@@ -2,7 +2,7 @@
 # Encoders on the same bytes: plain JPEG, mozjpeg, jpegli, the original's rule 3, model 7 at three strengths, without a
 # map, with all of the picture preferred and with another picture's map, on `things` (true masks, our maps) and Kodak
 # (our maps) of $Q1NET_DATA (default: ../shared/data beside the repository). Takes hours; stopped, it goes on where it
-# stopped. jpegli and SSIMULACRA 2 want `pip install pyjpegli ssimulacra2`; jpegli is left out without.
+# stopped.
 #   scripts/reproduce_encoder.sh [OUT] [flags of record_encoder.py, e.g. --every 10 --qualities 50]
 # (default: out/encoder) writes OUT/encoder_things.json, encoder_things_maps.json, encoder_kodak.json, curves over four
 # qualities as encoder_things_rates.json and .png, and copies all to msroi/results. MAPS names a folder that holds

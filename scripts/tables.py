@@ -38,6 +38,15 @@ def load(path: str) -> dict[str, Any]:
     return files.read_json(ROOT / path)
 
 
+SCORES = ("MAE", "bias", "exact", "within 1", "within 2", "worst 1 %")
+
+
+def scores(r: dict[str, Any], emphasis: str = "") -> list[str]:
+    """The cells under `SCORES` of what evaluate_cls.py summed up."""
+    shares = (f"{r[key]:.1%}" for key in ("exact", "within_1", "within_2"))
+    return [f"{emphasis}{r['mae']:.2f}{emphasis}", f"{r['bias']:+.2f}", *shares, f"{r['worst_1_percent']:.1f}"]
+
+
 def accuracy() -> str:
     """One row a condition that was measured."""
     rows = []
@@ -46,21 +55,8 @@ def accuracy() -> str:
         if not (ROOT / path).exists():
             continue
         r = load(path)["result"]
-        rows.append(
-            [
-                label,
-                str(r["predictions"]),
-                f"{r['answered'] / r['predictions']:.1%}",
-                f"**{r['mae']:.2f}**",
-                f"{r['bias']:+.2f}",
-                f"{r['exact']:.1%}",
-                f"{r['within_1']:.1%}",
-                f"{r['within_2']:.1%}",
-                f"{r['worst_1_percent']:.1f}",
-            ]
-        )
-    header = ["pictures", "answers", "answered", "MAE", "bias", "exact", "within 1", "within 2", "worst 1 %"]
-    return results.table(header, rows)
+        rows.append([label, str(r["predictions"]), f"{r['answered'] / r['predictions']:.1%}", *scores(r, "**")])
+    return results.table(["pictures", "answers", "answered", *SCORES], rows)
 
 
 def accuracy_commands() -> str:
@@ -259,20 +255,9 @@ def conditions(*wanted: str) -> str:
 def figure4() -> str:
     """The numbers of the four confusion matrices."""
     kept = files.read_json(ROOT / "classifier" / "results" / "figure4_kodak.json")
-    shares = ("exact", "within_1", "within_2")
-    rows = [
-        [
-            f"`{r['comp_type']}`",
-            f"{r['predictions']:,}",
-            f"{r['mae']:.2f}",
-            f"{r['bias']:+.2f}",
-            *(f"{r[key]:.1%}" for key in shares),
-            f"{r['worst_1_percent']:.1f}",
-        ]
-        for r in (record["result"] for record in kept)
-    ]
-    header = ["estimator", "answers", "MAE", "bias", "exact", "within 1", "within 2", "worst 1 %"]
-    return results.table(header, rows) + f"\nOn {kept[0]['machine']}, {kept[0]['date']}.\n"
+    found = [record["result"] for record in kept]
+    rows = [[f"`{r['comp_type']}`", f"{r['predictions']:,}", *scores(r)] for r in found]
+    return results.table(["estimator", "answers", *SCORES], rows) + f"\nOn {kept[0]['machine']}, {kept[0]['date']}.\n"
 
 
 def fusion_search() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import threading
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,8 @@ from PIL import Image, features
 from PIL import __version__ as pillow_version
 
 Subsampling = Literal["4:2:0", "4:2:2", "4:4:4"]
+
+jpeglib_lock = threading.Lock()  # jpeglib has one current version of the library a process
 
 MCU = 16  # side in pixels of the minimum coded unit at 4:2:0; 4:2:2 and 4:4:4 divide it
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from classifier.baselines.configs import MODEL_NAME, Baseline
 from classifier.baselines.crops import CropSource
 from classifier.q1net import weights
+from classifier.q1net.conversion import SIGNATURE, convert
 from classifier.q1net.photographs import Batch
 from utils import files
 from utils.errors import EXIT_OK, UserError, show
@@ -22,7 +22,6 @@ from utils.loop import Loop
 from utils.training import StopRequest, keras, make_schedule, make_step, make_strategy, tf
 
 PREDICTED_CROPS = 64  # batch of the `.tflite`: all crops of a picture
-SIGNATURE = "estimate_quality"
 LARGEST_DIFFERENCE = 0.05  # in quality, of the `.tflite` from the Keras model
 Validation = Callable[[], Iterable[Batch]]
 
@@ -43,22 +42,6 @@ class Settings:
 def absolute_error(truth: Any, predicted: Any) -> Any:
     """Return |q* - q| a crop: `truth` (n,), `predicted` (n, 1)."""
     return tf.abs(truth - predicted[:, 0])
-
-
-def convert(model: Any) -> bytes:
-    """Return the model as a float32 `.tflite` of fixed batch size, input `input_1`, output `quality`."""
-    shape = [PREDICTED_CROPS, *model.input_shape[1:]]
-
-    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name="input_1")])
-    def estimate(input_1: Any) -> dict[str, Any]:
-        return {"quality": model(input_1, training=False)}
-
-    module = tf.Module()
-    module.network = model
-    with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, signatures={SIGNATURE: estimate})
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
-        return bytes(converter.convert())
 
 
 class Run:
@@ -121,7 +104,7 @@ class Run:
         path = self.folder / MODEL_NAME
         inputs = self.validation[0][0]
         with files.atomic_path(path) as temporary:
-            temporary.write_bytes(convert(self.model))
+            temporary.write_bytes(convert(self.model, "float32", PREDICTED_CROPS, self.baseline.input_shape, "quality"))
             expected = np.asarray(self._predict(tf.constant(inputs, tf.float32)))
             difference = float(np.abs(LiteModel(temporary, 1)(inputs) - expected).max())
             if difference > LARGEST_DIFFERENCE:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,6 @@ from utils import jpeg
 Pixels = NDArray[np.uint8]
 FEWEST_APART = 10  # qualities between the two compressions of a picture
 HIGHEST_SECOND = 97
-_one_at_a_time = threading.Lock()  # jpeglib's choice of a library counts for the whole process
 
 
 @dataclass(frozen=True)
@@ -55,16 +52,14 @@ def _then(change: Callable[[Pixels, np.random.Generator], Pixels]) -> Make:
 
 
 def _gray(p: Pixels, q: int, r: np.random.Generator) -> Made:
-    buffer = io.BytesIO()
-    Image.fromarray(p).convert("L").save(buffer, "JPEG", quality=q)
-    return _file(buffer.getvalue(), q)
+    return _file(jpeg.encode(np.asarray(Image.fromarray(p).convert("L")), q), q)
 
 
 def _library(pixels: Pixels, quality: int, version: str) -> bytes:
     """Return the JPEG that another library writes."""
     import jpeglib
 
-    with _one_at_a_time, tempfile.TemporaryDirectory() as folder, jpeglib.version(version):
+    with jpeg.jpeglib_lock, tempfile.TemporaryDirectory() as folder, jpeglib.version(version):
         path = Path(folder) / "picture.jpg"
         jpeglib.from_spatial(pixels).write_spatial(str(path), qt=quality)
         return path.read_bytes()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.q1net.configs import QUALITIES
-from utils import figures, results
-from utils.errors import UserError, show
+from utils import figures
 
 ACROSS = 2  # matrices in a row
 
@@ -25,28 +22,6 @@ class Panel:
     title: str
     counts: NDArray[np.intp]
     summary: dict[str, Any]
-
-
-def write_counts(counts: NDArray[np.intp], path: Path) -> None:
-    """Write (100, 100) counts as CSV: a row a true quality that was asked for, a column a predicted one."""
-    rows = np.flatnonzero(counts.any(axis=1))
-    write = [{"true": q + 1, **{str(p): int(n) for p, n in zip(QUALITIES, counts[q], strict=True)}} for q in rows]
-    results.write_csv(path, write or [{"true": ""}])
-
-
-def read_counts(path: Path) -> NDArray[np.intp]:
-    """Return what `write_counts` wrote; raise `UserError` for any other file."""
-    counts = np.zeros((len(QUALITIES), len(QUALITIES)), np.intp)
-    try:
-        with path.open(newline="", encoding="utf-8") as handle:
-            for row in csv.DictReader(handle):
-                if row["true"]:
-                    counts[int(row["true"]) - 1] = [int(row[str(p)]) for p in QUALITIES]
-    except FileNotFoundError:
-        raise UserError(f"{show(path)} does not exist; run evaluate_cls.py with this --out_path") from None
-    except (ValueError, KeyError, IndexError, TypeError, UnicodeDecodeError):
-        raise UserError(f"{show(path)} is no confusion matrix of evaluate_cls.py; run it again") from None
-    return counts
 
 
 def draw(panels: Sequence[Panel], path: Path) -> None:

@@ -1,14 +1,17 @@
-"""The confusion matrix as a picture that a person can read at 100 classes."""
+"""The confusion matrix: as a picture that a person can read at 100 classes, and as a table."""
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from utils import figures
+from classifier.q1net.configs import QUALITIES
+from utils import figures, results
+from utils.errors import UserError, show
 
 
 def draw(counts: NDArray[np.intp], path: Path, title: str, summary: dict[str, Any]) -> None:
@@ -53,3 +56,25 @@ def draw(counts: NDArray[np.intp], path: Path, title: str, summary: dict[str, An
                 f"of {summary['predictions']} predictions" + (f", {unknown} unknown (not drawn)" if unknown else "")
             )
         drawing.suptitle(heading)
+
+
+def write_counts(counts: NDArray[np.intp], path: Path) -> None:
+    """Write (100, 100) counts as CSV: a row a true quality that was asked for, a column a predicted one."""
+    rows = np.flatnonzero(counts.any(axis=1))
+    write = [{"true": q + 1, **{str(p): int(n) for p, n in zip(QUALITIES, counts[q], strict=True)}} for q in rows]
+    results.write_csv(path, write or [{"true": ""}])
+
+
+def read_counts(path: Path) -> NDArray[np.intp]:
+    """Return what `write_counts` wrote; raise `UserError` for any other file."""
+    counts = np.zeros((len(QUALITIES), len(QUALITIES)), np.intp)
+    try:
+        with path.open(newline="", encoding="utf-8") as handle:
+            for row in csv.DictReader(handle):
+                if row["true"]:
+                    counts[int(row["true"]) - 1] = [int(row[str(p)]) for p in QUALITIES]
+    except FileNotFoundError:
+        raise UserError(f"{show(path)} does not exist; run evaluate_cls.py with this --out_path") from None
+    except (ValueError, KeyError, IndexError, TypeError, UnicodeDecodeError):
+        raise UserError(f"{show(path)} is no confusion matrix of evaluate_cls.py; run it again") from None
+    return counts

@@ -74,16 +74,18 @@ def picture_patches(paths: Sequence[Path], qualities: Sequence[int], order: str)
             yield patches.to_channel_order(grid.compressed_patches(quality), order)
 
 
-def convert(network: Any, kind: str, batch: int) -> bytes:
-    """Return a network (inputs to (n, 2)) as a `.tflite` of fixed batch size, input `input_1`, a named signature.
+def convert(
+    network: Any, kind: str, batch: int, shape: tuple[int, ...] = (PATCH, PATCH, 3), output: str = OUTPUT
+) -> bytes:
+    """Return a network (inputs of `shape` to outputs) as a `.tflite` of fixed batch size: `input_1`, a named signature.
 
     `kind` is float32, float16 (weights) or int8: `network` is then a `QuantizedNetwork`, whose simulated rounding
     becomes real; the input is uint8 of scale 1, so that raw pixels go straight in, and the output stays float.
     """
 
-    @tf.function(input_signature=[tf.TensorSpec((batch, PATCH, PATCH, 3), tf.float32, name="input_1")])
+    @tf.function(input_signature=[tf.TensorSpec((batch, *shape), tf.float32, name="input_1")])
     def estimate(input_1: Any) -> dict[str, Any]:
-        return {OUTPUT: network(input_1)}
+        return {output: network(input_1)}
 
     module = tf.Module()
     module.network = network

@@ -85,7 +85,7 @@ def mozjpeg(pixels: Pixels, quality: int) -> bytes:
     """Return mozjpeg's own JPEG at its defaults (trellis, its tables, optimised scans), 4:2:0."""
     import jpeglib
 
-    with jpeg_file.one_at_a_time, tempfile.TemporaryDirectory(prefix="msroi-") as folder:
+    with jpeg.jpeglib_lock, tempfile.TemporaryDirectory(prefix="msroi-") as folder:
         path = Path(folder, "mozjpeg.jpg")
         with jpeglib.version(jpeg_file.OPTIMISING):
             made = jpeglib.from_spatial(pixels)
@@ -101,7 +101,7 @@ def jpegli(pixels: Pixels, quality: int) -> bytes:
 
     height, width = pixels.shape[:2]
     content: bytes = pyjpegli.encode(np.ascontiguousarray(pixels), width, height, quality=quality)
-    with jpeg_file.one_at_a_time, tempfile.TemporaryDirectory(prefix="msroi-") as folder:
+    with jpeg.jpeglib_lock, tempfile.TemporaryDirectory(prefix="msroi-") as folder:
         path, optimised = Path(folder, "jpegli.jpg"), Path(folder, "progressive.jpg")
         path.write_bytes(content)
         with jpeglib.version(jpeg_file.OPTIMISING):

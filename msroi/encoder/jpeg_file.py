@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msroi.encoder.blocks import FREQUENCIES, NATURAL, SIDE, ZIGZAG, Component
+from utils import jpeg
 from utils.errors import UserError
 
 BASELINE, OPTIMISING = "turbo210", "mozjpeg403"
-one_at_a_time = threading.Lock()  # jpeglib has one current version of the library a process
 
 START = b"\xff\xd8"
 EXIF_MARKER, ICC_MARKER = 0xE1, 0xE2
@@ -48,7 +47,7 @@ def write(
 
     arrays = [grid(each, component) for each, component in zip(levels, components, strict=True)]
     natural_tables = np.ascontiguousarray(tables[:, NATURAL].reshape(-1, SIDE, SIDE), np.uint16)
-    with one_at_a_time, tempfile.TemporaryDirectory(prefix="msroi-") as folder:
+    with jpeg.jpeglib_lock, tempfile.TemporaryDirectory(prefix="msroi-") as folder:
         baseline, optimised = Path(folder, "baseline.jpg"), Path(folder, "progressive.jpg")
         with jpeglib.version(BASELINE):
             made = jpeglib.from_dct(*arrays, qt=natural_tables)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from classifier.benchmark.figure4 import write_counts
+from classifier.q1net.confusion import write_counts
 from classifier.q1net.evaluation import Scores
 from scripts import draw_figure4
 from utils import results

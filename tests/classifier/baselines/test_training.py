@@ -95,7 +95,8 @@ def test_absolute_error() -> None:
 def test_mobilenet_converts(tmp_path: Path) -> None:
     model = models.mobilenet_v2(64)
     assert model.output_shape == (None, 1)
-    (tmp_path / MODEL_NAME).write_bytes(training.convert(model))
+    content = training.convert(model, "float32", training.PREDICTED_CROPS, model.input_shape[1:], "quality")
+    (tmp_path / MODEL_NAME).write_bytes(content)
     made = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.uint8)
     said = load_model(tmp_path, 1)(made)
     assert said.shape == (3, 1)
