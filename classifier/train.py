@@ -42,7 +42,13 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--batch_size", type=int, default=256, help="patches a step (default: %(default)s)")
     run.add_argument("--epochs", type=int, default=50, help="default: %(default)s")
     run.add_argument("--steps_per_epoch", type=int, help="default: the whole file; with --in_path 1000")
-    run.add_argument("--learning_rate", type=float, default=1e-3, help="Adam's, at its highest (default: %(default)s)")
+    run.add_argument(
+        "--optimizer",
+        choices=("adam", "muon"),
+        default="adam",
+        help="muon: kernels move by orthogonalised momentum, which needs fewer patches (default: %(default)s)",
+    )
+    run.add_argument("--learning_rate", type=float, default=1e-3, help="at its highest (default: %(default)s)")
     run.add_argument("--schedule", choices=("constant", "cosine"), default="constant", help="default: %(default)s")
     run.add_argument(
         "--warmup_steps",
@@ -132,6 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epochs=options.epochs,
         steps_per_epoch=steps,
         batch_size=options.batch_size,
+        optimizer=options.optimizer,
         learning_rate=options.learning_rate,
         schedule=options.schedule,
         warmup_steps=options.warmup_steps,

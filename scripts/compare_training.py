@@ -35,6 +35,7 @@ class Variant:
     aligned_share: float = 0.5
     augment: bool = True
     batch_size: int = 256
+    optimizer: str = "adam"
     learning_rate: float = 1e-3
     schedule: str = "cosine"
     average_weights: float = 0.0
@@ -53,6 +54,7 @@ VARIANTS = (
     Variant("batches of 1024", batch_size=1024),
     Variant("a third of the learning rate", learning_rate=3e-4),
     Variant("three times the learning rate", learning_rate=3e-3),
+    Variant("Muon in place of Adam", optimizer="muon"),
     Variant("averaged weights (0.98)", average_weights=0.98),
     Variant("a quarter of the photographs", photographs=0.25),
     Variant("qualities above 50 twice as often", high_qualities=2.0),
@@ -95,9 +97,9 @@ def train(
     steps = patch_steps // variant.batch_size
     settings = Settings(
         data="photographs", aligned_share=variant.aligned_share, epochs=1, steps_per_epoch=steps,
-        batch_size=variant.batch_size, learning_rate=variant.learning_rate, schedule=variant.schedule,
-        warmup_steps=steps // 20, average_weights=variant.average_weights, frozen_statistics=False,
-        base_weights=base_weights, seed=variant.seed, strategy="none",
+        batch_size=variant.batch_size, optimizer=variant.optimizer, learning_rate=variant.learning_rate,
+        schedule=variant.schedule, warmup_steps=steps // 20, average_weights=variant.average_weights,
+        frozen_statistics=False, base_weights=base_weights, seed=variant.seed, strategy="none",
     )  # fmt: skip
     drawn = Sampled(source, variant.high_qualities, variant.batch_size) if variant.high_qualities != 1 else source
     with tempfile.TemporaryDirectory() as folder:

@@ -20,6 +20,7 @@ from classifier.q1net.widening import settle_statistics, widened_model
 from utils import files
 from utils.errors import UserError, note, show
 from utils.loop import Loop
+from utils.optimizers import make_optimizer
 from utils.training import (
     AveragedWeights,
     StopRequest,
@@ -59,6 +60,7 @@ class Settings:
     epochs: int
     steps_per_epoch: int
     batch_size: int
+    optimizer: str  # a name of `optimizers.OPTIMIZERS`
     learning_rate: float
     schedule: str
     warmup_steps: int
@@ -129,7 +131,7 @@ class Run:
                 self.model = folded_model(self.model, config.width)
             epochs, steps = settings.epochs, settings.steps_per_epoch
             schedule = make_schedule(settings.schedule, settings.learning_rate, epochs * steps, settings.warmup_steps)
-            optimizer = keras.optimizers.Adam(schedule)
+            optimizer = make_optimizer(settings.optimizer, schedule)
             optimizer.build(self.model.trainable_variables)
             self.average = AveragedWeights(self.model, settings.average_weights) if settings.average_weights else None
             tracked = {"average": self.average.averages, "average_count": self.average.count} if self.average else {}

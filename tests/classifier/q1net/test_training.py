@@ -72,6 +72,7 @@ def make_run(patch_file: Path, folder: Path, source_class=FileSource, config=CON
         "epochs": 2,
         "steps_per_epoch": 6,
         "batch_size": 32,
+        "optimizer": "adam",
         "learning_rate": 1e-3,
         "schedule": "cosine",
         "warmup_steps": 3,
