@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from classifier.estimators.lattice import LatticeEstimator
 from classifier.estimators.network import Backend, NetworkEstimator
 from classifier.q1net import mosaic, weights
 from classifier.q1net.configs import get_config
-from utils import files, images, results
+from utils import files, images, jpeg, results
 from utils.errors import run_command
 
 SAMPLES = files.REPOSITORY / "sample_image"
@@ -68,9 +70,12 @@ def costs(runs: int, *arguments: str) -> tuple[float, float, float]:
     return float(np.median(seconds)), float(np.median(cpu)), float(memory.max())
 
 
-def mosaic_photograph(width: int, height: int) -> Image.Image:
-    """Return the sample photograph and its mirror images side by side: as large as asked, as detailed as a camera's."""
-    pixels = images.read_rgb(COFFEE).pixels
+def mosaic_photograph(width: int, height: int, pixels: NDArray[np.uint8] | None = None) -> Image.Image:
+    """Return a photograph and its mirror images side by side: as large as asked, as detailed as a camera's.
+
+    `pixels` (height, width, 3) uint8 RGB; None: a sample that was a JPEG before.
+    """
+    pixels = images.read_rgb(COFFEE).pixels if pixels is None else pixels
     block = np.concatenate([pixels, pixels[:, ::-1]], axis=1)
     block = np.concatenate([block, block[::-1]])
     down, across = -(-height // block.shape[0]), -(-width // block.shape[1])
@@ -81,6 +86,23 @@ def cold_start(runs: int) -> Iterator[tuple[str, float, str]]:
     """Whole process, from typing to answer."""
     call = ["classifier/predict_cls.py", "--in_path", str(COFFEE)]
     yield "predict_cls.py, one 600x400 PNG, whole process", median(lambda: command(*call), runs), "s"
+    call += ["--comp_type", "auto"]
+    yield "the same, --comp_type auto", median(lambda: command(*call), runs), "s"
+
+
+def lattice(runs: int) -> Iterator[tuple[str, float, str]]:
+    """One warm answer of jpeg_lattice on a photograph compressed once."""
+    # Made larger, the sample has no grid of its own.
+    cat = Image.open(SAMPLES / "chelsea.png").convert("RGB").resize((768, 512), Image.Resampling.LANCZOS)
+    small, large = (mosaic_photograph(*size, np.asarray(cat)) for size in ((768, 512), (4032, 3024)))
+    estimator = LatticeEstimator()
+    for what, picture, cut in (
+        ("768x512, uncropped", small, slice(0, None)),
+        ("768x512, first 3 rows and columns cut off", small, slice(3, None)),
+        ("4032x3024, uncropped", large, slice(0, None)),
+    ):
+        pixels = np.ascontiguousarray(jpeg.compress(np.asarray(picture), 75)[cut, cut])
+        yield f"jpeg_lattice, {what}", median(partial(estimator.estimate, pixels), 2 * runs) * 1e3, "ms"
 
 
 def warm_estimate(runs: int) -> Iterator[tuple[str, float, str]]:
@@ -223,15 +245,31 @@ def semantic_jpeg(runs: int) -> Iterator[tuple[str, float, str]]:
         yield "the same, largest memory", memory, "MiB"
 
 
+def model_7(runs: int) -> Iterator[tuple[str, float, str]]:
+    """combine_images -model 7, given a map, with its search for size and strength, as a whole process."""
+    for width, height, count in ((768, 512, runs), (4032, 3024, max(1, runs // 2))):
+        with tempfile.TemporaryDirectory() as folder:
+            picture, saliency = Path(folder) / "photo.png", Path(folder) / "msroi_map.jpg"
+            mosaic_photograph(width, height).save(picture, compress_level=1)
+            command("msroi/generate_map.py", str(picture), "--output_directory", folder)
+            call = ("-image", str(picture), "-map", str(saliency), "-output_directory", folder, "-model", "7")
+            seconds, cpu, memory = costs(count, "msroi/combine_images.py", *call)
+        yield f"combine_images.py, {width}x{height}, model 7, whole process", seconds, "s"
+        yield "the same, on all its cores", cpu, "CPU s"
+        yield "the same, largest memory", memory, "MiB"
+
+
 PARTS = {
     "cold_start": cold_start,
     "warm_estimate": warm_estimate,
+    "lattice": lattice,
     "folder": folder_throughput,
     "gen_data": generation,
     "training": training_rate,
     "evaluation": evaluation_rate,
     "maps": maps,
     "semantic_jpeg": semantic_jpeg,
+    "model_7": model_7,
 }
 
 
