@@ -15,9 +15,12 @@ from classifier.estimators.result import Estimate
 
 SURE = 1000.0  # nats on the grid of an uncropped picture beyond which no other grid is looked for
 PRESENT = 15.0  # nats that a lattice must be ahead of none: 64 phases x 100 qualities are a choice of 9 nats
+SEEN = 2.0  # the same where block edges stand out: that something was compressed is sure, if not how strongly
+WEAK = 50.0  # nats of a grid that gives way to one whose edges stand out
 ABSENT = 0.3  # nats a block by which every lattice must be worse than none to say "never compressed"
 FEWEST_BLOCKS = 100  # that can say "never compressed"
 TIE = 5.0  # nats below the best: not told apart
+MOST_TIED = 12  # qualities; a longer tie set is no answer
 ROUND_NUMBER = 0.5  # nats that a multiple of 5 is ahead: people choose them, and some tables can hardly be told apart
 CLOSE = 15.0  # nats: so close to the best, chroma decides
 INEXACT = ("blurred", "noisy", "coarse")
@@ -32,6 +35,12 @@ def find(pixels: NDArray[np.uint8]) -> Reading:
     if first.nats > SURE or (other_tables is not None and other_tables.family != "unknown"):
         return first
     best = grid.find_phase(pixels).reading
+    if best.nats < WEAK:
+        edges = grid.block_edges(pixels)
+        reading = best if best.phase == edges.phase else lattice_score.read(pixels, edges.phase)
+        if edges.visible and reading.nats > SEEN:
+            return replace(strong_only(reading), grid_seen=True)
+        best = reading if reading.nats > PRESENT else best
     if best.nats > PRESENT:
         return best
     for noise in INEXACT:
@@ -72,16 +81,16 @@ class LatticeEstimator:
         started = time.perf_counter()
         reading = find(pixels)
         blocks = (pixels.shape[0] // 8) * (pixels.shape[1] // 8)
-        if reading.nats > PRESENT or lattice_fit.other_tables(reading) is not None:
+        if reading.grid_seen or reading.nats > PRESENT or lattice_fit.other_tables(reading) is not None:
             answer = self._compressed(pixels, reading, blocks)
         else:
-            answer = self._nothing(reading, blocks)
+            answer = self._nothing(pixels, reading, blocks)
         return replace(answer, seconds=time.perf_counter() - started)
 
-    def _nothing(self, reading: Reading, blocks: int) -> Estimate:
+    def _nothing(self, pixels: NDArray[np.uint8], reading: Reading, blocks: int) -> Estimate:
         """Return why there is no number: never compressed, or too little to say."""
         used = reading.scores.used
-        never = used >= FEWEST_BLOCKS and reading.nats < -ABSENT * used
+        never = used >= FEWEST_BLOCKS and reading.nats < -ABSENT * used and not grid.block_edges(pixels).visible
         reason = "no JPEG trace" if never else f"unknown: no lattice shows in the {used} blocks that could say"
         evidence = {"verdict": "never" if never else "unknown", "nats": round(reading.nats, 1), "blocks": used}
         return Estimate(None, used, blocks, reason=reason, evidence={"lattice": evidence})
@@ -106,6 +115,8 @@ class LatticeEstimator:
             likely = scores.nats + ROUND_NUMBER * (np.arange(1, 101) % 5 == 0)
             quality, margin = int(likely.argmax()) + 1, scores.margin
             ties = tuple(int(q) for q in np.flatnonzero(scores.nats >= scores.nats.max() - TIE) + 1)
+            if len(ties) > MOST_TIED:
+                return self._too_many(reading, ties, blocks)
             if reading.noise == "exact":
                 other = double_compression.search_shifted(pixels, reading.phase, quality, self.thorough)
                 if other is not None:
@@ -123,6 +134,13 @@ class LatticeEstimator:
             "earlier": earlier,
         }
         return Estimate(float(quality), scores.used, blocks, tie_set=ties, evidence={"lattice": evidence})
+
+    def _too_many(self, reading: Reading, ties: tuple[int, ...], blocks: int) -> Estimate:
+        """Return that the picture was compressed, and that its blocks do not tell how strongly."""
+        used = reading.scores.used
+        reason = f"unknown: compressed, but the {used} blocks that could say fit {len(ties)} qualities alike"
+        evidence = {"verdict": "unknown", "nats": round(reading.nats, 1), "phase": list(reading.phase), "blocks": used}
+        return Estimate(None, used, blocks, reason=reason, evidence={"lattice": evidence})
 
     def _not_standard(self, reading: Reading, tables: lattice_fit.Tables, blocks: int) -> Estimate:
         """Return the standard quality nearest to tables that are not standard, or why there is none."""

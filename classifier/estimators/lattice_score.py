@@ -67,6 +67,7 @@ class Reading:
     noise: str  # a key of lattice_likelihood.NOISES
     scores: Scores
     counts: blocks.Histograms
+    grid_seen: bool = False  # block edges stand out at this phase: compressed, however little the blocks say
 
     @property
     def nats(self) -> float:

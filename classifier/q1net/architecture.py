@@ -13,7 +13,9 @@ def build(width: int, folded: bool = False) -> Any:
     Layers are made in the order of the original's, without custom classes, so that its checkpoints match by name.
     `folded`: every BatchNorm is part of its convolution, which has a bias instead (`folding` goes there and back).
     """
-    from tf_keras import Input, Model, layers
+    from tf_keras import Input, Model, backend, layers
+
+    backend.reset_uids()  # layers are called the same in every process, and so are the tensors of a `.tflite`
 
     def convolution(x: Any, channels: int, size: int, padding: str) -> Any:
         y = layers.Conv2D(channels, size, padding=padding, use_bias=folded)(x)

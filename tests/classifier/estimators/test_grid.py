@@ -63,3 +63,12 @@ def test_edges_stand_out_where_blocks_begin(photograph: np.ndarray) -> None:
     rows, columns = grid.edges(jpeg.compress(photograph, 20)[3:, 6:])
     assert (rows.argmax(), columns.argmax()) == (5, 2)
     assert min(rows.max(), columns.max()) > 5
+
+
+def test_block_edges_are_visible_only_where_blocks_are(
+    photograph: np.ndarray, textured: Callable[..., np.ndarray]
+) -> None:
+    found = grid.block_edges(jpeg.compress(photograph, 20)[3:, 6:])
+    assert (found.phase, found.visible) == ((5, 2), True)
+    for pixels in (textured(120, 90), np.full((80, 80, 3), 117, np.uint8), textured(1, 1)):
+        assert not grid.block_edges(pixels).visible

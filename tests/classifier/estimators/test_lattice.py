@@ -203,3 +203,33 @@ def test_never_compressed_photographs(estimator: LatticeEstimator, data_folder: 
         quality = estimator.estimate(np.asarray(Image.open(path).convert("RGB"))).quality
         called += [path.name] if quality is not None and quality < 95 else []
     assert len(called) <= 1
+
+
+def smooth(seed: int) -> np.ndarray:
+    """Return a soft picture without a block that is flat: little more than its blocks' means is left at low quality."""
+    random = np.random.default_rng(seed)
+    small = Image.fromarray(random.integers(60, 200, (6, 6, 3)).astype(np.uint8))
+    return np.asarray(small.resize((136, 136), Image.Resampling.BICUBIC))
+
+
+@pytest.mark.parametrize("quality", [4, 8, 12, 17, 24])
+def test_smooth_crops_are_read_where_their_block_edges_stand_out(estimator: LatticeEstimator, quality: int) -> None:
+    for seed in range(4):
+        answer = estimator.estimate(jpeg.compress(smooth(seed), quality)[35:99, 22:86])
+        said = answer.evidence["lattice"]
+        if answer.quality is None:
+            assert said["verdict"] == "unknown"
+            assert "compressed, but" in str(answer.reason)
+        else:
+            assert quality in answer.tie_set
+        assert said["phase"] == [5, 2]
+
+
+def test_never_is_not_said_where_block_edges_stand_out(
+    estimator: LatticeEstimator, photograph: np.ndarray, textured: Callable[..., np.ndarray]
+) -> None:
+    """Noise after a strong compression hides the lattice, not the blocks."""
+    decoded = jpeg.compress(photograph, 5).astype(float)
+    noisy = np.clip(decoded + np.random.default_rng(0).normal(0, 3, decoded.shape), 0, 255).round().astype(np.uint8)
+    assert estimator.estimate(noisy).evidence["lattice"]["verdict"] != "never"
+    assert estimator.estimate(textured(200, 260)).evidence["lattice"]["verdict"] == "never"
