@@ -64,6 +64,14 @@ def build_parser() -> argparse.ArgumentParser:
         help="evaluate and save an exponential moving average of the weights, e.g. 0.999 (default: off)",
     )
     run.add_argument(
+        "--statistics_batches",
+        type=int,
+        default=0,
+        metavar="BATCHES",
+        help="gather BatchNorm's statistics over so many batches before each validation, e.g. 200; the moving ones are "
+        "those of the last ten (default: off)",
+    )
+    run.add_argument(
         "--frozen_statistics",
         action="store_true",
         help="BatchNorm keeps the base weights' statistics, folded into the convolutions: a last phase that trains "
@@ -107,6 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("batch_size", "epochs", "checkpoint_steps", "learning_rate", "validation_patches"):
         if getattr(options, name) <= 0:
             raise UserError(f"--{name} must be positive")
+    if options.statistics_batches < 0:
+        raise UserError(f"--statistics_batches {options.statistics_batches}: a number of batches is needed, 0 for none")
     if options.seed < 0:
         raise UserError(f"--seed {options.seed}: a number from 0 up is needed")
     if not 0 <= options.average_weights < 1 or not 0 <= options.aligned_share <= 1:
@@ -143,6 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         schedule=options.schedule,
         warmup_steps=options.warmup_steps,
         average_weights=options.average_weights,
+        statistics_batches=options.statistics_batches,
         frozen_statistics=options.frozen_statistics,
         base_weights=options.base_weights,
         seed=options.seed,

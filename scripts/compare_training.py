@@ -99,7 +99,7 @@ def train(
         data="photographs", aligned_share=variant.aligned_share, epochs=1, steps_per_epoch=steps,
         batch_size=variant.batch_size, optimizer=variant.optimizer, learning_rate=variant.learning_rate,
         schedule=variant.schedule, warmup_steps=steps // 20, average_weights=variant.average_weights,
-        frozen_statistics=False, base_weights=base_weights, seed=variant.seed, strategy="none",
+        statistics_batches=0, frozen_statistics=False, base_weights=base_weights, seed=variant.seed, strategy="none",
     )  # fmt: skip
     drawn = Sampled(source, variant.high_qualities, variant.batch_size) if variant.high_qualities != 1 else source
     with tempfile.TemporaryDirectory() as folder:

@@ -29,14 +29,15 @@ from utils.training import (
     make_schedule,
     make_step,
     make_strategy,
+    recompute_statistics,
     tf,
 )
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 Validation = Callable[[], Iterable[Batch]]
 
-STATISTICS_EPOCHS = 4  # to gather BatchNorm statistics for averaged weights
-STATISTICS_BATCHES = 6  # of each
+STATISTICS_EPOCHS = 4  # from which BatchNorm statistics are gathered, because those of one come from few photographs
+STATISTICS_BATCHES = 24  # of all together, for averaged and for widened weights where nothing else is asked for
 STATISTICS_EPOCH = 1 << 20  # a number no training epoch reaches, so that these batches are not training batches
 CHANNEL_ORDER = "BGR"  # as the original's weights
 
@@ -65,6 +66,7 @@ class Settings:
     schedule: str
     warmup_steps: int
     average_weights: float
+    statistics_batches: int  # batches from which BatchNorm's statistics are gathered before each validation; 0: moving
     frozen_statistics: bool  # BatchNorm as in prediction
     base_weights: str | None
     seed: int
@@ -180,7 +182,7 @@ class Run:
 
     def _finish_epoch(self, epoch: int) -> dict[str, str]:
         """Validate, keep the weights when they are the best so far; return the losses for the history."""
-        kept = self.average.swap_in(self._statistics_batches()) if self.average else None
+        kept = self._settled() if self.average or self.settings.statistics_batches else None
         val_loss, val_mae = validate(self._predict, self.validation)
         if val_loss < self.loop.get("best"):
             self.loop.state["best"].assign(val_loss)
@@ -189,13 +191,23 @@ class Run:
             self.model.set_weights(kept)
         return {"val_loss": f"{val_loss:.5f}", "val_mae": f"{val_mae:.5f}"}
 
-    def _statistics_batches(self) -> list[NDArray[np.float32]]:
-        """Return batches of several epochs, because those of one are made of few photographs' windows."""
+    def _settled(self) -> list[Any]:
+        """Put averaged weights, if any, and settled statistics into the model; return the weights to restore."""
+        batches = self._statistics_batches()
+        if self.average:
+            return self.average.swap_in(batches)
+        kept: list[Any] = self.model.get_weights()
+        recompute_statistics(self.model, batches)
+        return kept
+
+    def _statistics_batches(self) -> Iterator[NDArray[np.float32]]:
+        """Yield batches that no training epoch has."""
         if self.settings.frozen_statistics:
-            return []
-        epochs = range(STATISTICS_EPOCH, STATISTICS_EPOCH + STATISTICS_EPOCHS)
-        batches = (batch for epoch in epochs for batch in self.source.batches(epoch, 0, STATISTICS_BATCHES))
-        return [to_channel_order(patches, CHANNEL_ORDER).astype(np.float32) for patches, _ in batches]
+            return
+        count = max(1, (self.settings.statistics_batches or STATISTICS_BATCHES) // STATISTICS_EPOCHS)
+        for epoch in range(STATISTICS_EPOCH, STATISTICS_EPOCH + STATISTICS_EPOCHS):
+            for patches, _ in self.source.batches(epoch, 0, count):
+                yield to_channel_order(patches, CHANNEL_ORDER).astype(np.float32)
 
     def _begin(self, overwrite: bool) -> None:
         """Set the validation loss to beat: that of the base weights, when they are those that would be replaced."""

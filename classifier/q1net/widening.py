@@ -6,7 +6,7 @@ ICLR 2016): the function stays, and because copies get different shares, they le
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,7 @@ def widened_model(model: Any, width: int, seed: int) -> Any:
     return result
 
 
-def settle_statistics(model: Any, batches: Sequence[NDArray[np.float32]]) -> None:
+def settle_statistics(model: Any, batches: Iterable[NDArray[np.float32]]) -> None:
     """Give every BatchNorm layer the statistics of what reaches it, and scales with which it computes what it did.
 
     After this a training step, which normalises by its own batch, starts from about the same function.

@@ -77,6 +77,7 @@ def make_run(patch_file: Path, folder: Path, source_class=FileSource, config=CON
         "schedule": "cosine",
         "warmup_steps": 3,
         "average_weights": 0.0,
+        "statistics_batches": 0,
         "frozen_statistics": False,
         "base_weights": None,
         "seed": 3,
@@ -304,3 +305,19 @@ def test_two_workers_train_like_one(patch_file: Path, tmp_path: Path) -> None:
     # Each worker normalises over its own half of a batch, so the results agree but for noise.
     assert float(two[-1]["train_loss"]) == pytest.approx(float(one[-1]["train_loss"]), rel=0.1)
     weights.load_model(CONFIG, tmp_path / "two" / "save" / "jpeg_paper")
+
+
+def test_statistics_of_many_batches_are_saved_and_training_goes_on_as_without(patch_file: Path, tmp_path: Path) -> None:
+    saved, last = [], []
+    for name, batches in (("moving", 0), ("gathered", 8)):
+        run = make_run(patch_file, tmp_path / name, statistics_batches=batches)
+        assert run.train(100, restart=False, overwrite=False) == 0
+        last.append(run.model.get_weights())
+        run.predict_best()
+        saved.append(run.model.get_weights())
+    for one, other in zip(*last, strict=True):
+        np.testing.assert_array_equal(one, other)
+    both = zip(run.model.weights, *saved, strict=True)
+    changed = [variable.name for variable, one, other in both if not np.allclose(one, other, rtol=1e-3)]
+    assert changed
+    assert all("moving_" in name for name in changed)
