@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from msroi.encoder import blocks, jpeg_file, levels, mixture, rate_distortion
-from msroi.encoder.scene import Scene
+from msroi.encoder.scene import RAMP, Ramp, Scene
 from msroi.metrics import pixel, suite
 from utils import jpeg
 
@@ -140,11 +140,14 @@ def _rule_3(task: Task) -> Files:
     return around(lambda quality: jpeg.encode(mixed, quality, progressive=True), task.size)
 
 
-def _ours(strength: float, which: str = "map") -> Callable[[Task], Files]:
+RAMPS = {"wide": Ramp(0.4, 1.2), "narrow": Ramp(1.2, 2.2), "narrowest": Ramp(2.0, 3.5)}  # beside the default one
+
+
+def _ours(strength: float, which: str = "map", ramp: Ramp = RAMP) -> Callable[[Task], Files]:
     def encode(task: Task) -> Files:
         saliency = None if which == "flat" else getattr(task, which)
         goal = rate_distortion.Goal(task.size, task.quality, strength, finest=task.finest, plain_size=task.size)
-        return [(1.0, rate_distortion.encode(Scene(task.pixels, saliency), goal).content)]
+        return [(1.0, rate_distortion.encode(Scene(task.pixels, saliency, ramp=ramp), goal).content)]
 
     return encode
 
@@ -159,8 +162,12 @@ ENCODERS = (
     Encoder("shuffled", "model 7, 0.5, another picture's map", _ours(0.5, "wrong_map")),
     Encoder("ours_25", "model 7, strength 0.25", _ours(0.25)),
     Encoder("ours_50", "model 7, strength 0.5", _ours(0.5)),
-    Encoder("ours_55", "model 7, strength 0.55", _ours(0.55)),
     Encoder("ours_75", "model 7, strength 0.75", _ours(0.75)),
+    *(Encoder(f"ours_{name}", f"model 7, 0.5, {name} ramp", _ours(0.5, ramp=ramp)) for name, ramp in RAMPS.items()),
+    *(
+        Encoder(f"shuffled_{name}", f"model 7, 0.5, {name} ramp, another map", _ours(0.5, "wrong_map", ramp))
+        for name, ramp in RAMPS.items()
+    ),
 )
 TITLES = {REFERENCE: "plain JPEG, optimised, progressive", **{encoder.name: encoder.title for encoder in ENCODERS}}
 

@@ -20,6 +20,7 @@ from utils import jpeg
 from utils.errors import UserError
 
 DEEPEST = -1.5  # dB that strength 1 may take from the whole picture
+ESTIMATED_LOW = 0.1  # dB by which the estimate of the whole picture is too low, as measured on `things`
 SAFE = 0.05  # dB more than what a strength promises is aimed at
 NO_PREFERENCE = 1e-3  # the smallest preference that is searched, as good as none
 GREATEST_PREFERENCE = 6.0
@@ -138,7 +139,7 @@ class _Search:
 
     def margin(self, found: Costs, allowed: float) -> float:
         """Return how many dB a result is better than it must be; negative: worse than allowed."""
-        margin = whole_change(found, self.plain) - allowed - SAFE
+        margin = whole_change(found, self.plain) - allowed + ESTIMATED_LOW - SAFE
         if self.floor:
             margin = min(margin, _decibels(self.floor.background, found.background))
         return margin

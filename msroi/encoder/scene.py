@@ -37,6 +37,17 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Ramp:
+    """How a map's values become weights: 0 up to `low` times the map's mean, 1 from `high` times, a line between."""
+
+    low: float
+    high: float
+
+
+RAMP = Ramp(0.9, 1.6)
+
+
+@dataclass(frozen=True)
 class Costs:
     """Bits of a file and its errors, summed over blocks; `seen` and `veiled` are luma's of PSNR-HVS and PSNR-HVS-M.
 
@@ -63,16 +74,19 @@ class Part:
     scale: float
 
 
-def region_weights(saliency: NDArray[np.uint8], side: int, rows: int, columns: int) -> NDArray[np.float32]:
+def region_weights(
+    saliency: NDArray[np.uint8], side: int, rows: int, columns: int, ramp: Ramp = RAMP
+) -> NDArray[np.float32]:
     """Return a weight 0..1 for each block, (rows * columns,), of `side` pixels, from a (height, width) uint8 map.
 
-    Nothing up to half the map's mean, all from one and a half times the mean, squared in between: a map says where
-    more of the object is, and what its brightness means differs from map to map. It is the root of the mean square
-    over the block: a block across the edge of an object belongs to it more than by its area, for its errors spread
-    over all its pixels.
+    The ramp goes by the map's mean: a map says where more of the object is, and what its brightness means differs from
+    map to map. It is the root of the mean square over the block: a block across the edge of an object belongs to it
+    more than by its area, for its errors spread over all its pixels.
     """
     mean = max(float(saliency.mean()), 1e-3)
-    weight = np.square(np.clip((np.arange(256) - 0.5 * mean) / mean, 0, 1))
+    low = ramp.low * mean
+    high = min(ramp.high * mean, float(saliency.max()))  # the brightest always weighs 1
+    weight = np.clip((np.arange(256) - low) / max(high - low, 1e-3), 0, 1)
     return np.sqrt(blocks.block_means(np.square(weight).astype(np.float32)[saliency], side, rows, columns))
 
 
@@ -80,7 +94,11 @@ class Scene:
     """A picture prepared for encoding: transformed once, tried with many settings."""
 
     def __init__(
-        self, pixels: NDArray[np.uint8], saliency: NDArray[np.uint8] | None, subsampling: Subsampling = "4:2:0"
+        self,
+        pixels: NDArray[np.uint8],
+        saliency: NDArray[np.uint8] | None,
+        subsampling: Subsampling = "4:2:0",
+        ramp: Ramp = RAMP,
     ) -> None:
         """Take (height, width, 3) uint8 RGB and a map (height, width) uint8, None for no preference anywhere."""
         self.height, self.width = pixels.shape[:2]
@@ -98,7 +116,7 @@ class Scene:
             region = (
                 np.zeros(count, np.float32)
                 if saliency is None
-                else region_weights(saliency, side, component.rows, component.columns)
+                else region_weights(saliency, side, component.rows, component.columns, ramp)
             )
             mask = masking if index == 0 else np.zeros(count, np.float32)
             self.whole.append(Part(component.spectrum, region, mask, 1.0))

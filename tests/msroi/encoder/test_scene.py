@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from msroi.encoder.scene import region_weights
+from msroi.encoder.scene import Ramp, region_weights
 
 
 def weights(saliency: np.ndarray) -> np.ndarray:
@@ -28,7 +28,7 @@ def test_by_the_maps_mean() -> None:
     assert found.max() == 1
     assert found.min() == 0
     saliency = np.repeat(np.array([0, 50, 100, 150, 200], np.uint8), 8)[None].repeat(8, axis=0)
-    assert weights(saliency)[0] == pytest.approx([0, 0, 0.25, 1, 1])  # of 0, 0.5, 1, 1.5 and 2 times the mean
+    assert weights(saliency)[0] == pytest.approx([0, 0, 1 / 7, 6 / 7, 1])  # of 0, 0.5, 1, 1.5 and 2 times the mean
 
 
 @pytest.mark.parametrize("level", [0, 1, 255])
@@ -47,3 +47,16 @@ def test_an_odd_size_repeats_its_edge() -> None:
     mask[16:, 24:] = 255
     assert weights(mask)[2, 3] == 1
     assert weights(mask)[:2].max() == 0
+
+
+def test_the_brightest_weighs_one_also_where_most_is_bright() -> None:
+    saliency = np.full((64, 64), 255, np.uint8)
+    saliency[:16] = 0  # 1.6 times the mean is more than 255
+    assert weights(saliency)[:, 0] == pytest.approx([0, 0, 1, 1, 1, 1, 1, 1])
+
+
+def test_a_narrower_ramp_never_weighs_more() -> None:
+    saliency = np.random.default_rng(0).integers(0, 256, (80, 80)).astype(np.uint8)
+    wide, narrow = (region_weights(saliency, 8, 10, 10, Ramp(*ends)) for ends in ((0.4, 1.2), (1.2, 2.2)))
+    assert (wide >= narrow).all()
+    assert wide.mean() > 1.5 * narrow.mean()
