@@ -7,6 +7,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from classifier.benchmark.conditions import CONDITIONS, NEVER, Made, make
 from classifier.benchmark.identify import NAME as IDENTIFY
 from classifier.benchmark.identify import IdentifyEstimator
 from classifier.estimators import registry
+from classifier.estimators.explain import earlier_of
 from classifier.estimators.options import COMP_TYPES, HEADER, Asked
 from classifier.estimators.result import Estimate, Estimator, FileEstimator
 from classifier.q1net.configs import AREA
@@ -27,6 +29,22 @@ OUT = files.REPOSITORY / "classifier" / "results" / "conditions.json"
 OF_FILES = (HEADER, IDENTIFY)  # asked for the JPEG file; all others for the pixels alone
 ESTIMATORS = (*(name for name in COMP_TYPES if name != HEADER), *OF_FILES)
 HARDLY = 95  # photographs never compressed that are called compressed below this are counted
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was said of a picture of quality `truth`; `first`: that of an earlier compression, if there was one."""
+
+    truth: int
+    estimate: Estimate
+    first: int | None = None
+
+    @property
+    def both_right(self) -> bool:
+        """Whether the last and the earlier compression are told, exactly."""
+        quality = self.estimate.quality
+        last = quality is not None and int(np.floor(quality + 0.5)) == self.truth
+        return last and earlier_of(self.estimate) == self.first
 
 
 def load(name: str) -> Estimator:
@@ -55,7 +73,7 @@ def measure(
     """Return a row of scores an estimator."""
     asked_for = qualities[:1] if condition == NEVER else qualities
 
-    def answer(job: tuple[int, Path]) -> list[tuple[str, int, Estimate]]:
+    def answer(job: tuple[int, Path]) -> list[tuple[str, Answer]]:
         number, path = job
         pixels = images.read_rgb(path, minimum_side=AREA).pixels
         random = np.random.default_rng([number, list(CONDITIONS).index(condition)])
@@ -63,30 +81,36 @@ def measure(
         for quality in asked_for:
             made = make(condition, pixels, quality, random)
             for name, estimator in tasks.per_thread(load_all, *names).items():
-                given.append((name, made.quality, ask(name, estimator, made)))
+                given.append((name, Answer(made.quality, ask(name, estimator, made), made.first)))
         return given
 
-    answers: dict[str, list[tuple[int, Estimate]]] = {name: [] for name in names}
+    answers: dict[str, list[Answer]] = {name: [] for name in names}
     for given in tasks.progress(tasks.ordered_map(answer, list(enumerate(paths)), workers), total=len(paths)):
-        for name, truth, estimate in given:
-            answers[name].append((truth, estimate))
+        for name, said in given:
+            answers[name].append(said)
     return [row(condition, name, answers[name]) for name in names]
 
 
-def row(condition: str, name: str, answers: Sequence[tuple[int, Estimate]]) -> dict[str, Any]:
-    """Return the scores of (true quality, answer) pairs; `milliseconds` is the median of those with an answer."""
+def row(condition: str, name: str, answers: Sequence[Answer]) -> dict[str, Any]:
+    """Return the scores of answers; `milliseconds` is the median of those with a number.
+
+    `called_twice` is the share said to have been compressed before, `both_exact` that with both qualities right.
+    """
     scores = Scores()
-    for truth, estimate in answers:
-        scores.add(truth, estimate.quality, estimate.interval)
-    seconds = [estimate.seconds for _, estimate in answers if estimate.quality is not None]
-    ties = [truth in estimate.tie_set for truth, estimate in answers if estimate.tie_set]
-    below = [estimate.quality is not None and estimate.quality < HARDLY for _, estimate in answers]
+    for a in answers:
+        scores.add(a.truth, a.estimate.quality, a.estimate.interval)
+    seconds = [a.estimate.seconds for a in answers if a.estimate.quality is not None]
+    ties = [a.truth in a.estimate.tie_set for a in answers if a.estimate.tie_set]
+    below = [a.estimate.quality is not None and a.estimate.quality < HARDLY for a in answers]
+    twice = any(a.first is not None for a in answers)
     return {
         "condition": condition,
         "estimator": name,
         **{k: round(v, 5) if isinstance(v, float) else v for k, v in scores.summary().items()},
         "interval_holds": scores.coverage(),
         "tie_set_holds": float(np.mean(ties)) if ties else None,
+        "called_twice": round(float(np.mean([earlier_of(a.estimate) is not None for a in answers])), 5),
+        **({"both_exact": round(float(np.mean([a.both_right for a in answers])), 5)} if twice else {}),
         "milliseconds": round(1000 * float(np.median(seconds)), 1) if seconds else None,
         **({f"below_{HARDLY}": sum(below)} if condition == NEVER else {}),
     }

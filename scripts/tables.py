@@ -13,6 +13,7 @@ from typing import Any
 from classifier.q1net import weights
 from classifier.q1net.configs import CONFIGS
 from msroi.encoder import comparison
+from msroi.encoder.scene import RAMP
 from utils import files, results
 from utils.errors import note, run_command
 
@@ -361,6 +362,22 @@ def against_mozjpeg(record: str, area: str, qualities: Sequence[int]) -> str:
     return results.table(["bytes of quality", "encoder", *keys.values()], rows)
 
 
+def encoder_ramps(things: str, kodak: str, quality: int) -> str:
+    """What the ramp from map to weight decides: gains with the right map and with another picture's."""
+    found, others = ({row["encoder"]: row for row in encoder_rows(name, "all", quality)} for name in (things, kodak))
+    rows = []
+    for ending, ramp in {"wide": comparison.RAMPS["wide"], "": RAMP, **comparison.RAMPS}.items():
+        right, wrong = (f"{name}_{ending}" if ending else name for name in ("ours", "shuffled"))
+        right = right if ending else "ours_50"
+        gains = [found[name]["change"]["inside"] for name in (right, wrong)]
+        cells = [*(signed("inside", gain) for gain in gains), f"{gains[1] / gains[0]:.0%}"]
+        cells += [signed(key, row[right]["change"][key]) for row in (found, others) for key in ("ssim", "psnrhvsm")]
+        cells.append(signed("psnrs", others[right]["change"]["psnrs"]))
+        rows.append([f"{ramp.low:g} to {ramp.high:g}" + ("" if ending else " (default)"), *cells])
+    header = ["ramp, in the map's mean", "inside", "with another map", "share", "SSIM", "PSNR-HVS-M"]
+    return results.table([*header, "Kodak: SSIM", "PSNR-HVS-M", "PSNR-S"], rows)
+
+
 def encoder_rates(record: str, area: str) -> str:
     """Bjontegaard's rates of a record with several qualities: more or fewer bytes than plain JPEG needs."""
     rates = load(f"msroi/results/{record}.json")["result"]["areas"][area]["bd_rate"]
@@ -412,6 +429,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "encoder-things": lambda: encoders("encoder_things", "5-35 %", 50),
     "encoder-things-75": lambda: encoders("encoder_things", "5-35 %", 75),
     "encoder-maps": lambda: encoders("encoder_things_maps", "all", 50),
+    "encoder-ramps": lambda: encoder_ramps("encoder_things_maps", "encoder_kodak", 50),
     "encoder-kodak": lambda: encoders("encoder_kodak", "all", 50, tuple(METRICS)),
     "encoder-mozjpeg": lambda: against_mozjpeg("encoder_things", "5-35 %", (50, 75)),
     "encoder-large": lambda: encoders("encoder_things", "35-70 %", 50),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +21,15 @@ HIGHEST_SECOND = 97
 
 @dataclass(frozen=True)
 class Made:
-    """What an estimator gets: the pixels, the quality that is right, and the JPEG file where there is one."""
+    """What an estimator gets: the pixels, the quality that is right, and the JPEG file where there is one.
+
+    `first` is the quality of an earlier compression where there was one.
+    """
 
     pixels: Pixels
     quality: int
     file: bytes | None = None
+    first: int | None = None
 
 
 Make = Callable[[Pixels, int, np.random.Generator], Made]
@@ -80,8 +84,9 @@ def _twice(aligned: bool) -> Make:
 
     def make(p: Pixels, q: int, r: np.random.Generator) -> Made:
         last = min(max(q, FEWEST_APART + 2), HIGHEST_SECOND)
-        first = jpeg.compress(p, int(r.integers(1, last - FEWEST_APART + 1)))
-        return _file(jpeg.encode(first if aligned else _offset(first, r), last), last)
+        quality = int(r.integers(1, last - FEWEST_APART + 1))
+        first = jpeg.compress(p, quality)
+        return replace(_file(jpeg.encode(first if aligned else _offset(first, r), last), last), first=quality)
 
     return make
 

@@ -41,10 +41,23 @@ def test_rows(photographs: Path, tmp_path: Path) -> None:
 
 
 def test_row_counts_what_is_called_compressed() -> None:
-    answers = [(100, Estimate(94.9, 1, 1)), (100, Estimate(95.0, 1, 1)), (100, Estimate(None, 0, 1))]
+    answers = [measure_accuracy.Answer(100, Estimate(quality, 1, 1)) for quality in (94.9, 95.0, None)]
     row = measure_accuracy.row(measure_accuracy.NEVER, "x", answers)
     assert (row["below_95"], row["answered"], row["predictions"]) == (1, 2, 3)
     assert "below_95" not in measure_accuracy.row("uncropped", "x", answers)
+
+
+def test_row_counts_both_compressions() -> None:
+    def answer(last: float | None, earlier: int | None, first: int | None = 40) -> measure_accuracy.Answer:
+        evidence = {"lattice": {"earlier": None if earlier is None else {"quality": earlier}}}
+        return measure_accuracy.Answer(90, Estimate(last, 1, 1, evidence=evidence), first)
+
+    answers = [answer(90, 40), answer(90, 41), answer(40, None), answer(None, None), answer(89.4, 40)]
+    row = measure_accuracy.row("twice, aligned", "x", answers)
+    assert (row["called_twice"], row["both_exact"]) == (0.6, 0.2)
+    row = measure_accuracy.row("uncropped", "x", [answer(90, None, None), answer(90, 30, None)])
+    assert row["called_twice"] == 0.5
+    assert "both_exact" not in row
 
 
 def test_what_is_missing_is_left_out_unless_it_was_named(
