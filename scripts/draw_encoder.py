@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from msroi.encoder import comparison, rate_plots
+from msroi.benchmark import comparison, rate_plots
 from utils import files
 from utils.errors import EXIT_OK, UserError, note, run_command, show
 

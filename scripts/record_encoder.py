@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msroi.encoder import comparison, semantic
+from msroi.benchmark import comparison
+from msroi.encoder import semantic
 from msroi.encoder.folder import MAP_SUFFIXES
 from msroi.encoder.source import read_map, read_source
 from utils import files, images, jpeg, results, tasks

@@ -42,6 +42,11 @@ def record(path: Path, command: str, result: Any) -> None:
     files.write_json(path, {"command": command, "machine": machine(), "date": today, "result": result})
 
 
+def committed(path: str) -> Any:
+    """Return a record of the repository, by its path from the root."""
+    return files.read_json(files.REPOSITORY / path)
+
+
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write rows as CSV, numbers with four digits behind the point."""
     buffer = io.StringIO()

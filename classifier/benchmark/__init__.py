@@ -1,1 +1,1 @@
-"""What the estimators are measured against: conditions that pictures are in, and what others say of JPEG files."""
+"""What the estimators are measured against: conditions, what others say of files; tables of what was measured."""

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from msroi.encoder import blocks, comparison, jpeg_file, rate_distortion
+from msroi.benchmark import comparison
+from msroi.encoder import blocks, jpeg_file, rate_distortion
 from msroi.encoder.scene import Scene
 from utils import jpeg
 

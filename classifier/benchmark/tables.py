@@ -1,0 +1,207 @@
+"""The tables of the classifier family, made from its committed results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from classifier.q1net import weights
+from classifier.q1net.configs import CONFIGS
+from utils import files, results
+
+CONDITIONS = {
+    "kodak": "Kodak, uncropped",
+    "kodak_uncorrected": "Kodak, uncropped, `--uncorrected`",
+    "kodak_offset": "Kodak, random misaligned crop",
+    "kodak_5_95": "Kodak, qualities 5, 15 .. 95",
+    "kodak_3_5": "the same, cropped by (3, 5)",
+    "kodak_int8": "Kodak, uncropped, int8",
+    "kodak_weighted": "Kodak, uncropped, `--fusion weighted_median`",
+    "kodak_weighted_offset": "Kodak, random misaligned crop, the same",
+    "kodak_k12": "Kodak, uncropped, `jpeg_paper_k12`",
+    "kodak_lattice": "Kodak, uncropped, `jpeg_lattice`",
+    "kodak_lattice_offset": "Kodak, random misaligned crop, `jpeg_lattice`",
+    "pristine_val": "validation photographs, uncropped (their errors made the correction)",
+}
+
+SCORES = ("MAE", "bias", "exact", "within 1", "within 2", "worst 1 %")
+
+
+def scores(r: dict[str, Any], emphasis: str = "") -> list[str]:
+    """The cells under `SCORES` of what evaluate_cls.py summed up."""
+    shares = (f"{r[key]:.1%}" for key in ("exact", "within_1", "within_2"))
+    return [f"{emphasis}{r['mae']:.2f}{emphasis}", f"{r['bias']:+.2f}", *shares, f"{r['worst_1_percent']:.1f}"]
+
+
+def accuracy() -> str:
+    """One row a condition that was measured."""
+    rows = []
+    for name, label in CONDITIONS.items():
+        path = f"classifier/results/{name}.json"
+        if not (files.REPOSITORY / path).exists():
+            continue
+        r = results.committed(path)["result"]
+        rows.append([label, str(r["predictions"]), f"{r['answered'] / r['predictions']:.1%}", *scores(r, "**")])
+    return results.table(["pictures", "answers", "answered", *SCORES], rows)
+
+
+def accuracy_commands() -> str:
+    """The commands behind the accuracy table."""
+    kept = [f"classifier/results/{name}.json" for name in CONDITIONS]
+    commands = [results.committed(path)["command"] for path in kept if (files.REPOSITORY / path).exists()]
+    return "```sh\n" + "\n".join(commands) + "\n```\n"
+
+
+def headline() -> str:
+    """The sentence with the two figures that matter most."""
+    r = results.committed("classifier/results/kodak.json")["result"]
+    return (
+        f"On the 24 Kodak photographs at all 100 qualities the shipped network is off by **{r['mae']:.2f}** on average "
+        f"and within 2 for **{r['within_2']:.1%}**; it never saw them.\n"
+    )
+
+
+def models() -> str:
+    """The `.tflite` files with their comparison to the Keras model."""
+    rows = []
+    for comp_type, config in CONFIGS.items():
+        for name, entry in weights.read_card(weights.model_folder(config)).get("tflite", {}).items():
+            c = entry["comparison"]
+            rows.append(
+                [
+                    f"`save/{comp_type}/{name}`",
+                    c["kind"],
+                    f"{c['bytes']:,}",
+                    f"{c['largest_patch_difference']:.4f}",
+                    f"{c['mean_picture_difference']:.4f}",
+                    f"{c['milliseconds_per_batch_1_thread']:.1f} / {c['milliseconds_per_batch_2_threads']:.1f}",
+                ]
+            )
+    header = [
+        "file",
+        "kind",
+        "bytes",
+        "largest difference at a patch",
+        "mean at a picture",
+        "ms a batch, 1 / 2 threads",
+    ]
+    return results.table(header, rows)
+
+
+def card(comp_type: str) -> str:
+    """What is recorded beside the weights of a variant."""
+    config = CONFIGS[comp_type]
+    kept = weights.read_card(weights.model_folder(config))
+    trained, calibration = kept["trained"], kept["calibration"]["float32"]
+    rows = [
+        ["parameters", f"{config.parameters:,}"],
+        ["input", f"16x16x3 pixels 0..255, {kept['channel_order']}"],
+        ["validation loss, all 64 offsets", f"{kept['val_loss']:.3f}"],
+        [
+            "trained on",
+            f"{trained['data']}, {trained['epoch']} of {trained['epochs']} epochs of "
+            f"{trained['steps_per_epoch']} steps of {trained['batch_size']} patches",
+        ],
+        ["started from", str(trained["base_weights"] or "scratch")],
+        ["confidence threshold", f"{calibration['threshold']:g}"],
+        ["threshold chosen on", f"{calibration['data']} ({calibration['pictures']} pictures)"],
+    ]
+    return results.table(["", comp_type], rows)
+
+
+def conditions(*wanted: str) -> str:
+    """Estimators in every condition: exact / within 2 / MAE, and how many were answered where not all."""
+    kept = results.committed("classifier/results/conditions.json")
+    measured = dict.fromkeys(row["estimator"] for row in kept["result"])
+    names = [name for name in wanted if name in measured]
+    rows = []
+    for condition in dict.fromkeys(row["condition"] for row in kept["result"]):
+        cells = []
+        for name in names:
+            r = next(x for x in kept["result"] if (x["condition"], x["estimator"]) == (condition, name))
+            mae = "-" if r["mae"] is None else f"{r['mae']:.2f}"
+            share = r["answered"] / r["predictions"]
+            answered = "" if share == 1 else f" ({share:.0%} answered)"
+            cells.append(f"{r['exact']:.1%} / {r['within_2']:.1%} / {mae}{answered}")
+        rows.append([condition, *cells])
+    table = results.table(["condition", *(f"`{name}`" for name in names)], rows)
+    count = kept["result"][0]["predictions"]
+    told = (
+        f"\nExact / within 2 / MAE of {count} pictures a row (never compressed: one each; no answer is best) on "
+        f"{kept['machine']}, {kept['date']}:\n\n"
+    )
+    return table + told + f"```sh\n{kept['command']}\n```\n"
+
+
+def figure4() -> str:
+    """The numbers of the four confusion matrices."""
+    kept = results.committed("classifier/results/figure4_kodak.json")
+    found = [record["result"] for record in kept]
+    rows = [[f"`{r['comp_type']}`", f"{r['predictions']:,}", *scores(r)] for r in found]
+    return results.table(["estimator", "answers", *SCORES], rows) + f"\nOn {kept[0]['machine']}, {kept[0]['date']}.\n"
+
+
+def fusion_search() -> str:
+    """Patches and fusion rules at their best thresholds, on the validation photographs."""
+    kept = results.committed("classifier/results/fusion_search.json")
+    rows = [
+        [
+            r["patches"],
+            r["fusion"],
+            f"{r['threshold']:g}",
+            f"{r['uncorrected_mae']:.2f}",
+            f"**{r['mae']:.2f}**" if r["best"] else f"{r['mae']:.2f}",
+            f"{r['within_2']:.1%}",
+            f"{r['coverage']['whole']:.1%}",
+            f"{r['coverage']['crops']:.1%}",
+        ]
+        for r in kept["result"]
+    ]
+    intervals = ("intervals that hold: whole pictures", "crops")
+    header = ["patches", "fusion", "best threshold", "MAE uncorrected", "MAE", "within 2", *intervals]
+    return results.table(header, rows) + f"\n```sh\n{kept['command']}\n```\n"
+
+
+def training_comparisons() -> str:
+    """Short trainings that differ in one thing each: losses, and how much better or worse than the reference."""
+    kept = results.committed("classifier/results/training_comparisons.json")
+    reference = kept["result"][0]
+    rows = [
+        [
+            r["name"],
+            *(f"{r[key]:.2f} ({r[key] - reference[key]:+.2f})" for key in ("loss", "aligned_loss")),
+            *(f"{r[key]:.2f}" for key in ("mae", "aligned_mae")),
+        ]
+        for r in kept["result"]
+    ]
+    header = ["one thing changed", "loss, all offsets", "loss, on the grid", "MAE, all offsets", "MAE, on the grid"]
+    told = f"\n{reference['patch_steps']:,} patch steps each, on {kept['machine']}, {kept['date']}:\n\n"
+    return results.table(header, rows) + told + f"```sh\n{kept['command']}\n```\n"
+
+
+def quality_maps() -> str:
+    """How well a pasted part stands out in the maps of predict_cls.py --map."""
+    kept = results.committed("classifier/results/maps.json")
+    found = {(r["case"], r["method"]): r for r in kept["result"]}
+    rows = [
+        [case, *(f"{found[case, method][key]:.3f}" for method in ("lattice", "network") for key in ("auc", "least"))]
+        for case in dict.fromkeys(r["case"] for r in kept["result"])
+    ]
+    header = ["composite", "lattice", "least", "network", "least"]
+    return results.table(header, rows) + f"\n```sh\n{kept['command']}\n```\n"
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "headline": headline,
+    "accuracy": accuracy,
+    "accuracy-commands": accuracy_commands,
+    "models": models,
+    "conditions": lambda: conditions("jpeg_paper", "jpeg_lattice", "auto"),
+    "conditions-others": lambda: conditions("jpeg_paper_k12", "block_corners", "mobilenet_v2", "identify"),
+    "figure4": figure4,
+    "fusion-search": fusion_search,
+    "quality-maps": quality_maps,
+    "training-comparisons": training_comparisons,
+    "card-jpeg_paper": lambda: card("jpeg_paper"),
+    "card-jpeg_paper_k12": lambda: card("jpeg_paper_k12"),
+}
