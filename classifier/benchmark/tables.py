@@ -88,20 +88,29 @@ def models() -> str:
     return results.table(header, rows)
 
 
+ORIGINAL_LOSSES = {"jpeg_paper": 4.969, "jpeg_paper_k12": 3.885}  # of the paper's weights on their own photographs
+
+
+def _patch_steps(run: dict[str, Any], epochs: int) -> int:
+    """How many patches a recorded run saw in so many epochs."""
+    return int(epochs * run["steps_per_epoch"] * run["batch_size"])
+
+
 def card(comp_type: str) -> str:
     """What is recorded beside the weights of a variant."""
     config = CONFIGS[comp_type]
     kept = weights.read_card(weights.model_folder(config))
     trained, calibration = kept["trained"], kept["calibration"]["float32"]
+    earlier = kept.get("earlier_runs", [])
+    seen = _patch_steps(trained, trained["epoch"])
+    seen += sum(_patch_steps(run, run.get("epoch") or run["stopped_after_epoch"]) for run in earlier)
     rows = [
         ["parameters", f"{config.parameters:,}"],
         ["input", f"16x16x3 pixels 0..255, {kept['channel_order']}"],
         ["validation loss, all 64 offsets", f"{kept['val_loss']:.3f}"],
-        [
-            "trained on",
-            f"{trained['data']}, {trained['epoch']} of {trained['epochs']} epochs of "
-            f"{trained['steps_per_epoch']} steps of {trained['batch_size']} patches",
-        ],
+        ["the original's, on its own photographs", f"{ORIGINAL_LOSSES[comp_type]:.3f}"],
+        ["trained on", f"{trained['data']}: {seen / 1e6:.1f} million fresh patches in {1 + len(earlier)} run(s)"],
+        ["last run", f"epoch {trained['epoch']} of {trained['epochs']}, {trained.get('optimizer', 'adam')}"],
         ["started from", str(trained["base_weights"] or "scratch")],
         ["confidence threshold", f"{calibration['threshold']:g}"],
         ["threshold chosen on", f"{calibration['data']} ({calibration['pictures']} pictures)"],

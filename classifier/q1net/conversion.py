@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from classifier.q1net import fusion, mosaic, patches, weights
 from classifier.q1net.configs import AREA, PATCH, Config
 from classifier.q1net.folding import fold
-from classifier.q1net.quantization import QuantizedNetwork, choose_limits
-from utils import files, images
+from classifier.q1net.photographs import PatchSource, load_photographs
+from classifier.q1net.quantization import QuantizedNetwork, adapt, choose_limits
+from utils import files, images, tasks
 from utils.errors import UserError
 from utils.litert import LiteModel
 from utils.training import tf
@@ -24,6 +25,7 @@ from utils.training import tf
 SIGNATURE = "estimate_quality"
 OUTPUT = "confidence_quality"
 RANGE_QUALITIES = (5, 40, 70, 95)
+ADAPTING_STEPS, ADAPTING_BATCH = 500, 256
 RANGE_PERCENT = 99.99  # of the activations lie inside the 8-bit ranges; tried 99 to 100 on validation photographs
 COMPARED_QUALITIES = (5, 20, 35, 50, 65, 80, 90, 95)
 
@@ -103,12 +105,15 @@ def convert(
 
 
 def quantized(model: Any, photographs: Sequence[Path], order: str) -> QuantizedNetwork:
-    """Return the network in simulated 8 bits, its ranges chosen on the patches of `photographs`."""
+    """Return the network in simulated 8 bits, ranges chosen and weights adapted on the patches of `photographs`."""
     pairs = fold(model)
     grids = picture_patches(photographs, RANGE_QUALITIES, order)
-    return QuantizedNetwork(
-        pairs, choose_limits(pairs, [grid[::4].astype(np.float32) for grid in grids], RANGE_PERCENT)
-    )
+    limits = choose_limits(pairs, [grid[::4].astype(np.float32) for grid in grids], RANGE_PERCENT)
+    network = QuantizedNetwork(pairs, limits)
+    fresh = PatchSource(load_photographs(photographs), ADAPTING_BATCH).batches(0, 0, ADAPTING_STEPS)
+    batches = (patches.to_channel_order(values, order).astype(np.float32) for values, _ in fresh)
+    adapt(network, model, tasks.progress(batches, total=ADAPTING_STEPS, unit="step"), ADAPTING_STEPS)
+    return network
 
 
 def compare(model: Any, path: Path, kind: str, threshold: float, sets: Sequence[NDArray[np.uint8]]) -> Comparison:

@@ -2,13 +2,14 @@
 
 BatchNorm is folded into the convolutions; then every activation is rounded to 256 steps of a chosen range and every
 kernel to 255 steps a channel. Ranges cut off rare extremes: with the full range of a trained network the traces of a
-light compression, one or two grey levels, would drown in the rounding. The last layers (mean, dense, sigmoid) stay
+light compression, one or two grey levels, would drown in the rounding. `adapt` then trains kernels and biases under the
+rounding to say again what the network says without. The last layers (mean, dense, sigmoid) stay
 float: they cost nothing, and 256 steps over 0..100 are too few for the answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from numpy.typing import NDArray
 
 from classifier.q1net.configs import MULTIPLIERS
 from classifier.q1net.folding import Pair
-from utils.training import tf
+from utils.training import keras, make_schedule, tf
+
+LEARNING_RATE = 2e-4  # of `adapt`, at its highest
 
 
 class QuantizedNetwork(tf.Module):
@@ -87,3 +90,23 @@ def choose_limits(
         low, high = np.percentile(values, [100 - percent, percent])
         limits.append((min(0.0, float(low)), max(1e-3, float(high))))
     return limits
+
+
+def adapt(network: QuantizedNetwork, model: Any, batches: Iterable[NDArray[np.float32]], steps: int) -> None:
+    """Train the rounded network for `steps` batches (n, 16, 16, 3) of patches to predict what `model` does.
+
+    The gradient passes through the rounding as if it were not there.
+    """
+    optimizer = keras.optimizers.Adam(make_schedule("cosine", LEARNING_RATE, steps, 0))
+    optimizer.build(network.trainable_variables)
+
+    @tf.function(reduce_retracing=True)
+    def step(patches: Any) -> None:
+        wanted = model(patches, training=False)
+        with tf.GradientTape() as tape:
+            difference = tf.reduce_mean(tf.abs(network(patches) - wanted))
+        gradients = tape.gradient(difference, network.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+
+    for batch in batches:
+        step(tf.constant(batch))

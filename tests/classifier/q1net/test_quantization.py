@@ -42,3 +42,17 @@ def test_ranges_hold_the_asked_share(normalised_network, random_patches) -> None
         assert low <= min(0, sampled.min()) + 1e-4
         assert inner_high <= high
         assert inner_low >= low
+
+
+def test_adapting_brings_the_rounded_network_nearer(normalised_network, random_patches) -> None:
+    pairs = folding.fold(normalised_network)
+    network = quantization.QuantizedNetwork(pairs, quantization.choose_limits(pairs, [random_patches], 98))
+    wanted = normalised_network(random_patches, training=False).numpy()
+
+    def difference() -> float:
+        return float(np.abs(network(tf.constant(random_patches)).numpy() - wanted).mean())
+
+    before = difference()
+    quantization.adapt(network, normalised_network, [random_patches] * 40, 40)
+    assert difference() < 0.8 * before
+    np.testing.assert_array_equal(normalised_network(random_patches, training=False).numpy(), wanted)
