@@ -20,7 +20,7 @@ WEAK = 50.0  # nats of a grid that gives way to one whose edges stand out
 ABSENT = 0.3  # nats a block by which every lattice must be worse than none to say "never compressed"
 FEWEST_BLOCKS = 100  # that can say "never compressed"
 TIE = 5.0  # nats below the best: not told apart
-MOST_TIED = 12  # qualities; a longer tie set is no answer
+MOST_TIED, WIDEST_TIE = 12, 40  # qualities in a tie set, and from its first to its last; a longer one is no answer
 ROUND_NUMBER = 0.5  # nats that a multiple of 5 is ahead: people choose them, and some tables can hardly be told apart
 CLOSE = 15.0  # nats: so close to the best, chroma decides
 INEXACT = ("blurred", "noisy", "coarse")
@@ -38,7 +38,7 @@ def find(pixels: NDArray[np.uint8]) -> Reading:
     if best.nats < WEAK:
         edges = grid.block_edges(pixels)
         reading = best if best.phase == edges.phase else lattice_score.read(pixels, edges.phase)
-        if edges.visible and reading.nats > SEEN:
+        if edges.visible and strong_only(reading).nats > SEEN:
             return replace(strong_only(reading), grid_seen=True)
         best = reading if reading.nats > PRESENT else best
     if best.nats > PRESENT:
@@ -115,7 +115,7 @@ class LatticeEstimator:
             likely = scores.nats + ROUND_NUMBER * (np.arange(1, 101) % 5 == 0)
             quality, margin = int(likely.argmax()) + 1, scores.margin
             ties = tuple(int(q) for q in np.flatnonzero(scores.nats >= scores.nats.max() - TIE) + 1)
-            if len(ties) > MOST_TIED:
+            if len(ties) > MOST_TIED or ties[-1] - ties[0] > WIDEST_TIE:
                 return self._too_many(reading, ties, blocks)
             if reading.noise == "exact":
                 other = double_compression.search_shifted(pixels, reading.phase, quality, self.thorough)
@@ -138,7 +138,7 @@ class LatticeEstimator:
     def _too_many(self, reading: Reading, ties: tuple[int, ...], blocks: int) -> Estimate:
         """Return that the picture was compressed, and that its blocks do not tell how strongly."""
         used = reading.scores.used
-        reason = f"unknown: compressed, but the {used} blocks that could say fit {len(ties)} qualities alike"
+        reason = f"unknown: compressed, but the {used} blocks that could say fit {len(ties)} qualities alike, {ties[0]} to {ties[-1]}"
         evidence = {"verdict": "unknown", "nats": round(reading.nats, 1), "phase": list(reading.phase), "blocks": used}
         return Estimate(None, used, blocks, reason=reason, evidence={"lattice": evidence})
 
