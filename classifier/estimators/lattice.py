@@ -138,7 +138,8 @@ class LatticeEstimator:
     def _too_many(self, reading: Reading, ties: tuple[int, ...], blocks: int) -> Estimate:
         """Return that the picture was compressed, and that its blocks do not tell how strongly."""
         used = reading.scores.used
-        reason = f"unknown: compressed, but the {used} blocks that could say fit {len(ties)} qualities alike, {ties[0]} to {ties[-1]}"
+        fitting = f"{len(ties)} qualities alike, {ties[0]} to {ties[-1]}"
+        reason = f"unknown: compressed, but the {used} blocks that could say fit {fitting}"
         evidence = {"verdict": "unknown", "nats": round(reading.nats, 1), "phase": list(reading.phase), "blocks": used}
         return Estimate(None, used, blocks, reason=reason, evidence={"lattice": evidence})
 
