@@ -40,7 +40,8 @@ def find(pixels: NDArray[np.uint8]) -> Reading:
         reading = best if best.phase == edges.phase else lattice_score.read(pixels, edges.phase)
         if edges.visible and strong_only(reading).nats > SEEN:
             return replace(strong_only(reading), grid_seen=True)
-        best = reading if reading.nats > PRESENT else best
+        if edges.visible or reading.nats > PRESENT:
+            best = reading  # what a grid without visible edges seems to say is chance
     if best.nats > PRESENT:
         return best
     for noise in INEXACT:
