@@ -142,6 +142,22 @@ def conditions(*wanted: str) -> str:
     return table + told + f"```sh\n{kept['command']}\n```\n"
 
 
+def lattice_conditions() -> str:
+    """Small crops and second compressions in detail: what the lattice and auto say."""
+    kept = results.committed("classifier/results/conditions_lattice.json")
+    rows = []
+    for r in kept["result"]:
+        shares = (r["exact"], r["within_2"], r["tie_set_holds"], r["called_twice"], r.get("both_exact"))
+        cells = ["-" if share is None else f"{share:.1%}" for share in shares]
+        rows.append([r["condition"], f"`{r['estimator']}`", f"{r['answered'] / r['predictions']:.1%}", *cells])
+        rows[-1] += ["-" if r["mae"] is None else f"{r['mae']:.2f}", f"{r['milliseconds']:.0f}"]
+    header = ["condition", "estimator", "answered", "exact", "within 2", "tie set holds the truth", "called twice"]
+    count = kept["result"][0]["predictions"]
+    told = f"\n{count} pictures a row on {kept['machine']}, {kept['date']}, beside other work:\n\n"
+    table = results.table([*header, "both exact", "MAE", "ms"], rows)
+    return table + told + f"```sh\n{kept['command']}\n```\n"
+
+
 def figure4() -> str:
     """The numbers of the four confusion matrices."""
     kept = results.committed("classifier/results/figure4_kodak.json")
@@ -207,6 +223,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "models": models,
     "conditions": lambda: conditions("jpeg_paper", "jpeg_lattice", "auto"),
     "conditions-others": lambda: conditions("jpeg_paper_k12", "block_corners", "mobilenet_v2", "identify"),
+    "lattice-conditions": lattice_conditions,
     "figure4": figure4,
     "fusion-search": fusion_search,
     "quality-maps": quality_maps,

@@ -16,7 +16,7 @@ from classifier.estimators.result import Estimate
 SURE = 1000.0  # nats on the grid of an uncropped picture beyond which no other grid is looked for
 PRESENT = 15.0  # nats that a lattice must be ahead of none: 64 phases x 100 qualities are a choice of 9 nats
 SEEN = 2.0  # the same where block edges stand out: that something was compressed is sure, if not how strongly
-WEAK = 50.0  # nats of a grid that gives way to one whose edges stand out
+WEAK = 100.0  # nats of a grid that gives way to one whose edges stand out
 ABSENT = 0.3  # nats a block by which every lattice must be worse than none to say "never compressed"
 FEWEST_BLOCKS = 100  # that can say "never compressed"
 TIE = 5.0  # nats below the best: not told apart
@@ -110,7 +110,7 @@ class LatticeEstimator:
             quality, ties, margin = pair.last, (pair.last,), pair.margin
             earlier = {"quality": pair.first, "phase": list(reading.phase), "nats": round(pair.gain, 1)}
         else:
-            if scores.margin < CLOSE:
+            if scores.margin < CLOSE and not reading.grid_seen:  # too smooth a picture's chroma misleads
                 colour = chroma.scores(pixels, reading.phase)
                 scores = with_chroma(scores, colour)
             likely = scores.nats + ROUND_NUMBER * (np.arange(1, 101) % 5 == 0)
