@@ -140,13 +140,16 @@ def with_header(header: Estimate, lattice: Estimate, network: Estimate | None) -
 def without_header(lattice: Estimate, network: Estimate | None, lowest_never: float) -> Estimate:
     """Return the answer for pixels: the lattice's where it has one, else the network's.
 
-    Where the lattice finds no trace in many blocks there is no number. The network's word is told when even the upper
-    end of its interval is below `lowest_never`, the least that it says of photographs never compressed.
+    Where the lattice finds no trace in many blocks there is no number, nor where only the blocks' edges are left of it.
+    The network's word is told when even the upper end of its interval is below `lowest_never`, the least that it says
+    of photographs never compressed.
     """
     verdict = lattice.evidence["lattice"].get("verdict")
     if lattice.quality is not None:
         return replace(lattice, evidence={"spoke": "lattice", **_earlier(explain.earlier_of(lattice))})
     silent = {"spoke": None, **_earlier(None)}
+    if verdict == "changed":
+        return replace(lattice, evidence=silent)
     if network is None or network.quality is None:
         reason = lattice.reason if network is None else f"{lattice.reason}; {network.reason}"
         return replace(lattice, reason=reason, evidence=silent)

@@ -89,11 +89,15 @@ class LatticeEstimator:
         return replace(answer, seconds=time.perf_counter() - started)
 
     def _nothing(self, pixels: NDArray[np.uint8], reading: Reading, blocks: int) -> Estimate:
-        """Return why there is no number: never compressed, or too little to say."""
+        """Return why there is no number: never compressed, changed since, or too little to say."""
         used = reading.scores.used
-        never = used >= FEWEST_BLOCKS and reading.nats < -ABSENT * used and not grid.block_edges(pixels).visible
-        reason = "no JPEG trace" if never else f"unknown: no lattice shows in the {used} blocks that could say"
-        evidence = {"verdict": "never" if never else "unknown", "nats": round(reading.nats, 1), "blocks": used}
+        verdict, reason = "unknown", f"unknown: no lattice shows in the {used} blocks that could say"
+        if used >= FEWEST_BLOCKS and reading.nats < -ABSENT * used:
+            verdict, reason = "never", "no JPEG trace"
+            if grid.block_edges(pixels).visible:
+                verdict = "changed"
+                reason = "unknown: blocks of a JPEG show, but no lattice: changed after the compression"
+        evidence = {"verdict": verdict, "nats": round(reading.nats, 1), "blocks": used}
         return Estimate(None, used, blocks, reason=reason, evidence={"lattice": evidence})
 
     def _compressed(self, pixels: NDArray[np.uint8], reading: Reading, blocks: int) -> Estimate:

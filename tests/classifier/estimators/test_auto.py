@@ -179,3 +179,12 @@ def test_missing_weights_are_said(call: Call, tmp_path: Path) -> None:
     sample = files.REPOSITORY / "sample_image" / "chelsea.png"
     done = call(PREDICT, "--in_path", sample, "--comp_type", "auto", "--save_path", tmp_path)
     done.fails(2, "comp_cls.tflite is missing")
+
+
+@pytest.mark.parametrize("asked", [None, network(62.0), network(None)])
+def test_no_number_where_only_block_edges_are_left(asked: Estimate | None) -> None:
+    """Noise hides the lattice, and the network takes it for another quality."""
+    answer = auto.without_header(lattice(None, "changed"), asked, 90.0)
+    assert answer.quality is None
+    assert answer.reason == "lattice: changed"
+    assert answer.evidence["spoke"] is None
