@@ -6,7 +6,6 @@ from typing import Any
 
 from utils.training import keras, tf
 
-OPTIMIZERS = ("adam", "muon")
 MUON_RATIO = 8.0  # a kernel's step, in learning rates of all other weights
 MUON_MOMENTUM = 0.95
 IMAGE_CHANNELS = 3  # a first layer's kernel sees pixels; Muon is for those between
@@ -47,6 +46,9 @@ class Muon(keras.optimizers.Adam):
         variable.assign_sub(rate * wide * tf.reshape(orthogonalise(matrix), variable.shape))
 
 
+OPTIMIZERS = {"adam": keras.optimizers.Adam, "muon": Muon}
+
+
 def make_optimizer(name: str, learning_rate: Any) -> Any:
     """Return the optimizer called `name`, one of `OPTIMIZERS`; `learning_rate` is a number or a schedule."""
-    return {"adam": keras.optimizers.Adam, "muon": Muon}[name](learning_rate)
+    return OPTIMIZERS[name](learning_rate)
