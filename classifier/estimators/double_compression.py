@@ -22,13 +22,15 @@ SIGMA = 0.289  # rounding of the pixels between the two compressions
 UNEXPLAINED = 0.01  # share of coefficients of which the first compression says nothing: clipped or changed since
 CANDIDATES = 4  # last qualities that are looked at beside the likeliest
 GLANCE = 12  # frequencies that are looked at first
+CLOSE = 15.0  # nats below the likeliest, of last qualities that are looked at too
 MISFIT = 0.02  # nats a coefficient by which their lattices must fit better than the likeliest's
 CLOSEST = 8  # a first quality must be this far below the last: closer ones leave hardly a hole
 FINEST = 97  # last qualities above it leave steps of 1 and 2, which are hardly more than another kind of noise
-# From this last quality (less 1) on, its lattice must fit better than that of 100 by so many nats a coefficient: the
-# errors of a fast inverse transform look like a second, fine quantisation, but then the finest lattice fits best.
-FINE, FINER = 88, 0.003
-PRESENT = 25.0  # nats that the pair must be ahead of the single compression: 100 qualities, many steps
+PRESENT = 10.0  # nats that the pair must be ahead of the single compression: the choice of 100 qualities is one of 5
+# The same from this last quality (less 1) on: the errors of a fast inverse transform look like a second, fine
+# quantisation, which gains up to 100 nats.
+FINE, FINE_PRESENT = 85, 200.0
+TIE = 5.0  # nats below the likeliest: not told apart
 
 NOISES = ("blurred", "noisy", "coarse", "rough", "rougher")  # that a second quantisation may leave
 LOW_FREQUENCIES = 30  # of another grid that are looked at
@@ -48,6 +50,8 @@ class Pair:
     last: int
     gain: float  # nats ahead of `last` alone
     total: float  # nats ahead of "never compressed"
+    first_ties: tuple[int, ...]  # first qualities that the picture cannot tell apart
+    last_ties: tuple[int, ...] = ()  # the same of last qualities
     margin: float = 0.0  # nats ahead of the next last quality, alone or as a pair
 
 
@@ -102,7 +106,7 @@ def gains(counts: NDArray[np.float32], quality: int, most: int = 64) -> NDArray[
 
 
 def search(counts: NDArray[np.float32], nats: NDArray[np.float64], misfit: NDArray[np.float64]) -> Pair | None:
-    """Return the likeliest pair if it is decisively better than every single compression.
+    """Return the likeliest pair if it is decisively better than every single compression and than none.
 
     `counts` (64, bins) are histograms of textured blocks, `nats` (100,) their scores as single compressions
     and `misfit` (100,) their distances from each table's lattice.
@@ -111,8 +115,9 @@ def search(counts: NDArray[np.float32], nats: NDArray[np.float64], misfit: NDArr
     totals = nats.astype(np.float64).copy()
     likeliest = int(nats.argmax())
     exact = [int(i) for i in np.argsort(misfit[:FINEST])[:CANDIDATES] if misfit[i] < misfit[likeliest] - MISFIT]
-    for index in {likeliest, *exact}:
-        if not CLOSEST <= index < FINEST or (index >= FINE and misfit[index] > misfit[-1] - FINER):
+    alike = [int(i) for i in np.argsort(nats[:FINEST])[-CANDIDATES:] if nats[i] > nats[likeliest] - CLOSE]
+    for index in {likeliest, *exact, *alike}:
+        if not CLOSEST <= index < FINEST:
             continue
         if gains(counts, index + 1, GLANCE)[: index + 1 - CLOSEST].max() < 0:
             continue
@@ -121,10 +126,15 @@ def search(counts: NDArray[np.float32], nats: NDArray[np.float64], misfit: NDArr
         total = float(nats[index] + gain[first])
         totals[index] = max(totals[index], total)
         if best is None or total > best.total:
-            best = Pair(first + 1, index + 1, float(gain[first]), total)
-    if best is None or best.gain < PRESENT or best.total < nats.max() + PRESENT:
+            ties = tuple(int(q) for q in np.flatnonzero(gain >= gain[first] - TIE) + 1)
+            best = Pair(first + 1, index + 1, float(gain[first]), total, ties)
+    if best is None:
         return None
-    return replace(best, margin=best.total - float(np.delete(totals, best.last - 1).max()))
+    present = PRESENT if best.last <= FINE else FINE_PRESENT
+    if best.gain < present or best.total < max(float(nats.max()), 0.0) + present:
+        return None
+    ties = tuple(int(q) for q in np.flatnonzero(totals >= best.total - TIE) + 1)
+    return replace(best, last_ties=ties, margin=best.total - float(np.delete(totals, best.last - 1).max()))
 
 
 @dataclass(frozen=True)

@@ -82,8 +82,13 @@ class LatticeEstimator:
         started = time.perf_counter()
         reading = find(pixels)
         blocks = (pixels.shape[0] // 8) * (pixels.shape[1] // 8)
-        if reading.grid_seen or reading.nats > PRESENT or lattice_fit.other_tables(reading) is not None:
-            answer = self._compressed(pixels, reading, blocks)
+        pair = None
+        if reading.noise == "exact":
+            scores = reading.scores
+            pair = double_compression.search(reading.counts.textured, scores.textured, scores.misfit)
+        explained = reading.grid_seen or reading.nats > PRESENT or pair is not None
+        if explained or lattice_fit.other_tables(reading) is not None:
+            answer = self._compressed(pixels, reading, pair, blocks)
         else:
             answer = self._nothing(pixels, reading, blocks)
         return replace(answer, seconds=time.perf_counter() - started)
@@ -100,19 +105,19 @@ class LatticeEstimator:
         evidence = {"verdict": verdict, "nats": round(reading.nats, 1), "blocks": used}
         return Estimate(None, used, blocks, reason=reason, evidence={"lattice": evidence})
 
-    def _compressed(self, pixels: NDArray[np.uint8], reading: Reading, blocks: int) -> Estimate:
+    def _compressed(
+        self, pixels: NDArray[np.uint8], reading: Reading, pair: double_compression.Pair | None, blocks: int
+    ) -> Estimate:
         """Return the last quality, what it is tied with, and an earlier one if there are traces of it."""
-        scores, colour, earlier = reading.scores, None, None
+        scores, nats, colour, earlier = reading.scores, reading.nats, None, None
         ties: tuple[int, ...]
-        pair = None
-        if reading.noise == "exact":
-            pair = double_compression.search(reading.counts.textured, scores.textured, scores.misfit)
         other_tables = lattice_fit.other_tables(reading, pair.total if pair else 0.0)
         if other_tables is not None:
             return self._not_standard(reading, other_tables, blocks)
         if pair is not None:
-            quality, ties, margin = pair.last, (pair.last,), pair.margin
+            quality, ties, margin, nats = pair.last, pair.last_ties, pair.margin, pair.total
             earlier = {"quality": pair.first, "phase": list(reading.phase), "nats": round(pair.gain, 1)}
+            earlier["tie_set"] = list(pair.first_ties)
         else:
             if scores.margin < CLOSE and not reading.grid_seen:  # too smooth a picture's chroma misleads
                 colour = chroma.scores(pixels, reading.phase)
@@ -131,7 +136,7 @@ class LatticeEstimator:
             "tables": "standard",
             "quality": quality,
             "margin": round(margin, 1),
-            "nats": round(reading.nats, 1),
+            "nats": round(nats, 1),
             "phase": list(reading.phase),
             "noise": reading.noise,
             "subsampling": colour.subsampling if colour and colour.nats.max() > PRESENT else None,

@@ -23,6 +23,7 @@ from utils import jpeg
 CHOICE = float(np.log(STEPS))  # nats that a free step costs
 SHARE = 0.85  # of the free steps' nats that the best standard table must miss; after two compressions it is up to 0.76
 DECISIVE = 200.0  # nats that it must miss
+PAIR_SHARE = 0.8  # of the free steps' nats: two standard compressions that explain as much are the better reason
 KNOWN = 0.2  # share that the tables of a known encoder may miss
 CLOSE = 5.0  # nats: not told apart
 SURE_STEP = 10.0  # nats that a step is ahead of all others to count as determined
@@ -69,7 +70,7 @@ def other_tables(reading: Reading, explained: float = 0.0) -> Tables | None:
     ratios = reading.scores.ratios  # (64, STEPS)
     free = ratios.max(1)
     total = float(free.sum())
-    if reading.noise != "exact" or total < max(DECISIVE, explained):
+    if reading.noise != "exact" or total < max(DECISIVE, explained / PAIR_SHARE):
         return None
     rows = np.arange(1, 64)
     standard = likelihood.sum_tables(ratios[AC], rows)
