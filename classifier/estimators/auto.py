@@ -157,7 +157,25 @@ def without_header(lattice: Estimate, network: Estimate | None, lowest_never: fl
         traces = network.interval is not None and network.interval[1] < lowest_never
         seen = f"no lattice, but the network sees traces (about {network.quality:.0f}): changed after a compression?"
         return replace(lattice, reason=seen if traces else lattice.reason, evidence=silent)
-    return replace(network, evidence={"spoke": "network", **_earlier(None)})
+    among = _among(network, lattice.tie_set)
+    if among is None:
+        left = f"the lattice leaves {explain.any_of(lattice.tie_set)}"
+        reason = f"{left}, the network says about {explain.number(network.quality)}: they do not agree"
+        return replace(lattice, reason=reason, evidence=silent)
+    return replace(among, evidence={"spoke": "network", **_earlier(None)})
+
+
+def _among(network: Estimate, left: tuple[int, ...]) -> Estimate | None:
+    """Return the network's answer moved to the nearest quality that the lattice left, None if none is near.
+
+    Blocks too few to name a quality may still leave only some: 4, 8 and 12, say. Near is within the network's interval.
+    """
+    if network.quality is None or network.interval is None or not left:
+        return network
+    answer = network.quality
+    nearest = float(min(left, key=lambda quality: abs(quality - answer)))
+    low, high = network.interval
+    return replace(network, quality=nearest) if low <= nearest <= high else None
 
 
 def _earlier(quality: float | None) -> dict[str, Any]:

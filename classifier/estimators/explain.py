@@ -17,11 +17,14 @@ def number(quality: float) -> str:
 
 
 def any_of(qualities: Sequence[int]) -> str:
-    """Return `49`, `49 or 50`, `96 to 100` or `39, 40 or 46`."""
-    chosen = sorted(qualities)
-    if len(chosen) > 2 and chosen[-1] - chosen[0] == len(chosen) - 1:
-        return f"{chosen[0]} to {chosen[-1]}"
-    words = [str(quality) for quality in chosen]
+    """Return `49`, `49 or 50`, `96 to 100`, `39, 40 or 46` or `58 to 73 or 99`."""
+    runs: list[list[int]] = []
+    for quality in sorted(qualities):
+        if runs and quality == runs[-1][-1] + 1:
+            runs[-1].append(quality)
+        else:
+            runs.append([quality])
+    words = [word for run in runs for word in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
@@ -74,7 +77,10 @@ def lines(estimate: Estimate) -> list[str]:
     if "lattice" in evidence:
         lattice = dict(evidence["lattice"])
         earlier = lattice.pop("earlier", None)
-        before = f", earlier quality {earlier['quality']} on the grid at {earlier['phase']}" if earlier else ""
+        before = ""
+        if earlier:
+            first = any_of(earlier.get("tie_set", [earlier["quality"]]))
+            before = f", earlier quality {first} on the grid at {earlier['phase']}"
         said.append("lattice: " + _fields(lattice) + before)
     if "network" in evidence:
         network = evidence["network"]

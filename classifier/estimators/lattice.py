@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators import chroma, double_compression, grid, lattice_fit, lattice_score
+from classifier.estimators import chroma, double_compression, grid, lattice_clipped, lattice_fit, lattice_score
 from classifier.estimators.lattice_score import Reading, Scores
 from classifier.estimators.result import Estimate
 
@@ -51,6 +51,17 @@ def find(pixels: NDArray[np.uint8]) -> Reading:
     return best
 
 
+def says_never(reading: Reading) -> bool:
+    """Tell whether blocks enough say that there never was a lattice."""
+    used = reading.scores.used
+    return used >= FEWEST_BLOCKS and reading.nats < -ABSENT * used
+
+
+def tied(scores: Scores) -> tuple[int, ...]:
+    """Return the qualities that the blocks do not tell from the likeliest one."""
+    return tuple(int(q) for q in np.flatnonzero(scores.nats >= scores.nats.max() - TIE) + 1)
+
+
 def strong_only(reading: Reading) -> Reading:
     """Leave out the qualities whose steps are no wider than the noise that the reading allows for."""
     scores = reading.scores
@@ -81,6 +92,8 @@ class LatticeEstimator:
         """
         started = time.perf_counter()
         reading = find(pixels)
+        if not says_never(reading) and (reading.nats < WEAK or reading.scores.margin < CLOSE):
+            reading = lattice_clipped.read_more(pixels, reading)
         blocks = (pixels.shape[0] // 8) * (pixels.shape[1] // 8)
         pair = None
         if reading.noise == "exact":
@@ -97,13 +110,14 @@ class LatticeEstimator:
         """Return why there is no number: never compressed, changed since, or too little to say."""
         used = reading.scores.used
         verdict, reason = "unknown", f"unknown: no lattice shows in the {used} blocks that could say"
-        if used >= FEWEST_BLOCKS and reading.nats < -ABSENT * used:
+        if says_never(reading):
             verdict, reason = "never", "no JPEG trace"
             if grid.block_edges(pixels).visible:
                 verdict = "changed"
                 reason = "unknown: blocks of a JPEG show, but no lattice: changed after the compression"
+        ties = tied(reading.scores) if verdict == "unknown" and reading.nats > -TIE else ()
         evidence = {"verdict": verdict, "nats": round(reading.nats, 1), "blocks": used}
-        return Estimate(None, used, blocks, reason=reason, evidence={"lattice": evidence})
+        return Estimate(None, used, blocks, tie_set=ties, reason=reason, evidence={"lattice": evidence})
 
     def _compressed(
         self, pixels: NDArray[np.uint8], reading: Reading, pair: double_compression.Pair | None, blocks: int
@@ -124,7 +138,7 @@ class LatticeEstimator:
                 scores = with_chroma(scores, colour)
             likely = scores.nats + ROUND_NUMBER * (np.arange(1, 101) % 5 == 0)
             quality, margin = int(likely.argmax()) + 1, scores.margin
-            ties = tuple(int(q) for q in np.flatnonzero(scores.nats >= scores.nats.max() - TIE) + 1)
+            ties = tied(scores)
             if len(ties) > MOST_TIED or ties[-1] - ties[0] > WIDEST_TIE:
                 return self._too_many(reading, ties, blocks)
             if reading.noise == "exact":
@@ -151,7 +165,7 @@ class LatticeEstimator:
         fitting = f"{len(ties)} qualities alike, {ties[0]} to {ties[-1]}"
         reason = f"unknown: compressed, but the {used} blocks that could say fit {fitting}"
         evidence = {"verdict": "unknown", "nats": round(reading.nats, 1), "phase": list(reading.phase), "blocks": used}
-        return Estimate(None, used, blocks, reason=reason, evidence={"lattice": evidence})
+        return Estimate(None, used, blocks, tie_set=ties, reason=reason, evidence={"lattice": evidence})
 
     def _not_standard(self, reading: Reading, tables: lattice_fit.Tables, blocks: int) -> Estimate:
         """Return the standard quality nearest to tables that are not standard, or why there is none."""

@@ -105,6 +105,20 @@ def test_pixels_alone(seen: Estimate, asked: Estimate | None, quality: float | N
     assert (answer.quality is None) == (answer.interval is None)
 
 
+@pytest.mark.parametrize(
+    ("left", "quality"), [((), 6.3), ((4, 8, 12), 8), ((5, 6, 7), 6), ((1, 9, 50), 9), ((20, 50), None)]
+)
+def test_the_network_chooses_among_what_the_lattice_leaves(left: tuple[int, ...], quality: float | None) -> None:
+    answer = auto.without_header(replace(lattice(None, "unknown"), tie_set=left), network(6.3), 90.0)
+    assert answer.quality == quality
+    if quality is None:
+        assert answer.reason == "the lattice leaves 20 or 50, the network says about 6: they do not agree"
+        assert answer.evidence["spoke"] is None
+    else:
+        assert answer.interval == (3.3, 9.3)
+        assert answer.evidence["spoke"] == "network"
+
+
 def test_an_earlier_compression_in_pixels_alone() -> None:
     answer = auto.without_header(lattice(90, earlier=45), None, 90.0)
     assert (answer.quality, answer.evidence["earlier_quality"]) == (90, 45)

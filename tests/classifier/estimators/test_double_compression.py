@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,21 @@ def test_a_pair_on_a_photograph(photograph: np.ndarray) -> None:
     assert (pair.first, pair.last) == (35, 75)
     assert pair.gain > double_compression.PRESENT
     assert pair.margin > 0
+
+
+@pytest.mark.parametrize(("first", "last"), [(25, 95), (53, 96), (64, 93)])
+def test_a_fine_last_quality(photograph: np.ndarray, first: int, last: int) -> None:
+    pair = searched(jpeg.compress(jpeg.compress(photograph, first), last))
+    assert pair is not None
+    assert (pair.first, pair.last) == (first, last)
+
+
+def test_what_cannot_be_told_apart(textured: Callable[..., np.ndarray]) -> None:
+    """The tables of 1 and 2 differ in one step, those of 39 and 40 hardly where few coefficients are left."""
+    pair = searched(jpeg.compress(jpeg.compress(textured(160, 200), 2), 40))
+    assert pair is not None
+    assert (pair.first_ties, pair.last_ties) == ((1, 2), (39, 40))
+    assert 0 <= pair.margin < double_compression.TIE
 
 
 def test_nothing_at_all() -> None:

@@ -33,7 +33,13 @@ NETWORK = {
 
 @pytest.mark.parametrize(
     ("qualities", "words"),
-    [([49], "49"), ([50, 49], "49 or 50"), (range(96, 101), "96 to 100"), ([46, 39, 40], "39, 40 or 46")],
+    [
+        ([49], "49"),
+        ([50, 49], "49 or 50"),
+        (range(96, 101), "96 to 100"),
+        ([46, 39, 40], "39, 40 or 46"),
+        ([58, 59, 60, 99], "58 to 60 or 99"),
+    ],
 )
 def test_any_of(qualities: Any, words: str) -> None:
     assert explain.any_of(qualities) == words
