@@ -48,8 +48,11 @@ class Picture:
         self._sums = np.zeros((known.shape[0] + 1, known.shape[1] + 1), np.int32)
         np.cumsum(np.cumsum(known, axis=0, dtype=np.int32), axis=1, out=self._sums[1:, 1:])
 
-    def cut(self, phase: tuple[int, int], limit: int = LIMIT) -> PartlyClipped:
-        """Return at most `limit` blocks of the grid from `phase` (y, x) on, those with the most known pixels."""
+    def cut(self, phase: tuple[int, int], limit: int = LIMIT, spread: bool = False) -> PartlyClipped:
+        """Return at most `limit` blocks of the grid from `phase` (y, x) on.
+
+        They are those with the most known pixels, or some of each number (`spread`), which tell grids apart better.
+        """
         none = np.zeros((0, 64), np.float32)
         if min(self._pixels.shape[:2]) < 8:
             return PartlyClipped(none, none, none, none > 0)
@@ -57,7 +60,12 @@ class Picture:
         corners = self._sums[phase[0] :: 8, phase[1] :: 8][: rows + 1, : columns + 1]
         number = corners[1:, 1:] - corners[:-1, 1:] - corners[1:, :-1] + corners[:-1, :-1]
         partly = np.argwhere((number >= FEWEST_KNOWN) & (number < 64))
-        order = np.argsort(-number[partly[:, 0], partly[:, 1]], kind="stable")[: 4 * limit]
+        order = np.argsort(-number[partly[:, 0], partly[:, 1]], kind="stable")
+        order = (
+            order[np.linspace(0, len(order) - 1, min(len(order), 2 * limit)).astype(int)]
+            if spread
+            else order[: 4 * limit]
+        )
         y, x = (partly[order] * 8 + phase).T
         windows = np.lib.stride_tricks.sliding_window_view(self._pixels, (8, 8), axis=(0, 1))
         rgb = np.moveaxis(windows[y, x], 1, -1).reshape(-1, 64, 3)
@@ -124,7 +132,7 @@ def read_more(pixels: NDArray[np.uint8], reading: Reading) -> Reading:
     phases = [reading.phase, (0, 0), grid.block_edges(pixels).phase]
     if reading.nats < PRESENT:  # not even edges are to be trusted: lines of text have a period too
         everywhere = [divmod(i, 8) for i in range(64)]
-        everywhere.sort(key=lambda phase: float(nats(picture.cut(phase, GLANCE)).max()))
+        everywhere.sort(key=lambda phase: float(nats(picture.cut(phase, GLANCE, spread=True)).max()))
         phases += everywhere[-LIKELIEST:]
     found = {phase: nats(picture.cut(phase)) for phase in dict.fromkeys(phases)}
     phase = max(found, key=lambda phase: float(found[phase].max()))
