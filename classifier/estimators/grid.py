@@ -73,7 +73,7 @@ def _any_inside(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.
     return (inside + sums[:, :-height, :-width]) > 0
 
 
-def _predictive_cost(values: NDArray[np.int16]) -> NDArray[np.float64]:
+def predictive_cost(values: NDArray[np.int16]) -> NDArray[np.float64]:
     """Return the nats that a median predictor, which knows no grid, needs for each pixel but the first row and column.
 
     `values` is (windows, rows, columns); so is the answer, one row and one column less.
@@ -111,7 +111,7 @@ class Sample:
         y, x = (np.maximum(places[:, i, None] + np.arange(-1, WINDOW), 0) for i in (0, 1))
         windows = pixels[y[:, :, None], x[:, None, :]]
         values = blocks.luma(windows)
-        cost = _predictive_cost(values)
+        cost = predictive_cost(values)
         cost[places[:, 0] == 0, 0] = cost[places[:, 0] == 0, 1]
         cost[places[:, 1] == 0, :, 0] = cost[places[:, 1] == 0, :, 1]
         windows, values = windows[:, 1:, 1:], values[:, 1:, 1:]

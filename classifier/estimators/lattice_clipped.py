@@ -36,6 +36,7 @@ class PartlyClipped:
     low: NDArray[np.float32]  # (blocks, 64) the least that it was before clipping
     high: NDArray[np.float32]  # (blocks, 64) the most
     known: NDArray[np.bool_]  # (blocks, 64)
+    plain: NDArray[np.float64]  # (blocks,) log-likelihood of the known pixels by a predictor that knows no grid
 
 
 class Picture:
@@ -55,7 +56,7 @@ class Picture:
         """
         none = np.zeros((0, 64), np.float32)
         if min(self._pixels.shape[:2]) < 8:
-            return PartlyClipped(none, none, none, none > 0)
+            return PartlyClipped(none, none, none, none > 0, np.zeros(0))
         rows, columns = ((side - 1 - start) // 8 for side, start in zip(self._sums.shape, phase, strict=True))
         corners = self._sums[phase[0] :: 8, phase[1] :: 8][: rows + 1, : columns + 1]
         number = corners[1:, 1:] - corners[:-1, 1:] - corners[1:, :-1] + corners[:-1, :-1]
@@ -76,7 +77,12 @@ class Picture:
         varied = np.flatnonzero(most > np.where(known, values, np.inf).min(1, initial=np.inf))[:limit]
         low = np.where(black, np.float32(-np.inf), values - np.float32(0.5))
         high = np.where(white, np.float32(np.inf), values + np.float32(0.5))
-        return PartlyClipped(values[varied], low[varied], high[varied], known[varied])
+        # One more row and column, above and to the left, for the predictor; the picture's edge has none.
+        rows_of, columns_of = (np.maximum(start[varied, None] + np.arange(-1, 8), 0) for start in (y, x))
+        around = blocks.luma(self._pixels[rows_of[:, :, None], columns_of[:, None, :]])
+        cost = grid.predictive_cost(around).reshape(-1, 64)
+        plain = -(cost * known[varied]).sum(1)
+        return PartlyClipped(values[varied], low[varied], high[varied], known[varied], plain)
 
 
 def nats(clipped: PartlyClipped) -> NDArray[np.float64]:
@@ -98,8 +104,9 @@ def nats(clipped: PartlyClipped) -> NDArray[np.float64]:
     tails = _prior_tails(coefficients)
     lattice = agreement + _log_mass(tails, points, steps).sum(2)
     # Without a lattice, pixels are whole numbers: cells of width 1, of which the known pixels are a share.
-    plain = _log_mass(tails, np.rint(coefficients), np.ones(64, np.float32)).sum(1) * clipped.known.mean(1)
-    ratio: NDArray[np.float64] = np.logaddexp(np.log(1 - UNEXPLAINED) + lattice - plain, np.log(UNEXPLAINED)).sum(1)
+    smooth = _log_mass(tails, np.rint(coefficients), np.ones(64, np.float32)).sum(1) * clipped.known.mean(1)
+    ahead = lattice - np.maximum(smooth, clipped.plain)
+    ratio: NDArray[np.float64] = np.logaddexp(np.log(1 - UNEXPLAINED) + ahead, np.log(UNEXPLAINED)).sum(1)
     return ratio
 
 

@@ -42,7 +42,7 @@ def test_against_a_loop() -> None:
     fitted = intervals.fit(found, truth, bins=4)
     assert len(fitted.edges) == 3
     for number, answer in enumerate(found[:50]):
-        score = (answer.expected or 0) / answer.confident**0.5
+        score = ((answer.expected or 0) + (answer.spread or 0)) / answer.confident**0.5
         low, high = fitted.offsets[sum(score >= edge for edge in fitted.edges)]
         expected = tuple(min(100.0, max(1.0, (answer.quality or 0) + offset)) for offset in (low, high))
         assert fitted.around(found[number]) == pytest.approx(expected, abs=0.006)
