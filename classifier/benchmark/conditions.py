@@ -55,6 +55,11 @@ def _then(change: Callable[[Pixels, np.random.Generator], Pixels]) -> Make:
     return lambda p, q, r: Made(change(jpeg.compress(p, q), r), q)
 
 
+def _overexposed(p: Pixels, q: int, r: np.random.Generator) -> Made:
+    """Compress a photograph four times as bright: hardly a block without clipped pixels, as on white paper."""
+    return _file(jpeg.encode(np.minimum(p.astype(np.int16) * 4, 255).astype(np.uint8), q), q)
+
+
 def _gray(p: Pixels, q: int, r: np.random.Generator) -> Made:
     return _file(jpeg.encode(np.asarray(Image.fromarray(p).convert("L")), q), q)
 
@@ -132,6 +137,7 @@ CONDITIONS: dict[str, Make] = {
     "4:2:2": _saved("4:2:2"),
     "4:4:4": _saved("4:4:4"),
     "gray": _gray,
+    "overexposed": _overexposed,
     "libjpeg 6b": _written_by("6b"),
     "libjpeg 9e": _written_by("9e"),
     "mozjpeg": _mozjpeg,

@@ -273,13 +273,18 @@ def test_ten_kills_at_random_moments(patch_file: Path, tmp_path: Path) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(random.uniform(6, 16))
+        time.sleep(random.uniform(5, 12))
         process.kill()
-        process.wait()
+        done = process.wait() == 0  # on a fast machine it came to its end before
         best = tmp_path / "killed" / "save" / "jpeg_paper"
         if (best / "best").exists():
             weights.load_model(CONFIG, best)
-    subprocess.run(train_command(patch_file, tmp_path / "killed"), env=environment(), check=True, capture_output=True)
+        if done:
+            break
+    else:
+        subprocess.run(
+            train_command(patch_file, tmp_path / "killed"), env=environment(), check=True, capture_output=True
+        )
     for a, b in zip(rows(tmp_path / "whole"), rows(tmp_path / "killed"), strict=True):
         assert float(a["val_loss"]) == pytest.approx(float(b["val_loss"]), rel=0.02)
 
