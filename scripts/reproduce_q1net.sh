@@ -32,6 +32,8 @@ measure kodak_k12_offset kodak --comp_type jpeg_paper_k12 --crop_offset random
 measure kodak_lattice kodak --comp_type jpeg_lattice --qualities 1-100:2
 measure kodak_lattice_offset kodak --comp_type jpeg_lattice --crop_offset random --qualities 1-100:6
 scripts/reproduce_accuracy.sh
+scripts/reproduce_accuracy.sh --qualities=1-100:6 --conditions "crop 64" "crop 128" "twice, aligned" "twice, shifted" \
+    --estimators jpeg_lattice auto --workers 1 --out classifier/results/conditions_lattice.json
 "$python" scripts/measure_maps.py --in_path "$Q1NET_DATA/pristine_val"
 
 say() { # NAME COMMAND: keep a command and what it prints, for the documents

@@ -115,7 +115,8 @@ class LatticeEstimator:
             if grid.block_edges(pixels).visible:
                 verdict = "changed"
                 reason = "unknown: blocks of a JPEG show, but no lattice: changed after the compression"
-        ties = tied(reading.scores) if verdict == "unknown" and reading.nats > -TIE else ()
+        left = tied(reading.scores)
+        ties = left if verdict == "unknown" and reading.nats > -TIE and len(left) < 100 else ()
         evidence = {"verdict": verdict, "nats": round(reading.nats, 1), "blocks": used}
         return Estimate(None, used, blocks, tie_set=ties, reason=reason, evidence={"lattice": evidence})
 
