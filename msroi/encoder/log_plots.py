@@ -103,7 +103,8 @@ def plot_summary(rows: Sequence[Row], path: Path) -> None:
     with figure(path, 10, 1.6 + 0.55 * sum(sizes) + 0.6 * len(parts)) as drawing:
         first = next(iter(groups(rows)))
         what = f", model {first[0]}, JPEG quality {first[1]}" if len(groups(rows)) == 1 else ""
-        drawing.suptitle(f"{len(rows)} pictures{what}: a dot is a picture, a line the mean", fontweight="bold")
+        pictures = len({row.file for row in rows})
+        drawing.suptitle(f"{pictures} pictures{what}: a dot is a picture, a line the mean", fontweight="bold")
         panels = drawing.subplots(len(parts), 1, squeeze=False, height_ratios=sizes)[:, 0]
         for axes, part in zip(panels, parts, strict=True):
             _panel(axes, rows, part)
