@@ -99,8 +99,9 @@ def row(condition: str, name: str, answers: Sequence[Answer]) -> dict[str, Any]:
     scores = Scores()
     for a in answers:
         scores.add(a.truth, a.estimate.quality, a.estimate.interval)
-    seconds = [a.estimate.seconds for a in answers if a.estimate.quality is not None]
-    ties = [a.truth in a.estimate.tie_set for a in answers if a.estimate.tie_set]
+    answered = [a for a in answers if a.estimate.quality is not None]
+    seconds = [a.estimate.seconds for a in answered]
+    ties = [a.truth in a.estimate.tie_set for a in answered if a.estimate.tie_set]
     below = [a.estimate.quality is not None and a.estimate.quality < HARDLY for a in answers]
     twice = any(a.first is not None for a in answers)
     return {
