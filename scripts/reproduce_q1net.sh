@@ -29,6 +29,7 @@ measure kodak_weighted kodak --fusion weighted_median
 measure kodak_weighted_offset kodak --fusion weighted_median --crop_offset random
 measure kodak_k12 kodak --comp_type jpeg_paper_k12
 measure kodak_k12_offset kodak --comp_type jpeg_paper_k12 --crop_offset random
+measure kodak_k12_int8 kodak --comp_type jpeg_paper_k12 --backend int8
 measure kodak_lattice kodak --comp_type jpeg_lattice --qualities 1-100:2
 measure kodak_lattice_offset kodak --comp_type jpeg_lattice --crop_offset random --qualities 1-100:6
 scripts/reproduce_accuracy.sh

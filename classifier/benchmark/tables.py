@@ -20,6 +20,7 @@ CONDITIONS = {
     "kodak_weighted_offset": "Kodak, random misaligned crop, the same",
     "kodak_k12": "Kodak, uncropped, `jpeg_paper_k12`",
     "kodak_k12_offset": "Kodak, random misaligned crop, `jpeg_paper_k12`",
+    "kodak_k12_int8": "Kodak, uncropped, `jpeg_paper_k12`, int8",
     "kodak_lattice": "Kodak, uncropped, `jpeg_lattice`",
     "kodak_lattice_offset": "Kodak, random misaligned crop, `jpeg_lattice`",
     "pristine_val": "validation photographs, uncropped (their errors made the correction)",

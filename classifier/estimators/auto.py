@@ -140,7 +140,8 @@ def with_header(header: Estimate, lattice: Estimate, network: Estimate | None) -
 def without_header(lattice: Estimate, network: Estimate | None, lowest_never: float) -> Estimate:
     """Return the answer for pixels: the lattice's where it has one, else the network's.
 
-    Where the lattice finds no trace in many blocks there is no number, nor where only the blocks' edges are left of it.
+    Where the lattice finds no trace in many blocks there is no number, nor where only the blocks' edges are left of it,
+    nor where it leaves no quality that the network could mean.
     The network's word is told when even the upper end of its interval is below `lowest_never`, the least that it says
     of photographs never compressed.
     """
@@ -152,6 +153,9 @@ def without_header(lattice: Estimate, network: Estimate | None, lowest_never: fl
         return replace(lattice, evidence=silent)
     if network is None or network.quality is None:
         reason = lattice.reason if network is None else f"{lattice.reason}; {network.reason}"
+        return replace(lattice, reason=reason, evidence=silent)
+    if verdict == "denied":  # where blocks speak so, the network's intervals do not hold
+        reason = f"{lattice.reason}; the network says about {explain.number(network.quality)}"
         return replace(lattice, reason=reason, evidence=silent)
     if verdict == "never":
         traces = network.interval is not None and network.interval[1] < lowest_never

@@ -115,8 +115,10 @@ class LatticeEstimator:
             if grid.block_edges(pixels).visible:
                 verdict = "changed"
                 reason = "unknown: blocks of a JPEG show, but no lattice: changed after the compression"
+        elif reading.nats < -max(ABSENT * used, TIE):
+            verdict, reason = "denied", f"unknown: the {used} blocks that could say deny a lattice, too few to be sure"
         left = tied(reading.scores)
-        ties = left if verdict == "unknown" and reading.nats > -TIE and len(left) < 100 else ()
+        ties = left if verdict == "unknown" and len(left) < 100 else ()
         evidence = {"verdict": verdict, "nats": round(reading.nats, 1), "blocks": used}
         return Estimate(None, used, blocks, tie_set=ties, reason=reason, evidence={"lattice": evidence})
 

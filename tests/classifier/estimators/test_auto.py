@@ -92,6 +92,7 @@ def test_strange_tables_leave_the_last_compression_unknown() -> None:
         (lattice(None, "unknown"), network(72), 72, "network"),
         (lattice(None, "unknown"), network(97), 97, "network"),
         (lattice(None, "unknown"), network(None), None, None),
+        (lattice(None, "denied"), network(72), None, None),
         (lattice(None, "never"), network(97), None, None),
         (lattice(None, "never"), network(88), None, None),  # its interval reaches what it says of such photographs
         (lattice(None, "never"), network(60), None, None),  # resized: no grid is left
