@@ -154,7 +154,7 @@ def without_header(lattice: Estimate, network: Estimate | None, lowest_never: fl
     if network is None or network.quality is None:
         reason = lattice.reason if network is None else f"{lattice.reason}; {network.reason}"
         return replace(lattice, reason=reason, evidence=silent)
-    if verdict == "denied":  # where blocks speak so, the network's intervals do not hold
+    if not lattice.evidence["lattice"].get("answerable", True):  # the network's intervals do not hold
         reason = f"{lattice.reason}; the network says about {explain.number(network.quality)}"
         return replace(lattice, reason=reason, evidence=silent)
     if verdict == "never":

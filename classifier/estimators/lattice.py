@@ -107,19 +107,26 @@ class LatticeEstimator:
         return replace(answer, seconds=time.perf_counter() - started)
 
     def _nothing(self, pixels: NDArray[np.uint8], reading: Reading, blocks: int) -> Estimate:
-        """Return why there is no number: never compressed, changed since, or too little to say."""
+        """Return why there is no number: never compressed, changed since, or too little to say.
+
+        Not `answerable` is what is so far from other pictures that a network's intervals do not hold either.
+        """
         used = reading.scores.used
         verdict, reason = "unknown", f"unknown: no lattice shows in the {used} blocks that could say"
+        answerable = True
         if says_never(reading):
             verdict, reason = "never", "no JPEG trace"
             if grid.block_edges(pixels).visible:
                 verdict = "changed"
                 reason = "unknown: blocks of a JPEG show, but no lattice: changed after the compression"
+        elif used == 0:
+            answerable, reason = False, "unknown: no block could say, all are flat or clipped"
         elif reading.nats < -max(ABSENT * used, TIE):
-            verdict, reason = "denied", f"unknown: the {used} blocks that could say deny a lattice, too few to be sure"
+            answerable = False
+            reason = f"unknown: the {used} blocks that could say deny a lattice, too few to be sure"
         left = tied(reading.scores)
         ties = left if verdict == "unknown" and len(left) < 100 else ()
-        evidence = {"verdict": verdict, "nats": round(reading.nats, 1), "blocks": used}
+        evidence = {"verdict": verdict, "nats": round(reading.nats, 1), "blocks": used, "answerable": answerable}
         return Estimate(None, used, blocks, tie_set=ties, reason=reason, evidence={"lattice": evidence})
 
     def _compressed(

@@ -92,7 +92,6 @@ def test_strange_tables_leave_the_last_compression_unknown() -> None:
         (lattice(None, "unknown"), network(72), 72, "network"),
         (lattice(None, "unknown"), network(97), 97, "network"),
         (lattice(None, "unknown"), network(None), None, None),
-        (lattice(None, "denied"), network(72), None, None),
         (lattice(None, "never"), network(97), None, None),
         (lattice(None, "never"), network(88), None, None),  # its interval reaches what it says of such photographs
         (lattice(None, "never"), network(60), None, None),  # resized: no grid is left
@@ -104,6 +103,14 @@ def test_pixels_alone(seen: Estimate, asked: Estimate | None, quality: float | N
     assert (answer.quality, answer.evidence["spoke"]) == (quality, spoke)
     assert (answer.quality is None) == (answer.reason is not None)
     assert (answer.quality is None) == (answer.interval is None)
+
+
+def test_the_network_is_not_believed_where_blocks_deny_or_none_speaks() -> None:
+    seen = lattice(None, "unknown")
+    seen.evidence["lattice"]["answerable"] = False
+    answer = auto.without_header(seen, network(72), 90.0)
+    assert (answer.quality, answer.evidence["spoke"]) == (None, None)
+    assert answer.reason == "lattice: unknown; the network says about 72"
 
 
 @pytest.mark.parametrize(
