@@ -96,7 +96,7 @@ class LatticeEstimator:
             reading = lattice_clipped.read_more(pixels, reading)
         blocks = (pixels.shape[0] // 8) * (pixels.shape[1] // 8)
         pair = None
-        if reading.noise == "exact":
+        if reading.noise == "exact" and reading.counts.textured[0].any():  # without DC, pixels were changed since
             scores = reading.scores
             pair = double_compression.search(reading.counts.textured, scores.textured, scores.misfit)
         explained = reading.grid_seen or reading.nats > PRESENT or pair is not None

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators import grid, lattice_score
+from classifier.estimators import grid, lattice_fit, lattice_score
 from classifier.estimators import lattice_blocks as blocks
 from classifier.estimators import lattice_likelihood as likelihood
+from classifier.estimators.lattice_noise import STEPS
 from classifier.estimators.lattice_score import Reading
 from utils import jpeg
 
@@ -86,12 +87,16 @@ class Picture:
         return PartlyClipped(values[varied], low[varied], high[varied], known[varied], plain)
 
 
-def nats(clipped: PartlyClipped) -> NDArray[np.float64]:
-    """Return the nats by which qualities 1..100 explain the known pixels better than no lattice does: (100,)."""
+def nats(clipped: PartlyClipped, tables: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    """Return the nats by which qualities 1..100 explain the known pixels better than no lattice does: (100,).
+
+    `tables` (100, 64) are those of other settings than libjpeg's qualities.
+    """
     if not len(clipped.values):
         return np.zeros(100)
     matrix = np.kron(jpeg.dct_matrix(), jpeg.dct_matrix()).astype(np.float32)
-    steps = (likelihood.steps_of_quality()[:, None] + 1).astype(np.float32)  # (100, 1, 64)
+    chosen = likelihood.steps_of_quality() + 1 if tables is None else tables
+    steps = np.minimum(chosen, STEPS).astype(np.float32)[:, None]  # (100, 1, 64)
     values = np.broadcast_to(clipped.values, (100, *clipped.values.shape))
     for _ in range(ROUNDS):
         points = np.rint(values @ matrix.T / steps)
@@ -145,8 +150,9 @@ def read_more(pixels: NDArray[np.uint8], reading: Reading) -> Reading:
         everywhere.sort(key=lambda phase: float(nats(picture.cut(phase, GLANCE, spread=True)).max()))
         found |= {phase: nats(picture.cut(phase)) for phase in everywhere[-LIKELIEST:]}
     phase = max(found, key=lambda phase: float(found[phase].max()))
-    if found[phase].max() < PRESENT:
-        return reading
+    most = float(found[phase].max())
+    if most < PRESENT or nats(picture.cut(phase), lattice_fit.mozjpeg_tables()).max() > most:
+        return reading  # mozjpeg's coarse steps are multiples of fine standard ones
     own = reading if phase == reading.phase else lattice_score.read(pixels, phase)
     used = own.scores.used + len(picture.cut(phase).values)
     more = replace(own, scores=replace(own.scores, nats=own.scores.nats + found[phase], used=used))
