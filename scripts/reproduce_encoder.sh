@@ -1,7 +1,7 @@
 #!/bin/sh
 # Encoders on the same bytes: plain JPEG, mozjpeg, jpegli, the original's rule 3, model 7 at three strengths, without a
 # map, with all of the picture preferred and with another picture's map, on `things` (true masks, our maps) and Kodak
-# (our maps) of $Q1NET_DATA (default: ../shared/data beside the repository). Takes hours; stopped, it goes on where it
+# (our maps) of $Q1NET_DATA. Takes hours; stopped, it goes on where it
 # stopped.
 #   scripts/reproduce_encoder.sh [OUT] [flags of record_encoder.py, e.g. --every 10 --qualities 50]
 # (default: out/encoder) writes OUT/encoder_things.json, encoder_things_maps.json, encoder_kodak.json, curves over four
@@ -11,7 +11,7 @@ set -eu
 root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 out=${1:-out/encoder}
 [ $# -eq 0 ] || shift
-data=${Q1NET_DATA:-$root/../shared/data}
+data=${Q1NET_DATA:?set Q1NET_DATA to a folder with things/ and kodak/}
 maps=${MAPS:-$out/maps}
 python=${PYTHON:-python3}
 PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}

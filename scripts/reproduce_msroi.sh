@@ -1,6 +1,6 @@
 #!/bin/sh
 # The paper's Kodak table with our numbers: maps by the default method, rule 3, at most 1 % larger than plain JPEG of
-# quality 50, all metrics. Needs the 24 Kodak PNGs in $Q1NET_DATA/kodak (default: ../shared/data beside the repository).
+# quality 50, all metrics. Needs the 24 Kodak PNGs in $Q1NET_DATA/kodak.
 #   scripts/reproduce_msroi.sh [OUT]     (default: out/kodak_rule3)
 # writes OUT/kodak.jsonl, averages, plots and CSV into OUT, and msroi/results/kodak_rule3.json. MAPS names a folder of
 # ready maps, map_<file name>.jpg or .png, to use instead of making them; RESULT another place for the result.
@@ -8,7 +8,7 @@
 set -eu
 root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 out=${1:-out/kodak_rule3}
-kodak=${Q1NET_DATA:-$root/../shared/data}/kodak
+kodak=${Q1NET_DATA:?set Q1NET_DATA to a folder with kodak/}/kodak
 maps=${MAPS:-$out/maps}
 result=${RESULT:-$root/msroi/results/kodak_rule3.json}
 python=${PYTHON:-python3}

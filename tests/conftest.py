@@ -24,7 +24,7 @@ from utils import files, jpeg
 from utils.errors import run_command
 
 ROOT = files.REPOSITORY
-DATA = Path(os.environ.get("Q1NET_DATA", ROOT.parent / "shared" / "data"))
+DATA = Path(os.environ.get("Q1NET_DATA", ROOT / "data"))
 NOBODY = 65534
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

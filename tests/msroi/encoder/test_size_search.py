@@ -80,7 +80,7 @@ def test_top_quality_takes_one_encode_and_nothing_fits_is_none() -> None:
     assert size_search.largest_quality(lambda quality: b"xx", 1) is None
 
 
-DATA = Path(os.environ.get("Q1NET_DATA", Path(__file__).resolve().parents[3].parent / "shared" / "data"))
+DATA = Path(os.environ.get("Q1NET_DATA", Path(__file__).resolve().parents[3] / "data"))
 
 
 @pytest.mark.slow
