@@ -93,9 +93,18 @@ def models() -> str:
 ORIGINAL_LOSSES = {"jpeg_paper": 4.969, "jpeg_paper_k12": 3.885}  # of the paper's weights on their own photographs
 
 
-def _patch_steps(run: dict[str, Any], epochs: int) -> int:
-    """How many patches a recorded run saw in so many epochs."""
-    return int(epochs * run["steps_per_epoch"] * run["batch_size"])
+def _patch_steps(run: dict[str, Any]) -> int:
+    """How many patches a recorded run saw up to the weights that were kept."""
+    epochs = run.get("epoch") or run.get("stopped_after_epoch")
+    return int(run.get("steps") or epochs * run["steps_per_epoch"]) * int(run["batch_size"])
+
+
+def _last_run(run: dict[str, Any]) -> str:
+    """How the last run was made: by `train_torch.py`, which counts minutes, or by `train.py`, which counts epochs."""
+    if "minutes" in run:
+        made = f"of {run['fresh_patches'] / 1e6:.0f} million made for it"
+        return f"{run['optimizer']}, {run['minutes']:g} minutes on one {run['machine']}, patches drawn {made}"
+    return f"epoch {run['epoch']} of {run['epochs']}, {run.get('optimizer', 'adam')}"
 
 
 def card(comp_type: str) -> str:
@@ -104,15 +113,14 @@ def card(comp_type: str) -> str:
     kept = weights.read_card(weights.model_folder(config))
     trained, calibration = kept["trained"], kept["calibration"]["float32"]
     earlier = kept.get("earlier_runs", [])
-    seen = _patch_steps(trained, trained["epoch"])
-    seen += sum(_patch_steps(run, run.get("epoch") or run["stopped_after_epoch"]) for run in earlier)
+    seen = sum(_patch_steps(run) for run in (trained, *earlier))
     rows = [
         ["parameters", f"{config.parameters:,}"],
         ["input", f"16x16x3 pixels 0..255, {kept['channel_order']}"],
         ["validation loss, all 64 offsets", f"{kept['val_loss']:.3f}"],
         ["the original's, on its own photographs", f"{ORIGINAL_LOSSES[comp_type]:.3f}"],
-        ["trained on", f"{trained['data']}: {seen / 1e6:.1f} million fresh patches in {1 + len(earlier)} run(s)"],
-        ["last run", f"epoch {trained['epoch']} of {trained['epochs']}, {trained.get('optimizer', 'adam')}"],
+        ["trained on", f"{trained['data']}: {seen / 1e6:.0f} million patch steps in {1 + len(earlier)} run(s)"],
+        ["last run", _last_run(trained)],
         ["started from", str(trained["base_weights"] or "scratch")],
         ["confidence threshold", f"{calibration['threshold']:g}"],
         ["threshold chosen on", f"{calibration['data']} ({calibration['pictures']} pictures)"],

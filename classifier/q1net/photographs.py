@@ -23,6 +23,8 @@ from utils.errors import UserError, note, show
 Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 RESCALED_SHARE = 0.25  # of the windows come from photographs rescaled for this round
+EXPOSED_SHARE = 0.15  # of the windows are made darker or brighter, with the clipping that overexposure brings
+MAXIMUM_EXPOSURE = 2.0  # in stops, that is a factor 4, either way
 NOISY_SHARE = 0.33  # of the windows get sensor-like noise: the cleanest photographs are cleaner than a camera's
 RESCALED_PHOTOGRAPHS = 12
 NOISE_SAMPLES = 1 << 22
@@ -72,7 +74,8 @@ class PatchSource:
     """Batches of fresh patches from photographs.
 
     `aligned_share` of the patches lie on the block grid, the others at any of the 64 offsets. `augment` flips,
-    rescales and adds noise *before* the compression, which is what is being measured and must stay the last step.
+    rescales, exposes otherwise and adds noise *before* the compression, which is what is being measured and must stay
+    the last step.
     """
 
     photographs: Sequence[NDArray[np.uint8]]
@@ -152,6 +155,9 @@ class PatchSource:
         windows = np.where(flips[0][:, None, None, None], windows[:, ::-1], windows)
         windows = np.where(flips[1][:, None, None, None], windows[:, :, ::-1], windows)
         windows = np.where(flips[2][:, None, None, None], windows.transpose(0, 2, 1, 3), windows)
+        exposed = np.flatnonzero(random.random(len(windows)) < EXPOSED_SHARE)
+        gain = np.exp2(random.uniform(-MAXIMUM_EXPOSURE, MAXIMUM_EXPOSURE, (len(exposed), 1, 1, 1))).astype(np.float32)
+        windows[exposed] = np.minimum(np.rint(windows[exposed] * gain), 255).astype(np.uint8)
         noisy = np.flatnonzero(random.random(len(windows)) < NOISY_SHARE)
         size = len(noisy) * windows[0].size
         start = random.integers(0, NOISE_SAMPLES - size)

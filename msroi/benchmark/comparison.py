@@ -140,7 +140,7 @@ def _rule_3(task: Task) -> Files:
     return around(lambda quality: jpeg.encode(mixed, quality, progressive=True), task.size)
 
 
-RAMPS = {"wide": Ramp(0.4, 1.2), "narrow": Ramp(1.2, 2.2), "narrowest": Ramp(2.0, 3.5)}  # beside the default one
+RAMPS = {"wide": Ramp(0.9, 1.6), "narrow": Ramp(1.3, 2.2)}  # beside the default one
 
 
 def _ours(strength: float, which: str = "map", ramp: Ramp = RAMP) -> Callable[[Task], Files]:

@@ -1,4 +1,4 @@
-"""What errors of DCT coefficients cost: PSNR-HVS-M without decoding, and squared error of RGB pixels.
+"""What errors of DCT coefficients cost: PSNR-HVS-M and SSIM without decoding, and squared error of RGB pixels.
 
 The metric looks at the same 8x8 luma blocks as JPEG does, so the error of a quantised coefficient, how much of it its
 block's texture hides and how visible the rest is are known without decoding. Only the decoded block's own masking and
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msroi.encoder.blocks import FREQUENCIES, RGB_TO_YCC, SIDE, ZIGZAG, Spectrum
-from msroi.metrics import hvs
+from msroi.metrics import hvs, pixel
 
 STUDIO = 219 / 255  # the metric's luma has 219 steps where JPEG's has 255
 
@@ -41,6 +41,25 @@ def block_masking(plane: NDArray[np.float32], spectrum: Spectrum) -> NDArray[np.
     evenness = np.divide(of_four(spread).reshape(-1), whole, out=np.zeros_like(whole), where=whole > 1e-3)
     energy = MASKING[1:] @ np.square(spectrum[1:])
     return np.sqrt(np.maximum(energy * np.clip(evenness, 0, None), 0)) / 32
+
+
+def block_structure(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what a squared error in each 8x8 block of a luma plane takes from SSIM, (blocks,), up to a constant.
+
+    What quantisation takes away, d, is nearly orthogonal to what is left, so that in a window of variance v the factor
+    (2 covariance + C2) / (variances + C2) falls from 1 by about d^2 / (2 v + C2): the mean of 1 / (2 v + C2) over all
+    windows that see the block (Wang et al. 2004, equation 13).
+    """
+    from scipy.ndimage import gaussian_filter
+
+    def blur(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(gaussian_filter(values, pixel.SIGMA, radius=pixel.WINDOW // 2), np.float32)
+
+    variance = blur(np.square(plane)) - np.square(blur(plane))
+    taken = blur(np.reciprocal(2 * np.maximum(variance, 0) + np.float32(pixel.C2), dtype=np.float32))
+    height, width = plane.shape
+    means: NDArray[np.float32] = taken.reshape(height // SIDE, SIDE, width // SIDE, SIDE).mean(axis=(1, 3))
+    return means.reshape(-1)
 
 
 def psnr_hvs_m(weighted_error: float, blocks: int) -> float:

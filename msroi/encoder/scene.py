@@ -1,8 +1,9 @@
 """A picture as the rate-distortion encoder sees it: coefficients, what their errors cost, what a setting gives.
 
-An error e of a coefficient costs (EVERYWHERE + preference * region) * (squared error of RGB pixels) plus what the eye
-sees of it: a mixture of PSNR-HVS and PSNR-HVS-M for luma, the weights of the standard table for chroma. Region weights
-come from the map. The constants were chosen on photographs with known objects; the measurements are in the README.
+An error e of a coefficient costs (STRUCTURE * structure + preference * region) * (squared error of RGB pixels) plus
+what the eye sees of it: a mixture of PSNR-HVS and PSNR-HVS-M for luma, the weights of the standard table for chroma.
+Structure is what a block's errors take from SSIM; region weights come from the map. The constants were chosen on
+photographs with known objects; the measurements are in the README.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from msroi.encoder.jpeg_file import zigzag_tables
 from utils import jpeg
 from utils.jpeg import Subsampling
 
-VEILED = 0.3  # share of PSNR-HVS-M in what luma costs; the rest is PSNR-HVS, whose texture is never hidden
-CHROMA = 0.7  # weight of chroma's errors beside luma's where a standard table makes both as large
-EVERYWHERE = 0.0075  # preference for true pixels that every block has, beside what the eye sees
+VEILED = 0.75  # share of PSNR-HVS-M in what luma costs; the rest is PSNR-HVS, whose texture is never hidden
+CHROMA = 0.5  # weight of chroma's errors beside luma's where a standard table makes both as large
+STRUCTURE = 22.0  # weight of SSIM's share in what luma costs: without it smooth texture goes first
 STEP_TO_PRICE = 0.075  # table step^2 * weight = price / this: measured, the steps the trellis does best with
 SAMPLED_LUMA, SAMPLED_CHROMA = 4096, 1024  # blocks that settings are tried on
 NO_COLOUR = 0.05  # a chroma coefficient that only the rounding of the transform makes
@@ -44,7 +45,7 @@ class Ramp:
     high: float
 
 
-RAMP = Ramp(0.9, 1.6)
+RAMP = Ramp(1.1, 1.45)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Costs:
 
 @dataclass(frozen=True)
 class Part:
-    """Some blocks of a component: coefficients (64, blocks), region weights and masking (blocks,).
+    """Some blocks of a component: coefficients (64, blocks); region weights, masking and structure (blocks,).
 
     `scale` is how many blocks of the picture each stands for.
     """
@@ -71,6 +72,7 @@ class Part:
     spectrum: blocks.Spectrum
     region: NDArray[np.float32]
     masking: NDArray[np.float32]
+    structure: NDArray[np.float32]
     scale: float
 
 
@@ -84,8 +86,9 @@ def region_weights(
     more than by its area, for its errors spread over all its pixels.
     """
     mean = max(float(saliency.mean()), 1e-3)
-    low = ramp.low * mean
-    high = min(ramp.high * mean, float(saliency.max()))  # the brightest always weighs 1
+    brightest = float(saliency.max())  # always weighs 1, also where nearly all is bright
+    low = min(ramp.low * mean, (mean + brightest) / 2)
+    high = min(ramp.high * mean, brightest)
     weight = np.clip((np.arange(256) - low) / max(high - low, 1e-3), 0, 1)
     return np.sqrt(blocks.block_means(np.square(weight).astype(np.float32)[saliency], side, rows, columns))
 
@@ -105,6 +108,7 @@ class Scene:
         planes = blocks.planes_of(pixels, subsampling)
         self.components = blocks.components_of(planes, subsampling)
         masking = perception.block_masking(planes[0], self.components[0].spectrum)
+        structure = perception.block_structure(planes[0])
         if all(float(np.abs(component.spectrum).max()) < NO_COLOUR for component in self.components[1:]):
             # One component, as Pillow writes a gray picture.
             self.components = [replace(self.components[0], sampling=1)]
@@ -118,8 +122,8 @@ class Scene:
                 if saliency is None
                 else region_weights(saliency, side, component.rows, component.columns, ramp)
             )
-            mask = masking if index == 0 else np.zeros(count, np.float32)
-            self.whole.append(Part(component.spectrum, region, mask, 1.0))
+            luma = (masking, structure) if index == 0 else (np.zeros(count, np.float32),) * 2
+            self.whole.append(Part(component.spectrum, region, *luma, scale=1.0))
         self.orders = [trellis.scan_order(component)[0] for component in self.components]
         self.sample = [
             _sampled(part, SAMPLED_LUMA if index == 0 else SAMPLED_CHROMA) for index, part in enumerate(self.whole)
@@ -139,10 +143,9 @@ class Scene:
         A coefficient's step goes with the square root of price over weight, the weight being that inside the region.
         Without a preference that is the standard table's shape, with a strong one nearly flat.
         """
-        preference = EVERYWHERE + setting.preference
-        weights = [preference * self.gains[0] + perception.SEEN]
+        weights = [setting.preference * self.gains[0] + perception.SEEN]
         if len(self.components) > 1:
-            weights.append(preference * (self.gains[1] + self.gains[2]) / 2 + self.chroma_weights)
+            weights.append(setting.preference * (self.gains[1] + self.gains[2]) / 2 + self.chroma_weights)
         steps = np.sqrt(setting.price / STEP_TO_PRICE / np.stack(weights))
         rounded = np.clip(np.rint(steps), 1, 255).astype(np.int64)
         return rounded if finest is None else np.maximum(rounded, finest[: len(rounded)])
@@ -154,8 +157,8 @@ class Scene:
         else:
             nothing = np.zeros(blocks.FREQUENCIES, np.float32)
             seen, plain, veil = nothing, self.chroma_weights, nothing
-        region = EVERYWHERE + part.region * np.float32(preference)
-        return trellis.Distortion(region, self.gains[index], plain, seen, part.masking, veil)
+        pixels = np.float32(STRUCTURE) * part.structure + np.float32(preference) * part.region
+        return trellis.Distortion(pixels, self.gains[index], plain, seen, part.masking, veil)
 
     def first_lengths(self, tables: NDArray[np.integer]) -> Lengths:
         """Return code lengths to begin with: those of the sample quantised with a dead zone, without a trellis."""
@@ -268,5 +271,6 @@ def _sampled(part: Part, number: int) -> Part:
         np.ascontiguousarray(part.spectrum[:, chosen]),
         part.region[chosen],
         part.masking[chosen],
+        part.structure[chosen],
         blocks_there / number,
     )

@@ -64,3 +64,30 @@ def test_upsampling_gain_is_the_decoders() -> None:
                     9 * near + 3 * padded[rows, 1:-1] + 3 * padded[1:-1, columns] + padded[rows, columns]
                 ) / 16
         assert np.square(fine).sum() / 300**2 == pytest.approx(gain[place], rel=0.01)
+
+
+@pytest.mark.parametrize("quality", [50, 75, 90])
+def test_structure_tells_what_errors_take_from_ssim(photograph: np.ndarray, quality: int) -> None:
+    pixels = np.ascontiguousarray(photograph[:296, :448])
+    plane = blocks.planes_of(pixels, "4:2:0")[0]
+    spectrum = blocks.to_spectrum(plane)
+    table = jpeg.standard_tables()[quality - 1, 0].reshape(64)[blocks.ZIGZAG, None]
+    rounded = table * np.rint(spectrum / table)
+    squared = np.square(spectrum - rounded).sum(axis=0)
+    estimate = float(perception.block_structure(plane) @ squared) / plane.size
+    back = jpeg.dct_matrix()
+    coefficients = np.empty_like(rounded)
+    coefficients[blocks.ZIGZAG] = rounded
+    made = back.T @ coefficients.T.reshape(-1, 8, 8) @ back
+    height, width = plane.shape
+    decoded = made.reshape(height // 8, width // 8, 8, 8).transpose(0, 2, 1, 3).reshape(height, width)
+    lost = 1 - pixel.ssim(plane.astype(np.float64) + 128, decoded.astype(np.float64) + 128)
+    assert estimate == pytest.approx(lost, rel=0.35)
+
+
+def test_structure_is_least_in_texture() -> None:
+    plane = np.zeros((32, 64), np.float32)
+    plane[:, 32:] = np.random.default_rng(0).normal(0, 40, (32, 32))
+    found = perception.block_structure(plane).reshape(4, 8)
+    assert found[:, 0] == pytest.approx(np.full(4, 1 / pixel.C2), rel=1e-3)
+    assert found[:, 6:].max() < 0.05 / pixel.C2

@@ -28,7 +28,7 @@ def test_by_the_maps_mean() -> None:
     assert found.max() == 1
     assert found.min() == 0
     saliency = np.repeat(np.array([0, 50, 100, 150, 200], np.uint8), 8)[None].repeat(8, axis=0)
-    assert weights(saliency)[0] == pytest.approx([0, 0, 1 / 7, 6 / 7, 1])  # of 0, 0.5, 1, 1.5 and 2 times the mean
+    assert weights(saliency)[0] == pytest.approx([0, 0, 0, 1, 1])  # of 0, 0.5, 1, 1.5 and 2 times the mean
 
 
 @pytest.mark.parametrize("level", [0, 1, 255])
@@ -51,8 +51,16 @@ def test_an_odd_size_repeats_its_edge() -> None:
 
 def test_the_brightest_weighs_one_also_where_most_is_bright() -> None:
     saliency = np.full((64, 64), 255, np.uint8)
-    saliency[:16] = 0  # 1.6 times the mean is more than 255
+    saliency[:16] = 0  # 1.45 times the mean is more than 255
     assert weights(saliency)[:, 0] == pytest.approx([0, 0, 1, 1, 1, 1, 1, 1])
+
+
+def test_a_map_that_is_bright_nearly_everywhere_still_tells_bright_from_dark() -> None:
+    saliency = np.full((80, 80), 255, np.uint8)
+    saliency[:8, :8] = 0  # the ramp's lower end, 1.1 times the mean, would be more than 255
+    found = weights(saliency)
+    assert found[0, 0] == 0
+    assert found.sum() == 99
 
 
 def test_a_narrower_ramp_never_weighs_more() -> None:

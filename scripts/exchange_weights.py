@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Take the network's weights from TensorFlow's checkpoint to the .npz that `train_torch.py` reads, and back.
+
+The .npz holds the arrays in the order of the Keras model's `get_weights()`, named "0", "1", ...
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from classifier.q1net import weights
+from classifier.q1net.configs import CONFIGS, get_config
+from utils import files, images
+from utils.errors import UserError, note, run_command, show
+
+VALIDATION_PATCHES = 20_000  # as train.py and train_torch.py
+TOLERANCE = 0.02  # in units of the loss, between what both frameworks find on the same patches
+
+
+def pack(folder: Path, comp_type: str, archive: Path) -> None:
+    """Write the weights of `folder` to `archive`."""
+    values = weights.load_model(get_config(comp_type), folder).get_weights()
+    with files.atomic_path(archive) as temporary, temporary.open("wb") as handle:
+        np.savez(handle, **{str(number): value for number, value in enumerate(values)})
+
+
+def unpack(archive: Path, comp_type: str, folder: Path, val_path: str) -> None:
+    """Validate the weights of `archive` in TensorFlow and save them as the checkpoint of `folder`.
+
+    Raises `UserError` where TensorFlow does not find the loss that is written in the archive's record, or a loss that
+    is no better than that of the weights in the way.
+    """
+    from classifier.q1net.architecture import build
+    from classifier.q1net.photographs import validation_batches
+    from classifier.q1net.training import CHANNEL_ORDER, validate
+
+    config = get_config(comp_type)
+    try:
+        with np.load(archive, allow_pickle=False) as stored:
+            values = [stored[str(number)] for number in range(len(stored.files) - 1)]
+            record = json.loads(str(stored["record"]))
+    except (OSError, ValueError, KeyError):
+        raise UserError(f"{show(archive)} is missing or not what train_torch.py writes") from None
+    model = build(config.width)
+    try:
+        model.set_weights(values)
+    except ValueError:
+        raise UserError(f"{show(archive)} holds weights of another network than {comp_type}") from None
+    loss, error = validate(lambda batch: model(batch, training=False), validation_batches(val_path, VALIDATION_PATCHES))
+    note(f"TensorFlow finds a validation loss of {loss:.4f} (quality error {error:.4f})")
+    before = weights.read_card(folder)
+    if loss >= before.get("val_loss", np.inf):
+        raise UserError(f"the weights at {show(folder)} are better ({before['val_loss']}) and were kept")
+    found = record.pop("val_loss", None)
+    if found is not None and abs(found - loss) > TOLERANCE:
+        raise UserError(f"{show(archive)} claims a validation loss of {found:.4f}; one of the two frameworks is wrong")
+    earlier = [*before.get("earlier_runs", []), *([before["trained"]] if "trained" in before else [])]
+    weights.save(
+        config, values, folder, comp_type=comp_type, channel_order=CHANNEL_ORDER, val_loss=round(loss, 5),
+        trained=record, earlier_runs=earlier,
+    )  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the script and return its exit code."""
+    parser = argparse.ArgumentParser(prog="exchange_weights.py", description=__doc__)
+    parser.add_argument("direction", choices=("pack", "unpack"), help="checkpoint to .npz, or back")
+    parser.add_argument("archive", type=Path, help="the .npz")
+    parser.add_argument("--comp_type", default="jpeg_paper", choices=list(CONFIGS), help="default: %(default)s")
+    parser.add_argument("--weights", type=Path, help="folder of the checkpoint (default: save/<comp_type>)")
+    parser.add_argument("--val_path", help="unpack: folder of photographs to validate on")
+    options = parser.parse_args(arguments)
+    folder = options.weights or weights.model_folder(get_config(options.comp_type))
+    if options.direction == "pack":
+        pack(folder, options.comp_type, options.archive)
+    else:
+        if not options.val_path:
+            raise UserError("give --val_path FOLDER: weights are saved only with the loss that TensorFlow finds")
+        images.find_images(options.val_path)
+        unpack(options.archive, options.comp_type, folder, options.val_path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command("exchange_weights.py", main))
