@@ -83,10 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         print(f"mae {summary['mae']:.2f}, std of error {summary['std']:.2f}")
         unknown = summary["predictions"] - summary["answered"]
+        exact, within_1, within_2 = (results.percent(summary[key]) for key in ("exact", "within_1", "within_2"))
         print(
-            f"{summary['predictions']} predictions, {unknown} unknown, exact {summary['exact']:.1%}, within 1 "
-            f"{summary['within_1']:.1%}, within 2 {summary['within_2']:.1%}, bias {summary['bias']:+.2f}, worst 1 % "
-            f"{summary['worst_1_percent']:.1f}, "
+            f"{summary['predictions']} predictions, {unknown} unknown, exact {exact}, within 1 {within_1}, "
+            f"within 2 {within_2}, bias {summary['bias']:+.2f}, worst 1 % {summary['worst_1_percent']:.1f}, "
             + (f"truth within the interval {coverage:.1%}, " if coverage is not None else "")
             + f"{seconds:.0f} seconds"
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def unpack(archive: Path, comp_type: str, folder: Path, val_path: str) -> None:
         with np.load(archive, allow_pickle=False) as stored:
             values = [stored[str(number)] for number in range(len(stored.files) - 1)]
             record = json.loads(str(stored["record"]))
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         raise UserError(f"{show(archive)} is missing or not what train_torch.py writes") from None
     model = build(config.width)
     try:

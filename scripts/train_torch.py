@@ -12,9 +12,11 @@ import argparse
 import json
 import math
 import multiprocessing
+import queue
 import signal
 import sys
 import time
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,7 @@ BATCHNORM_MOMENTUM = 0.02  # of the newest batch; batches are large
 LOSS_SCALE = 256.0  # lifts gradients into the range of float16
 WARMUP = 0.02  # share of the run in which the learning rate rises
 REPORT_SECONDS = 15.0
+PATIENCE = 120.0  # seconds without patches after which their makers are taken for dead
 
 
 class Network(nn.Module):
@@ -108,6 +111,15 @@ class Network(nn.Module):
                 if value.shape != tensor.shape:
                     raise UserError("the base weights are of another width; check --comp_type")
                 tensor.copy_(value)
+
+
+def read_arrays(path: Path) -> list[NDArray[np.float32]]:
+    """Return the weights in an .npz; raise `UserError` for a file that is none."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return [stored[str(number)] for number in range(sum(name.isdigit() for name in stored.files))]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        raise UserError(f"{show(path)} is missing or not what exchange_weights.py packs") from None
 
 
 class Muon:
@@ -181,7 +193,11 @@ class Pool:
         """Take over what is ready; with `wait` at least one round. A full pool stays as it is."""
         patches, qualities = _views(*self.buffers)
         while self.count < self.capacity and (wait or not self.ready.empty()):
-            slot, wait, part = self.ready.get(), False, slice(self.count, self.count + ROUND)
+            try:
+                slot = self.ready.get(timeout=PATIENCE)
+            except queue.Empty:
+                raise UserError(f"no patches came for {PATIENCE:.0f} seconds; try fewer --workers") from None
+            wait, part = False, slice(self.count, self.count + ROUND)
             with torch.cuda.stream(self.stream):
                 self.patches[part].copy_(torch.from_numpy(patches[slot]))
                 self.qualities[part].copy_(torch.from_numpy(qualities[slot]))
@@ -260,8 +276,23 @@ class Training:
         started = reported = time.perf_counter()
         steps = last = 0
         self.sums.zero_()
-        while (elapsed := time.perf_counter() - started) < seconds:
-            share = elapsed / seconds
+
+        def report() -> None:
+            nonlocal last, reported
+            loss, error = (self.sums / (steps - last)).tolist()
+            now = time.perf_counter()
+            pace = (steps - last) * self.batch_size / (now - reported)
+            note(
+                f"{now - started:6.1f} s, step {steps}, loss {loss:.4f}, error {error:.4f}, {pace:,.0f} patches/s, "
+                f"{self.pool.count:,} patches made, learning rate {float(self.rate):.2e}"
+            )
+            said = {"epoch": str(len(history.rows) + 1), "train_loss": f"{loss:.5f}", "val_loss": "", "val_mae": ""}
+            history.add({**said, "learning_rate": f"{float(self.rate):.3e}", "seconds": f"{now - reported:.1f}"})
+            self.sums.zero_()
+            last, reported = steps, now
+
+        while (elapsed := time.perf_counter() - started) < seconds or not steps:
+            share = min(elapsed / seconds, 1.0)
             decay = 0.5 * (1 + math.cos(math.pi * max(0.0, share - WARMUP) / (1 - WARMUP)))
             self.rate.fill_(learning_rate * min(1.0, share / WARMUP) * decay)
             self.pool.take()
@@ -269,20 +300,10 @@ class Training:
             steps += 1
             if steps % 20 == 0 and self.device.type == "cuda":
                 torch.cuda.synchronize()  # the clock decides on the learning rate: do not run ahead of it
-            if elapsed - (reported - started) > REPORT_SECONDS or steps == 1:
-                loss, error = (self.sums / (steps - last)).tolist()
-                now = time.perf_counter()
-                pace = (steps - last) * self.batch_size / (now - reported)
-                note(
-                    f"{now - started:6.1f} s, step {steps}, loss {loss:.4f}, error {error:.4f}, "
-                    f"{pace:,.0f} patches/s, {self.pool.count:,} patches made, rate {float(self.rate):.2e}"
-                )
-                if steps > 1:
-                    said = {"epoch": str(len(history.rows) + 1), "train_loss": f"{loss:.5f}"}
-                    rate = {"learning_rate": f"{float(self.rate):.3e}", "seconds": f"{now - reported:.1f}"}
-                    history.add({**said, "val_loss": "", "val_mae": "", **rate})
-                self.sums.zero_()
-                last, reported = steps, now
+            if time.perf_counter() - reported > REPORT_SECONDS:
+                report()
+        if steps > last:
+            report()
         return {"steps": steps, "fresh_patches": self.pool.count}
 
 
@@ -322,15 +343,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError(f"--minutes, --batch_size and --learning_rate must be positive, --pool at least {ROUND}")
     photographs = load_photographs(images.find_images(options.in_path))
     source = PatchSource(photographs, ROUND, options.seed, options.aligned_share)
-    pool = Pool(source, options.pool, options.workers or max(1, tasks.worker_count() - 1))
+    workers = max(1, tasks.worker_count() - 1) if options.workers is None else tasks.worker_count(options.workers)
+    base = read_arrays(options.base_weights) if options.base_weights else None
+    pool = Pool(source, options.pool, workers)
     torch.manual_seed(options.seed)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = Network(get_config(options.comp_type).width)
-    if options.base_weights:
-        with np.load(options.base_weights, allow_pickle=False) as stored:
-            network.load_arrays([stored[str(number)] for number in range(len([n for n in stored if n.isdigit()]))])
+    if base:
+        network.load_arrays(base)
     network.to(device, memory_format=torch.channels_last).train()
     pool.place(device)
     pool.take(wait=True)

@@ -74,6 +74,12 @@ class History:
         write_csv(self.path, self.rows)
 
 
+def percent(share: float) -> str:
+    """Return a share 0..1 as `99.8%`, and as `99.96%` rather than as a hundred that it is not."""
+    text = f"{share:.1%}"
+    return f"{share:.2%}" if text == "100.0%" and share < 1 else text
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from utils import figures
+from utils import figures, results
 
 ACROSS = 2  # matrices in a row
 
@@ -67,7 +67,7 @@ def heading(panel: Panel) -> str:
     if s["mae"] is None:
         return f"{panel.title}: no answer"
     unknown = s["predictions"] - s["answered"]
-    return (
-        f"{panel.title}\nMAE {s['mae']:.2f}, exact {s['exact']:.1%}, within 2 {s['within_2']:.1%} of "
-        f"{s['predictions']:,}" + (f" ({unknown} unknown, not drawn)" if unknown else "")
+    exact, within = (results.percent(s[key]) for key in ("exact", "within_2"))
+    return f"{panel.title}\nMAE {s['mae']:.2f}, exact {exact}, within 2 {within} of {s['predictions']:,}" + (
+        f" ({unknown} unknown, not drawn)" if unknown else ""
     )

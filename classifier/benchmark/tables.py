@@ -31,7 +31,7 @@ SCORES = ("MAE", "bias", "exact", "within 1", "within 2", "worst 1 %")
 
 def scores(r: dict[str, Any], emphasis: str = "") -> list[str]:
     """The cells under `SCORES` of what evaluate_cls.py summed up."""
-    shares = (f"{r[key]:.1%}" for key in ("exact", "within_1", "within_2"))
+    shares = (results.percent(r[key]) for key in ("exact", "within_1", "within_2"))
     return [f"{emphasis}{r['mae']:.2f}{emphasis}", f"{r['bias']:+.2f}", *shares, f"{r['worst_1_percent']:.1f}"]
 
 
@@ -43,7 +43,7 @@ def accuracy() -> str:
         if not (files.REPOSITORY / path).exists():
             continue
         r = results.committed(path)["result"]
-        rows.append([label, str(r["predictions"]), f"{r['answered'] / r['predictions']:.1%}", *scores(r, "**")])
+        rows.append([label, str(r["predictions"]), results.percent(r["answered"] / r["predictions"]), *scores(r, "**")])
     return results.table(["pictures", "answers", "answered", *SCORES], rows)
 
 
@@ -59,7 +59,7 @@ def headline() -> str:
     r = results.committed("classifier/results/kodak.json")["result"]
     return (
         f"On the 24 Kodak photographs at all 100 qualities the shipped network is off by **{r['mae']:.2f}** on average "
-        f"and within 2 for **{r['within_2']:.1%}**; it never saw them.\n"
+        f"and within 2 for **{results.percent(r['within_2'])}**; it never saw them.\n"
     )
 
 
@@ -141,7 +141,7 @@ def conditions(*wanted: str) -> str:
             mae = "-" if r["mae"] is None else f"{r['mae']:.2f}"
             share = r["answered"] / r["predictions"]
             answered = "" if share == 1 else f" ({share:.0%} answered)"
-            cells.append(f"{r['exact']:.1%} / {r['within_2']:.1%} / {mae}{answered}")
+            cells.append(f"{results.percent(r['exact'])} / {results.percent(r['within_2'])} / {mae}{answered}")
         rows.append([condition, *cells])
     table = results.table(["condition", *(f"`{name}`" for name in names)], rows)
     count = kept["result"][0]["predictions"]
@@ -158,8 +158,8 @@ def lattice_conditions() -> str:
     rows = []
     for r in kept["result"]:
         shares = (r["exact"], r["within_2"], r["tie_set_holds"], r["called_twice"], r.get("both_exact"))
-        cells = ["-" if share is None else f"{share:.1%}" for share in shares]
-        rows.append([r["condition"], f"`{r['estimator']}`", f"{r['answered'] / r['predictions']:.1%}", *cells])
+        cells = ["-" if share is None else results.percent(share) for share in shares]
+        rows.append([r["condition"], f"`{r['estimator']}`", results.percent(r["answered"] / r["predictions"]), *cells])
         rows[-1] += ["-" if r["mae"] is None else f"{r['mae']:.2f}", f"{r['milliseconds']:.0f}"]
     header = ["condition", "estimator", "answered", "exact", "within 2", "tie set holds the truth", "called twice"]
     count = kept["result"][0]["predictions"]
@@ -186,7 +186,7 @@ def fusion_search() -> str:
             f"{r['threshold']:g}",
             f"{r['uncorrected_mae']:.2f}",
             f"**{r['mae']:.2f}**" if r["best"] else f"{r['mae']:.2f}",
-            f"{r['within_2']:.1%}",
+            results.percent(r["within_2"]),
             f"{r['coverage']['whole']:.1%}",
             f"{r['coverage']['crops']:.1%}",
         ]

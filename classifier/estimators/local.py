@@ -21,6 +21,7 @@ from utils.errors import UserError
 WINDOW = 64  # pixels
 MOST_WINDOWS = 400  # of the lattice; larger pictures get windows further apart
 MOST_PATCHES = 6144  # of the network; larger pictures get patches further apart
+WINDOW_CONFIDENCE = 80.0  # a window has few patches: those that a whole picture can do without count, by their weight
 PRESENT = 15.0  # nats by which a lattice must beat none to be believed in a window
 OTHER_GRIDS = 3  # that are looked for besides the main part's
 TIE = 5.0  # nats; qualities so close to the best are not told apart, and the main part's is taken
@@ -103,7 +104,9 @@ def network_regions(pixels: NDArray[np.uint8], network: NetworkEstimator) -> Reg
     view = np.lib.stride_tricks.sliding_window_view
     qualities, confidences = (view(values, shape)[::hop, ::hop] for values in (quality, confidence))
     middle = weighted_medians(
-        qualities.reshape(*qualities.shape[:2], -1), confidences.reshape(*qualities.shape[:2], -1), network.threshold
+        qualities.reshape(*qualities.shape[:2], -1),
+        confidences.reshape(*qualities.shape[:2], -1),
+        min(network.threshold, WINDOW_CONFIDENCE),
     )
     whole = fusion.fuse(said, network.threshold, "weighted_median").quality
     foreign = np.abs(middle - (np.nan if whole is None else whole))

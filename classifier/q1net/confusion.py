@@ -51,8 +51,9 @@ def draw(counts: NDArray[np.intp], path: Path, title: str, summary: dict[str, An
             heading = f"{title}: no answer"
         else:
             unknown = summary["predictions"] - summary["answered"]
+            exact, within = (results.percent(summary[key]) for key in ("exact", "within_2"))
             heading = (
-                f"{title}: MAE {summary['mae']:.2f}, exact {summary['exact']:.1%}, within 2 {summary['within_2']:.1%} "
+                f"{title}: MAE {summary['mae']:.2f}, exact {exact}, within 2 {within} "
                 f"of {summary['predictions']} predictions" + (f", {unknown} unknown (not drawn)" if unknown else "")
             )
         drawing.suptitle(heading)

@@ -20,7 +20,7 @@ from utils import jpeg
 from utils.errors import UserError
 
 DEEPEST = -1.5  # dB that strength 1 may take from the whole picture
-ESTIMATED_LOW = 0.22  # dB by which the estimate of the whole picture is too low, as measured on `things`
+ESTIMATED_LOW = 0.27  # dB by which the estimate of the whole picture is too low, as measured on `things`
 SAFE = 0.05  # dB more than what a strength promises is aimed at
 NO_PREFERENCE = 1e-3  # the smallest preference that is searched, as good as none
 GREATEST_PREFERENCE = 6.0

@@ -20,7 +20,7 @@ from utils import jpeg
 from utils.jpeg import Subsampling
 
 VEILED = 0.75  # share of PSNR-HVS-M in what luma costs; the rest is PSNR-HVS, whose texture is never hidden
-CHROMA = 0.5  # weight of chroma's errors beside luma's where a standard table makes both as large
+CHROMA = 0.45  # weight of chroma's errors beside luma's where a standard table makes both as large
 STRUCTURE = 22.0  # weight of SSIM's share in what luma costs: without it smooth texture goes first
 STEP_TO_PRICE = 0.075  # table step^2 * weight = price / this: measured, the steps the trellis does best with
 SAMPLED_LUMA, SAMPLED_CHROMA = 4096, 1024  # blocks that settings are tried on
@@ -45,7 +45,7 @@ class Ramp:
     high: float
 
 
-RAMP = Ramp(1.1, 1.45)
+RAMP = Ramp(1.14, 1.4)
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,13 @@ def test_wrong_use_is_said(arguments: list[str], message: str, photographs: str)
         exchange_weights.main(arguments)
 
 
+def test_a_damaged_archive_is_said(photographs: str, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.npz"
+    damaged.write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(UserError, match="is missing or not what"):
+        exchange_weights.main(["unpack", str(damaged), "--val_path", photographs])
+
+
 def test_weights_of_the_other_width_are_refused(packed: Path, photographs: str, tmp_path: Path) -> None:
     wrong = ["unpack", str(packed), "--comp_type", "jpeg_paper_k12", "--val_path", photographs]
     with pytest.raises(UserError, match="another network"):

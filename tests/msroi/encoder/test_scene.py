@@ -51,7 +51,7 @@ def test_an_odd_size_repeats_its_edge() -> None:
 
 def test_the_brightest_weighs_one_also_where_most_is_bright() -> None:
     saliency = np.full((64, 64), 255, np.uint8)
-    saliency[:16] = 0  # 1.45 times the mean is more than 255
+    saliency[:16] = 0  # 1.4 times the mean is more than 255
     assert weights(saliency)[:, 0] == pytest.approx([0, 0, 1, 1, 1, 1, 1, 1])
 
 
