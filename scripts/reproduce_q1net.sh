@@ -44,5 +44,6 @@ say demo scripts/demo.sh
 say predict 'python3 classifier/predict_cls.py --in_path sample_image/coffee_jpeg_q20.png'
 say predict_json 'python3 classifier/predict_cls.py --in_path sample_image/coffee_jpeg_q20.png --json'
 say auto 'python3 classifier/predict_cls.py --in_path sample_image/coffee_jpeg_q20.png --comp_type auto --explain'
-[ -f classifier/results/benchmark.json ] || "$python" scripts/benchmark.py --out classifier/results/benchmark.json
+[ -f classifier/results/benchmark.json ] || "$python" scripts/benchmark.py --out classifier/results/benchmark.json \
+    --parts cold_start warm_estimate lattice folder gen_data training evaluation
 "$python" scripts/tables.py
