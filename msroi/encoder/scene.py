@@ -1,7 +1,7 @@
 """A picture as the rate-distortion encoder sees it: coefficients, what their errors cost, what a setting gives.
 
 An error e of a coefficient costs (STRUCTURE * structure + preference * region) * (squared error of RGB pixels) plus
-what the eye sees of it: a mixture of PSNR-HVS and PSNR-HVS-M for luma, the weights of the standard table for chroma.
+what the eye sees of it: a mixture of PSNR-HVS and PSNR-HVS-M for luma, for chroma the weights of the standard table.
 Structure is what a block's errors take from SSIM; region weights come from the map. The constants were chosen on
 photographs with known objects; the measurements are in the README.
 """
@@ -20,7 +20,8 @@ from utils import jpeg
 from utils.jpeg import Subsampling
 
 VEILED = 0.75  # share of PSNR-HVS-M in what luma costs; the rest is PSNR-HVS, whose texture is never hidden
-CHROMA = 0.45  # weight of chroma's errors beside luma's where a standard table makes both as large
+CHROMA = 0.35  # weight of chroma's errors beside luma's where a standard table makes both as large
+COLOUR = 4.0  # weight of a chroma block's mean beside its other coefficients: an error there is a patch of wrong colour
 STRUCTURE = 22.0  # weight of SSIM's share in what luma costs: without it smooth texture goes first
 STEP_TO_PRICE = 0.075  # table step^2 * weight = price / this: measured, the steps the trellis does best with
 SAMPLED_LUMA, SAMPLED_CHROMA = 4096, 1024  # blocks that settings are tried on
@@ -136,6 +137,7 @@ class Scene:
         # The eye's weight of luma is a constant over the squared standard table; chroma's is made the same way.
         constant = float(np.mean(perception.SEEN * np.square(luma_table)))
         self.chroma_weights = (CHROMA * constant / np.square(chroma_table)).astype(np.float32)
+        self.chroma_weights[0] *= COLOUR
 
     def tables(self, setting: Setting, finest: NDArray[np.integer] | None = None) -> NDArray[np.int64]:
         """Return the quantisation tables for a setting, (1 or 2, 64) in zigzag order, not finer than `finest`.
