@@ -32,7 +32,7 @@ record() {
 }
 record "$data/things/images" "$out/encoder_things.json" --masks "$data/things/masks" "$@"
 record "$data/things/images" "$out/encoder_things_maps.json" --masks "$data/things/masks" --maps "$maps/things" \
-    --encoders flat,everywhere,shuffled,ours_50 "$@"
+    --encoders flat,everywhere,shuffled,ours_50,ours_wide,ours_narrow,shuffled_wide,shuffled_narrow "$@"
 record "$data/kodak" "$out/encoder_kodak.json" --maps "$maps/kodak" "$@"
 record "$data/things/images" "$out/encoder_things_rates.json" --masks "$data/things/masks" \
     --encoders mozjpeg,jpegli,flat,ours_50 "$@" --qualities 30,50,75,90

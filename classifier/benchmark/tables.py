@@ -102,7 +102,7 @@ def _patch_steps(run: dict[str, Any]) -> int:
 def _last_run(run: dict[str, Any]) -> str:
     """How the last run was made: by `train_torch.py`, which counts minutes, or by `train.py`, which counts epochs."""
     if "minutes" in run:
-        made = f"of {run['fresh_patches'] / 1e6:.0f} million made for it"
+        made = f"from {run['fresh_patches'] / 1e6:.0f} million made for it"
         return f"{run['optimizer']}, {run['minutes']:g} minutes on one {run['machine']}, patches drawn {made}"
     return f"epoch {run['epoch']} of {run['epochs']}, {run.get('optimizer', 'adam')}"
 
