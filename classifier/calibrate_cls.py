@@ -11,12 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from classifier.estimators.network import NetworkEstimator
-from classifier.estimators.options import add_model_options
-from classifier.q1net import weights
-from classifier.q1net.configs import get_config
-from utils import images, results
-from utils.errors import run_command, show
+from q1net_msroi.classifier.estimators.network import NetworkEstimator
+from q1net_msroi.classifier.estimators.options import add_model_options
+from q1net_msroi.classifier.q1net import weights
+from q1net_msroi.classifier.q1net.configs import get_config
+from q1net_msroi.utils import images, results
+from q1net_msroi.utils.errors import run_command, show
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     config = get_config(options.comp_type)
 
-    from classifier.q1net import calibration
-    from classifier.q1net.evaluation import parse_qualities
+    from q1net_msroi.classifier.evaluation import calibration
+    from q1net_msroi.classifier.evaluation.pictures import parse_qualities
 
     qualities = parse_qualities(options.qualities)
     found = images.find_images(options.in_path)

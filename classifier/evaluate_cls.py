@@ -10,13 +10,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from classifier.estimators import registry
-from classifier.estimators.network import NetworkEstimator
-from classifier.estimators.options import add_model_options, asked
-from classifier.estimators.result import Estimator
-from classifier.q1net.configs import QUALITIES
-from utils import files, images, results, tasks
-from utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command
+from q1net_msroi.classifier.estimators import registry
+from q1net_msroi.classifier.estimators.network import NetworkEstimator
+from q1net_msroi.classifier.estimators.options import add_model_options, asked
+from q1net_msroi.classifier.estimators.result import Estimator
+from q1net_msroi.classifier.q1net.configs import QUALITIES
+from q1net_msroi.utils import files, images, results, tasks
+from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -51,19 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.seed < 0:
         raise UserError(f"--seed {options.seed}: a number from 0 up is needed")
 
-    from classifier.q1net import evaluation
+    from q1net_msroi.classifier.evaluation import pictures
 
     if options.hdf5_val_path:
         return _patches(options)
-    qualities = evaluation.parse_qualities(options.qualities)
-    crop_offset = evaluation.parse_crop_offset(options.crop_offset)
+    qualities = pictures.parse_qualities(options.qualities)
+    crop_offset = pictures.parse_crop_offset(options.crop_offset)
     found = images.find_images(options.in_path, options.recursive)
     out = files.output_folder(options.out_path)
 
     def load() -> Estimator:
         return registry.load(asked(options))
 
-    def report(number: int, scores: evaluation.Scores) -> None:
+    def report(number: int, scores: pictures.Scores) -> None:
         mae = scores.summary()["mae"]
         if not options.json:
             print(
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
 
     load()  # a missing or damaged model is said once, before the first picture
-    scores, failed, seconds = evaluation.run_pictures(
+    scores, failed, seconds = pictures.run_pictures(
         found, qualities, load, crop_offset, options.seed, options.workers, report
     )
     summary, coverage = scores.summary(), scores.coverage()
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             + f"{seconds:.0f} seconds"
         )
     results.write_csv(out / "by_quality.csv", scores.by_quality())
-    from classifier.q1net.confusion import draw, write_counts
+    from q1net_msroi.classifier.evaluation.confusion import draw, write_counts
 
     write_counts(scores.confusion(), out / "confusion_matrix.csv")
     draw(scores.confusion(), out / "confusion_matrix.png", options.comp_type, summary)
@@ -104,8 +104,8 @@ def _patches(options: argparse.Namespace) -> int:
     """Evaluate single patches of an HDF5 file, with and without regard to confidence."""
     import numpy as np
 
-    from classifier.q1net import evaluation
-    from classifier.q1net.dataset import PatchFile
+    from q1net_msroi.classifier.evaluation import pictures
+    from q1net_msroi.classifier.q1net.dataset import PatchFile
 
     started = time.perf_counter()
     file = PatchFile(options.hdf5_val_path)
@@ -113,7 +113,7 @@ def _patches(options: argparse.Namespace) -> int:
     estimator = registry.load(asked(options, tasks.worker_count(options.workers)))
     if not isinstance(estimator, NetworkEstimator):
         raise UserError(f"--comp_type {options.comp_type} judges whole pictures; patches take a network's")
-    predictions, truth = evaluation.evaluate_patches(file, estimator)
+    predictions, truth = pictures.evaluate_patches(file, estimator)
     errors = predictions[:, 1] - truth
     rows = []
     for quality in [q for q in QUALITIES if (truth == q).any()]:

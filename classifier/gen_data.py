@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from classifier.q1net.configs import CONFIGS, PERTURBATION
-from utils import files, images, tasks
-from utils.errors import note, run_command, show
+from q1net_msroi.classifier.q1net.configs import CONFIGS, PERTURBATION
+from q1net_msroi.utils import files, images, tasks
+from q1net_msroi.utils.errors import note, run_command, show
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = build_parser().parse_args(arguments)
 
-    from classifier.q1net.generation import Plan, Request, generate, save_sheets, usable_photographs
+    from q1net_msroi.classifier.q1net.generation import Plan, Request, generate, save_sheets, usable_photographs
 
     request = Request(
         options.comp_type,

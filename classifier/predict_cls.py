@@ -11,12 +11,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from classifier.estimators import explain, registry
-from classifier.estimators.options import AUTO, Asked, add_model_options, asked
-from classifier.estimators.result import Estimate
-from classifier.q1net.configs import CONFIGS
-from utils import images, tasks
-from utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
+from q1net_msroi.classifier.estimators import explain, registry
+from q1net_msroi.classifier.estimators.options import AUTO, Asked, add_model_options, asked
+from q1net_msroi.classifier.estimators.result import Estimate
+from q1net_msroi.classifier.q1net.configs import CONFIGS
+from q1net_msroi.utils import images, tasks
+from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -74,7 +74,7 @@ def _one(path: Path, options: argparse.Namespace, wanted: Asked) -> int:
     if not options.json:
         _print_evidence(estimate, options, always=wanted.comp_type == AUTO)
     if options.map:
-        from classifier.estimators import local
+        from q1net_msroi.classifier.estimators import local
 
         local.draw(picture.pixels, local.regions(picture.pixels, wanted), Path(options.map), show(path.name))
     return EXIT_OK

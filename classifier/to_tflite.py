@@ -8,10 +8,10 @@ import json
 import sys
 from collections.abc import Sequence
 
-from classifier.q1net import weights
-from classifier.q1net.configs import CONFIGS, get_config
-from utils import files, images
-from utils.errors import UserError, run_command, show
+from q1net_msroi.classifier.q1net import weights
+from q1net_msroi.classifier.q1net.configs import CONFIGS, get_config
+from q1net_msroi.utils import files, images
+from q1net_msroi.utils.errors import UserError, run_command, show
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     samples = images.find_images(files.REPOSITORY / "sample_image")
     photographs = images.find_images(options.in_path)[:24] if options.in_path else samples
 
-    from classifier.q1net.conversion import write_model
+    from q1net_msroi.classifier.q1net.conversion import write_model
 
     for kind in weights.TFLITE_NAMES if options.quantize == "all" else [options.quantize]:
         comparison = write_model(config, folder, kind, options.batch, photographs, samples)

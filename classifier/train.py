@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from classifier.q1net import weights
-from classifier.q1net.configs import CONFIGS, get_config
-from utils import images
-from utils.errors import UserError, run_command
+from q1net_msroi.classifier.q1net import weights
+from q1net_msroi.classifier.q1net.configs import CONFIGS, get_config
+from q1net_msroi.utils import images
+from q1net_msroi.utils.errors import UserError, run_command
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -124,8 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = get_config(options.comp_type)
     source: FileSource | PatchSource
 
-    from classifier.q1net.dataset import FileSource, PatchFile
-    from classifier.q1net.photographs import PatchSource, load_photographs, validation_batches
+    from q1net_msroi.classifier.q1net.dataset import FileSource, PatchFile
+    from q1net_msroi.classifier.q1net.photographs import PatchSource, load_photographs, validation_batches
 
     if options.in_path:
         photographs = load_photographs(images.find_images(options.in_path))
@@ -140,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         held_out = PatchFile(options.hdf5_val_path)
         validation = lambda: held_out.in_order(2048)  # noqa: E731
 
-    from classifier.q1net.training import Run, Settings
+    from q1net_msroi.classifier.q1net.training import Run, Settings
 
     settings = Settings(
         data=str(Path(options.in_path or options.hdf5_train_path)),

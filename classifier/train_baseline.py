@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from classifier.baselines.configs import BASELINES, get_baseline, model_folder
-from classifier.q1net import weights
-from utils.errors import UserError, run_command
+from q1net_msroi.classifier.baselines.configs import BASELINES, get_baseline, model_folder
+from q1net_msroi.classifier.q1net import weights
+from q1net_msroi.utils.errors import UserError, run_command
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -57,15 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise UserError(f"--{name} must not be negative")
     baseline = get_baseline(options.comp_type)
 
-    from classifier.baselines import crops
+    from q1net_msroi.classifier.baselines import crops
 
     side, share = baseline.side, baseline.aligned_share
     photographs = crops.load(options.in_path, side)
     source = crops.CropSource(photographs, options.batch_size, options.seed, share, side=side)
     validation = crops.validation_batches(options.val_path, side, options.validation_crops, share)
 
-    from classifier.baselines.training import Run, Settings
-    from utils.training import tf
+    from q1net_msroi.classifier.baselines.training import Run, Settings
+    from q1net_msroi.utils.training import tf
 
     if options.threads:
         tf.config.threading.set_intra_op_parallelism_threads(options.threads)

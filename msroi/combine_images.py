@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from msroi.encoder import combine, folder, levels, rate_distortion, semantic
-from msroi.encoder.rate_distortion import SizeImpossibleError
-from utils import tasks
-from utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
-from utils.files import output_folder
+from q1net_msroi.msroi.encoder import combine, folder, levels, rate_distortion, semantic
+from q1net_msroi.msroi.encoder.rate_distortion import SizeImpossibleError
+from q1net_msroi.utils import tasks
+from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
+from q1net_msroi.utils.files import output_folder
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msroi.roi import baselines, evaluation, generate
-from msroi.roi.network import Network, load_lite, load_tensorflow
-from utils import files, images, tasks
-from utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
+from q1net_msroi.msroi.roi import baselines, evaluation, generate
+from q1net_msroi.msroi.roi.network import Network, load_lite, load_tensorflow
+from q1net_msroi.utils import files, images, tasks
+from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from msroi.roi import batch, generate
-from msroi.roi.overlay import LEAST_SHARE
-from utils import files, tasks
-from utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
-from utils.journal import Journal
+from q1net_msroi.msroi.roi import batch, generate
+from q1net_msroi.msroi.roi.overlay import LEAST_SHARE
+from q1net_msroi.utils import files, tasks
+from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
+from q1net_msroi.utils.journal import Journal
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from msroi.roi import tables
-from utils import files
-from utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
+from q1net_msroi.msroi.roi import tables
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
 
 
 def build_parser() -> argparse.ArgumentParser:

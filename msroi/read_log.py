@@ -8,9 +8,9 @@ import json
 import sys
 from collections.abc import Sequence
 
-from msroi.encoder import log
-from utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command
-from utils.files import output_folder
+from q1net_msroi.msroi.encoder import log
+from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command
+from q1net_msroi.utils.files import output_folder
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("\n" * (index > 0) + "\n".join(log.table(group)), flush=True)
     log.write_csv(rows, folder / f"log_{options.dataset}.csv")
     if not options.no_plots:
-        from msroi.encoder import log_plots
+        from q1net_msroi.msroi.encoder import log_plots
 
         for metric in log.metrics_of(rows):
             log_plots.plot_metric(rows, metric, folder / f"plot_{options.dataset}_{metric.key}.png")

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from msroi.roi import tables
-from msroi.roi.architectures import ARCHITECTURES, DEFAULT, get_architecture
-from utils import files
-from utils.errors import EXIT_OK, UserError, run_command
+from q1net_msroi.msroi.roi import tables
+from q1net_msroi.msroi.roi.architectures import ARCHITECTURES, DEFAULT, get_architecture
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import EXIT_OK, UserError, run_command
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -132,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if labels < len(names):
         raise UserError(f"--labels {labels} is less than the {len(names)} classes of the tables")
 
-    from msroi.roi import training
+    from q1net_msroi.msroi.roi import training
 
     if options.evaluate:
         found = training.evaluate(

@@ -21,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from classifier.estimators.lattice import LatticeEstimator
-from classifier.estimators.network import Backend, NetworkEstimator
-from classifier.q1net import mosaic, weights
-from classifier.q1net.configs import get_config
-from utils import files, images, jpeg, results
-from utils.errors import run_command
+from q1net_msroi.classifier.estimators.lattice import LatticeEstimator
+from q1net_msroi.classifier.estimators.network import Backend, NetworkEstimator
+from q1net_msroi.classifier.q1net import mosaic, weights
+from q1net_msroi.classifier.q1net.configs import get_config
+from q1net_msroi.utils import files, images, jpeg, results
+from q1net_msroi.utils.errors import run_command
 
 SAMPLES = files.REPOSITORY / "sample_image"
 COFFEE = SAMPLES / "coffee_jpeg_q20.png"
@@ -143,12 +143,12 @@ def generation(runs: int) -> Iterator[tuple[str, float, str]]:
 
 def training_rate(runs: int) -> Iterator[tuple[str, float, str]]:
     """Training steps of 256 patches: bare on data in memory, from HDF5, from photographs; taken in turn."""
-    from classifier.q1net.architecture import build, loss
-    from classifier.q1net.dataset import FileSource, PatchFile
-    from classifier.q1net.generation import Plan, Request, generate
-    from classifier.q1net.photographs import PatchSource, load_photographs
-    from classifier.q1net.training import Source, dataset
-    from utils.training import keras, make_step, tf
+    from q1net_msroi.classifier.q1net.architecture import build, loss
+    from q1net_msroi.classifier.q1net.dataset import FileSource, PatchFile
+    from q1net_msroi.classifier.q1net.generation import Plan, Request, generate
+    from q1net_msroi.classifier.q1net.photographs import PatchSource, load_photographs
+    from q1net_msroi.classifier.q1net.training import Source, dataset
+    from q1net_msroi.utils.training import keras, make_step, tf
 
     batch, steps = 256, 40
     model = build(CONFIG.width)

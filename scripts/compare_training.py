@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from classifier.q1net.configs import get_config
-from utils import files, images, results
-from utils.errors import UserError, run_command
+from q1net_msroi.classifier.q1net.configs import get_config
+from q1net_msroi.utils import files, images, results
+from q1net_msroi.utils.errors import UserError, run_command
 
 if TYPE_CHECKING:
-    from classifier.q1net.photographs import Batch, PatchSource
+    from q1net_msroi.classifier.q1net.photographs import Batch, PatchSource
 
 OUT = files.REPOSITORY / "classifier" / "results" / "training_comparisons.json"
 VALIDATION_PATCHES = 10_000
@@ -85,9 +85,9 @@ def train(
     variant: Variant, photographs: Sequence[Any], validation: dict[str, Any], patch_steps: int, base_weights: str
 ) -> dict[str, Any]:
     """Train one variant for `patch_steps` patches; return its losses."""
-    from classifier.q1net.photographs import PatchSource
-    from classifier.q1net.training import Run, Settings
-    from utils.training import keras
+    from q1net_msroi.classifier.q1net.photographs import PatchSource
+    from q1net_msroi.classifier.q1net.training import Run, Settings
+    from q1net_msroi.utils.training import keras
 
     keras.backend.clear_session()
     count = max(1, round(len(photographs) * variant.photographs))
@@ -115,7 +115,7 @@ def _row(
     variant: Variant, patch_steps: int, predict: Callable[[Any], Any], validation: dict[str, Any]
 ) -> dict[str, Any]:
     """Return a row of the record."""
-    from classifier.q1net.training import validate
+    from q1net_msroi.classifier.q1net.training import validate
 
     found = {name: validate(predict, batches) for name, batches in validation.items()}
     return {
@@ -130,7 +130,7 @@ def _row(
 
 def start(validation: dict[str, Any], patch_steps: int, base_weights: str) -> dict[str, Any]:
     """Return the losses of the weights that all trainings start from."""
-    from classifier.q1net import weights
+    from q1net_msroi.classifier.q1net import weights
 
     model = weights.load_model(get_config("jpeg_paper"), base_weights)
     return _row(START, patch_steps, lambda patches: model(patches, training=False), validation)
@@ -147,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.patch_steps < max(variant.batch_size for variant in VARIANTS):
         raise UserError(f"--patch_steps {options.patch_steps} is less than a batch")
-    from classifier.q1net.photographs import load_photographs, validation_batches
+    from q1net_msroi.classifier.q1net.photographs import load_photographs, validation_batches
 
     photographs = load_photographs(images.find_images(options.in_path))
     validation = {

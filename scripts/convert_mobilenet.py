@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from msroi.roi import architectures, checkpoints, network
-from utils import files
-from utils.errors import UserError, note, run_command, show
+from q1net_msroi.msroi.roi import architectures, checkpoints, network
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import UserError, note, run_command, show
 
 
 def read_source(path: Path) -> checkpoints.Arrays:
@@ -41,7 +41,7 @@ def read_source(path: Path) -> checkpoints.Arrays:
 
 def convert(model: Any) -> bytes:
     """Return a tf-keras model with free height and width as `.tflite`, weights in float16."""
-    from utils.training import tf
+    from q1net_msroi.utils.training import tf
 
     signature = [tf.TensorSpec((1, None, None, 3), tf.float32, name="picture")]
 

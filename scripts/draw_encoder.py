@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from msroi.benchmark import comparison, rate_plots
-from utils import files
-from utils.errors import EXIT_OK, UserError, note, run_command, show
+from q1net_msroi.msroi.benchmark import comparison, rate_plots
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import EXIT_OK, UserError, note, run_command, show
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,10 +12,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from classifier.benchmark.figure4 import Panel, draw
-from classifier.q1net.confusion import read_counts
-from utils import files
-from utils.errors import UserError, run_command, show
+from q1net_msroi.classifier.benchmark.figure4 import Panel, draw
+from q1net_msroi.classifier.evaluation.confusion import read_counts
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import UserError, run_command, show
 
 TITLES = {
     "mobilenet_v2": "MobileNetV2 regressor",

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from classifier.q1net import weights
-from classifier.q1net.configs import CONFIGS, get_config
-from utils import files, images
-from utils.errors import UserError, note, run_command, show
+from q1net_msroi.classifier.q1net import weights
+from q1net_msroi.classifier.q1net.configs import CONFIGS, get_config
+from q1net_msroi.utils import files, images
+from q1net_msroi.utils.errors import UserError, note, run_command, show
 
 VALIDATION_PATCHES = 20_000  # as train.py and train_torch.py
 TOLERANCE = 0.02  # in units of the loss, between what both frameworks find on the same patches
@@ -37,9 +37,9 @@ def unpack(archive: Path, comp_type: str, folder: Path, val_path: str) -> None:
     Raises `UserError` where TensorFlow does not find the loss that is written in the archive's record, or a loss that
     is no better than that of the weights in the way.
     """
-    from classifier.q1net.architecture import build
-    from classifier.q1net.photographs import validation_batches
-    from classifier.q1net.training import CHANNEL_ORDER, validate
+    from q1net_msroi.classifier.q1net.architecture import build
+    from q1net_msroi.classifier.q1net.photographs import validation_batches
+    from q1net_msroi.classifier.q1net.training import CHANNEL_ORDER, validate
 
     config = get_config(comp_type)
     try:

@@ -8,7 +8,7 @@ import sys
 from PIL import Image
 from skimage import data
 
-from utils import files, jpeg
+from q1net_msroi.utils import files, jpeg
 
 SAMPLES = {"coffee": 20, "astronaut": 50, "rocket": 80}
 

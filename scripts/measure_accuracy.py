@@ -13,17 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from classifier.benchmark.conditions import CONDITIONS, NEVER, Made, make
-from classifier.benchmark.identify import NAME as IDENTIFY
-from classifier.benchmark.identify import IdentifyEstimator
-from classifier.estimators import registry
-from classifier.estimators.explain import earlier_of
-from classifier.estimators.options import COMP_TYPES, HEADER, Asked
-from classifier.estimators.result import Estimate, Estimator, FileEstimator
-from classifier.q1net.configs import AREA
-from classifier.q1net.evaluation import Scores, parse_qualities
-from utils import files, images, results, tasks
-from utils.errors import UserError, note, run_command
+from q1net_msroi.classifier.benchmark.conditions import CONDITIONS, NEVER, Made, make
+from q1net_msroi.classifier.benchmark.identify import NAME as IDENTIFY
+from q1net_msroi.classifier.benchmark.identify import IdentifyEstimator
+from q1net_msroi.classifier.estimators import registry
+from q1net_msroi.classifier.estimators.explain import earlier_of
+from q1net_msroi.classifier.estimators.options import COMP_TYPES, HEADER, Asked
+from q1net_msroi.classifier.estimators.result import Estimate, Estimator, FileEstimator
+from q1net_msroi.classifier.evaluation.pictures import Scores, parse_qualities
+from q1net_msroi.classifier.q1net.configs import AREA
+from q1net_msroi.utils import files, images, results, tasks
+from q1net_msroi.utils.errors import UserError, note, run_command
 
 OUT = files.REPOSITORY / "classifier" / "results" / "conditions.json"
 OF_FILES = (HEADER, IDENTIFY)  # asked for the JPEG file; all others for the pixels alone

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators import local
-from classifier.estimators.options import Asked
-from utils import files, images, jpeg, results, tasks
-from utils.errors import run_command
+from q1net_msroi.classifier.estimators import local
+from q1net_msroi.classifier.estimators.options import Asked
+from q1net_msroi.utils import files, images, jpeg, results, tasks
+from q1net_msroi.utils.errors import run_command
 
 OUT = files.REPOSITORY / "classifier" / "results" / "maps.json"
 CASES = {  # quality of the photograph, of what is pasted, and how the pasted part's grid is shifted

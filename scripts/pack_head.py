@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from msroi.roi import architectures, checkpoints
-from utils import files
-from utils.errors import EXIT_OK, UserError, run_command, show
+from q1net_msroi.msroi.roi import architectures, checkpoints
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import EXIT_OK, UserError, run_command, show
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

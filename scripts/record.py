@@ -15,8 +15,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils import results
-from utils.errors import UserError, run_command
+from q1net_msroi.utils import results
+from q1net_msroi.utils.errors import UserError, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msroi.benchmark import comparison
-from msroi.encoder import semantic
-from msroi.encoder.folder import MAP_SUFFIXES
-from msroi.encoder.source import read_map, read_source
-from utils import files, images, jpeg, results, tasks
-from utils.errors import EXIT_OK, UserError, note, run_command, show
+from q1net_msroi.msroi.benchmark import comparison
+from q1net_msroi.msroi.encoder import semantic
+from q1net_msroi.msroi.encoder.folder import MAP_SUFFIXES
+from q1net_msroi.msroi.encoder.source import read_map, read_source
+from q1net_msroi.utils import files, images, jpeg, results, tasks
+from q1net_msroi.utils.errors import EXIT_OK, UserError, note, run_command, show
 
 AREAS = (("5-35 %", 0.05, 0.35), ("35-70 %", 0.35, 0.70), ("all", 0.0, 1.0))  # of the picture that is object
 RATED = ("inside", "psnr", "psnrs", "ssim", "psnrhvs", "psnrhvsm", "ssimulacra2")  # metrics with a rate

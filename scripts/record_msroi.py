@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from msroi.encoder import log
-from utils import files, jpeg
-from utils.errors import EXIT_OK, UserError, note, run_command, show
+from q1net_msroi.msroi.encoder import log
+from q1net_msroi.utils import files, jpeg
+from q1net_msroi.utils.errors import EXIT_OK, UserError, note, run_command, show
 
 # Prakash et al., arXiv 1612.08712, Kodak at equal size: plain JPEG, theirs.
 PAPER = {

@@ -7,8 +7,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from utils import files
-from utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command
 
 sys.path.insert(0, str(files.REPOSITORY))  # the tests are no part of what is installed
 

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from classifier.benchmark import tables as classifier_tables
-from msroi.benchmark import tables as msroi_tables
-from utils import files, results
-from utils.errors import note, run_command
+from q1net_msroi.classifier.benchmark import tables as classifier_tables
+from q1net_msroi.msroi.benchmark import tables as msroi_tables
+from q1net_msroi.utils import files, results
+from q1net_msroi.utils.errors import note, run_command
 
 ROOT = files.REPOSITORY
 

@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.q1net import mosaic
-from classifier.q1net.configs import CONFIGS, MULTIPLIERS, PATCH, QUALITIES, get_config
-from classifier.q1net.photographs import PatchSource, load_photographs, validation_batches
-from utils import files, images, results, tasks
-from utils.errors import UserError, note, run_command, show
+from q1net_msroi.classifier.q1net import mosaic
+from q1net_msroi.classifier.q1net.configs import CONFIGS, MULTIPLIERS, PATCH, QUALITIES, get_config
+from q1net_msroi.classifier.q1net.photographs import PatchSource, load_photographs, validation_batches
+from q1net_msroi.utils import files, images, results, tasks
+from q1net_msroi.utils.errors import UserError, note, run_command, show
 
 try:
     import torch
@@ -123,7 +123,7 @@ def read_arrays(path: Path) -> list[NDArray[np.float32]]:
 
 
 class Muon:
-    """`utils.optimizers.Muon` for kernels, all of them as one batch of zero-padded matrices."""
+    """`q1net_msroi.utils.optimizers.Muon` for kernels, all of them as one batch of zero-padded matrices."""
 
     def __init__(self, kernels: list[Any], rate: Any) -> None:
         self.kernels, self.rate = kernels, rate

@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils import files, jpeg
-from utils.errors import run_command
+from q1net_msroi.utils import files, jpeg
+from q1net_msroi.utils.errors import run_command
 
 ROOT = files.REPOSITORY
 DATA = Path(os.environ.get("Q1NET_DATA", ROOT / "data"))
@@ -80,7 +80,7 @@ def call(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Finished]
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def run(module: str, *arguments: str | os.PathLike[str]) -> Finished:
-        main = importlib.import_module(module).main
+        main = importlib.import_module(module if module.startswith("scripts.") else f"q1net_msroi.{module}").main
         capsys.readouterr()
         try:
             code = run_command(f"{module.rpartition('.')[2]}.py", main, [os.fspath(a) for a in arguments])
@@ -105,7 +105,7 @@ def start() -> Callable[..., subprocess.Popen[str]]:
 
     def popen(module: str, *arguments: str | os.PathLike[str], **options: Any) -> subprocess.Popen[str]:
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment(), **options}
-        return subprocess.Popen([sys.executable, "-m", module, *map(os.fspath, arguments)], **options)
+        return subprocess.Popen([sys.executable, "-m", f"q1net_msroi.{module}", *map(os.fspath, arguments)], **options)
 
     return popen
 
@@ -116,7 +116,10 @@ def run() -> Callable[..., Finished]:
 
     def wait(*arguments: str | os.PathLike[str], **options: Any) -> Finished:
         options = {"env": environment(), "timeout": 300, **options}
-        command = [sys.executable, *map(os.fspath, arguments)]
+        words = [os.fspath(word) for word in arguments]
+        if words[0] == "-m":
+            words[1] = f"q1net_msroi.{words[1]}"
+        command = [sys.executable, *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
         return Finished(done.returncode, done.stdout, done.stderr)
 

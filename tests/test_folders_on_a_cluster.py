@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msroi.encoder import folder
-from utils import jpeg
+from q1net_msroi.msroi.encoder import folder
+from q1net_msroi.utils import jpeg
 
 PICTURES = 24
 SAME_ESTIMATE = {"file", "comp_type", "quality", "confident_patches", "patches", "reason"}
@@ -128,7 +128,7 @@ def test_a_scheduler_that_is_not_there_is_one_line(
     here: Path, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed", reason="Dask is not installed: pip install -r requirements-cluster.txt")
-    monkeypatch.setattr("utils.cluster.PATIENCE", 0.3)
+    monkeypatch.setattr("q1net_msroi.utils.cluster.PATIENCE", 0.3)
     nowhere = ("--scheduler", "tcp://127.0.0.1:9")
     call("msroi.combine_images", "--images", "pictures", "--maps", "maps", *nowhere).fails(2, "cannot be reached")
     call("msroi.generate_map", "pictures", *nowhere).fails(2, "cannot be reached")

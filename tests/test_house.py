@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from utils import files
+from q1net_msroi.utils import files
 
 ROOT = files.REPOSITORY
 COMMANDS = ("predict_cls", "evaluate_cls", "gen_data", "train", "calibrate_cls", "to_tflite", "train_baseline")
@@ -54,8 +54,8 @@ def test_arrows_go_down_inside_the_classifier() -> None:
     """The network's own modules need no command; only those that judge whole pictures need an estimator."""
     for path in (ROOT / "classifier" / "q1net").glob("*.py"):
         for command in COMMANDS:
-            assert f"from classifier.{command}" not in path.read_text()
-            assert f"from classifier import {command}" not in path.read_text()
+            assert f"from q1net_msroi.classifier.{command}" not in path.read_text()
+            assert f"from q1net_msroi.classifier import {command}" not in path.read_text()
 
 
 def test_tensorflow_has_one_door() -> None:
@@ -72,8 +72,8 @@ def test_tensorflow_has_one_door() -> None:
 
 NO_TENSORFLOW = """
 import sys
-from classifier import {command}
-from utils.errors import run_command
+from q1net_msroi.classifier import {command}
+from q1net_msroi.utils.errors import run_command
 code = run_command("{command}.py", {command}.main, sys.argv[1:])
 heavy = {{"tensorflow", "tf_keras", "keras"}} & set(sys.modules)
 assert not heavy, heavy
@@ -97,7 +97,7 @@ def test_no_tensorflow(
 
 def test_predict_starts_without_what_it_does_not_need(run: Callable[..., Any]) -> None:
     code = (
-        "import sys; from classifier.predict_cls import main; main(sys.argv[1:])\n"
+        "import sys; from q1net_msroi.classifier.predict_cls import main; main(sys.argv[1:])\n"
         "heavy = {'matplotlib', 'scipy', 'pandas', 'h5py', 'cv2'} & set(sys.modules); assert not heavy, heavy"
     )
     sample = ROOT / "sample_image" / "chelsea.png"
@@ -109,7 +109,7 @@ def test_predict_starts_without_what_it_does_not_need(run: Callable[..., Any]) -
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_flags_and_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    module = importlib.import_module(f"classifier.{command}")
+    module = importlib.import_module(f"q1net_msroi.classifier.{command}")
     parser: argparse.ArgumentParser = module.build_parser()
     actions = {action.dest: action for action in parser._actions if action.dest != "help"}
     for name, default in CONTRACT[command].items():

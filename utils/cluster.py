@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from distributed import Client
 
-from utils.errors import UserError
+from q1net_msroi.utils.errors import UserError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,6 +31,7 @@ def _connect(scheduler: str) -> Client:
     # What its threads have to say about lost connections is said here in one line.
     for name in ("distributed", "distributed.client", "tornado", "tornado.application"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
     async def knock() -> None:
         comm = await distributed.comm.connect(scheduler, timeout=PATIENCE)
         await comm.close()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from utils import files
+from q1net_msroi.utils import files
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from utils.errors import UserError, show
+from q1net_msroi.utils.errors import UserError, show
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from utils.errors import UserError, existing_folder, note, os_error_line, show
+from q1net_msroi.utils.errors import UserError, existing_folder, note, os_error_line, show
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}

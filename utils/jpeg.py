@@ -18,6 +18,20 @@ jpeglib_lock = threading.Lock()  # jpeglib has one current version of the librar
 
 MCU = 16  # side in pixels of the minimum coded unit at 4:2:0; 4:2:2 and 4:4:4 divide it
 
+# mozjpeg's default base table at quality 50 (its set 3, by N. Robidoux), luma and chroma alike, as its files show it.
+MOZJPEG_BASE = np.array(
+    [
+        [16, 16, 16, 18, 25, 37, 56, 85],
+        [16, 17, 20, 27, 34, 40, 53, 75],
+        [16, 20, 24, 31, 43, 62, 91, 135],
+        [18, 27, 31, 40, 53, 74, 106, 156],
+        [25, 34, 43, 53, 69, 94, 131, 189],
+        [37, 40, 62, 74, 94, 124, 169, 238],
+        [56, 53, 91, 106, 131, 169, 226, 311],
+        [85, 75, 135, 156, 189, 238, 311, 418],
+    ]
+)
+
 
 def encode(
     pixels: NDArray[np.uint8],

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.errors import UserError, show
+from q1net_msroi.utils.errors import UserError, show
 
 _stderr_lock = threading.Lock()
 

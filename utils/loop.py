@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from utils import figures, results, tasks
-from utils.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, UserError, note
-from utils.training import Resume, StopRequest, is_chief, tf
+from q1net_msroi.utils import figures, results, tasks
+from q1net_msroi.utils.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, UserError, note
+from q1net_msroi.utils.training import Resume, StopRequest, is_chief, tf
 
 SIGNAL_CODES: dict[int | None, int] = {  # None: a stop file
     None: EXIT_OK,

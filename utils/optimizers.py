@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from utils.training import keras, tf
+from q1net_msroi.utils.training import keras, tf
 
 MUON_RATIO = 8.0  # a kernel's step, in learning rates of all other weights
 MUON_MOMENTUM = 0.95

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from utils import files, tasks
-from utils.errors import UserError, show
+from q1net_msroi.utils import files, tasks
+from q1net_msroi.utils.errors import UserError, show
 
 BLOCK = re.compile(r"(<!-- results: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

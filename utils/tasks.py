@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-from utils.errors import UserError
+from q1net_msroi.utils.errors import UserError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -95,7 +95,7 @@ def folder_map(
     if scheduler is None:
         yield from ordered_map(outcome, items, workers)
     else:
-        from utils import cluster
+        from q1net_msroi.utils import cluster
 
         yield from cluster.ordered_map(outcome, items, scheduler, name)
 

@@ -21,8 +21,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tensorflow as tf
 import tf_keras as keras
 
-from utils import files
-from utils.errors import UserError, show
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import UserError, show
 
 STRATEGIES = ("none", "mirrored", "multi_worker")
 STOP_FILE = "stop_training"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from utils import images, journal
-from utils.errors import UserError, note, show
+from q1net_msroi.utils import images, journal
+from q1net_msroi.utils.errors import UserError, note, show
 
 
 def find_pictures(root: Path, recursive: bool = False, without: Iterable[Path] = ()) -> list[Path]:

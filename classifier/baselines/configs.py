@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.baselines import features
-from classifier.q1net import weights
-from utils.errors import UserError
+from q1net_msroi.classifier.baselines import features
+from q1net_msroi.classifier.q1net import weights
+from q1net_msroi.utils.errors import UserError
 
 MODEL_NAME = "comp_cls.tflite"
 
@@ -23,13 +23,13 @@ def _pixels(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _block_corners() -> Any:
-    from classifier.baselines import models
+    from q1net_msroi.classifier.baselines import models
 
     return models.block_corners()
 
 
 def _mobilenet_v2() -> Any:
-    from classifier.baselines import models
+    from q1net_msroi.classifier.baselines import models
 
     return models.mobilenet_v2(BASELINES["mobilenet_v2"].side)
 

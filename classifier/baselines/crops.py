@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.q1net.configs import BLOCK, QUALITIES
-from classifier.q1net.photographs import FLAT_DRAWS, RESCALED_SHARE, Batch, PatchSource, load_photographs
-from utils import images, jpeg
-from utils.errors import UserError, show
+from q1net_msroi.classifier.q1net.configs import BLOCK, QUALITIES
+from q1net_msroi.classifier.q1net.photographs import FLAT_DRAWS, RESCALED_SHARE, Batch, PatchSource, load_photographs
+from q1net_msroi.utils import images, jpeg
+from q1net_msroi.utils.errors import UserError, show
 
 ACROSS = 8  # a picture is judged by at most ACROSS x ACROSS crops
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.baselines import crops
-from classifier.baselines.configs import MODEL_NAME, Baseline, model_folder
-from classifier.estimators.result import Estimate
-from classifier.q1net import weights
-from utils import files
-from utils.errors import UserError, show
-from utils.litert import LiteModel
+from q1net_msroi.classifier.baselines import crops
+from q1net_msroi.classifier.baselines.configs import MODEL_NAME, Baseline, model_folder
+from q1net_msroi.classifier.estimators.result import Estimate
+from q1net_msroi.classifier.q1net import weights
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import UserError, show
+from q1net_msroi.utils.litert import LiteModel
 
 
 def load_model(folder: Path, threads: int) -> LiteModel:
@@ -57,7 +57,7 @@ class BaselineEstimator:
         if min(pixels.shape[:2]) < side:
             return Estimate(None, 0, 0, reason=f"{self.baseline.comp_type} needs at least {side}x{side} pixels")
         if self.find_grid:
-            from classifier.estimators.grid import find_phase
+            from q1net_msroi.classifier.lattice.grid import find_phase
 
             top, left = find_phase(pixels).phase
             if min(pixels.shape[0] - top, pixels.shape[1] - left) >= side:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.q1net.configs import BLOCK
+from q1net_msroi.classifier.q1net.configs import BLOCK
 
 LIMITS = (0, 1, 2, 4, 8, 16)
 KINDS = ("inside", "across an edge", "mixed, inside", "mixed, across an edge", "mixed, at a corner")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from classifier.baselines import features
+from q1net_msroi.classifier.baselines import features
 
 ALPHA = 0.35  # width of MobileNetV2: the narrowest that Keras offers
 MOMENTUM = 0.99  # of its BatchNorm: Keras' own 0.999 forgets the start too slowly for runs of thousands of steps

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from classifier.baselines.configs import MODEL_NAME, Baseline
-from classifier.baselines.crops import CropSource
-from classifier.q1net import weights
-from classifier.q1net.conversion import SIGNATURE, convert
-from classifier.q1net.photographs import Batch
-from utils import files
-from utils.errors import EXIT_OK, UserError, show
-from utils.litert import LiteModel
-from utils.loop import Loop
-from utils.training import StopRequest, keras, make_schedule, make_step, make_strategy, tf
+from q1net_msroi.classifier.baselines.configs import MODEL_NAME, Baseline
+from q1net_msroi.classifier.baselines.crops import CropSource
+from q1net_msroi.classifier.q1net import weights
+from q1net_msroi.classifier.q1net.conversion import SIGNATURE, convert
+from q1net_msroi.classifier.q1net.photographs import Batch
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import EXIT_OK, UserError, show
+from q1net_msroi.utils.litert import LiteModel
+from q1net_msroi.utils.loop import Loop
+from q1net_msroi.utils.training import StopRequest, keras, make_schedule, make_step, make_strategy, tf
 
 PREDICTED_CROPS = 64  # batch of the `.tflite`: all crops of a picture
 LARGEST_DIFFERENCE = 0.05  # in quality, of the `.tflite` from the Keras model

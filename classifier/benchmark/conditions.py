@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from classifier.estimators.header import Header, match
-from utils import jpeg
+from q1net_msroi.classifier.estimators.header import Header, match
+from q1net_msroi.utils import jpeg
 
 Pixels = NDArray[np.uint8]
 FEWEST_APART = 10  # qualities between the two compressions of a picture

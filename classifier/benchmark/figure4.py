@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from utils import figures, results
+from q1net_msroi.utils import figures, results
 
 ACROSS = 2  # matrices in a row
 

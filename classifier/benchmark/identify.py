@@ -10,8 +10,8 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators.result import Estimate
-from utils.errors import UserError
+from q1net_msroi.classifier.estimators.result import Estimate
+from q1net_msroi.utils.errors import UserError
 
 NAME = "identify"
 PROGRAMS = (("identify",), ("magick", "identify"))  # of versions 6 and 7

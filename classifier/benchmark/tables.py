@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from classifier.q1net import weights
-from classifier.q1net.configs import CONFIGS
-from utils import files, results
+from q1net_msroi.classifier.q1net import weights
+from q1net_msroi.classifier.q1net.configs import CONFIGS
+from q1net_msroi.utils import files, results
 
 CONDITIONS = {
     "kodak": "Kodak, uncropped",

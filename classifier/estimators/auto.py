@@ -18,16 +18,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators import explain
-from classifier.estimators.grid import find_phase
-from classifier.estimators.header import Header, estimate_header, read_header
-from classifier.estimators.lattice import LatticeEstimator
-from classifier.estimators.network import NetworkEstimator, calibrated
-from classifier.estimators.options import Asked
-from classifier.estimators.result import Estimate
-from classifier.q1net import weights
-from classifier.q1net.configs import AREA, CONFIGS, Config
-from utils.errors import UserError, show
+from q1net_msroi.classifier.estimators import explain
+from q1net_msroi.classifier.estimators.header import Header, estimate_header, read_header
+from q1net_msroi.classifier.estimators.lattice import LatticeEstimator
+from q1net_msroi.classifier.estimators.network import NetworkEstimator, calibrated
+from q1net_msroi.classifier.estimators.options import Asked
+from q1net_msroi.classifier.estimators.result import Estimate
+from q1net_msroi.classifier.lattice.grid import find_phase
+from q1net_msroi.classifier.q1net import weights
+from q1net_msroi.classifier.q1net.configs import AREA, CONFIGS, Config
+from q1net_msroi.utils.errors import UserError, show
 
 LATTICE_STEP = 3  # qualities below the header's at which a decisive lattice means an earlier compression
 NETWORK_STEP = 10  # the same for the network, below the end of its interval

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from classifier.estimators.result import Estimate
+from q1net_msroi.classifier.estimators.result import Estimate
 
 SPEAKERS = ("header", "lattice", "network", "baseline")
 SAVED_BY = {"mozjpeg": " by mozjpeg", "photoshop": " by Photoshop"}

@@ -18,26 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from classifier.estimators.result import Estimate
-from utils import jpeg
+from q1net_msroi.classifier.estimators.result import Estimate
+from q1net_msroi.utils import jpeg
 
 LARGEST_STEP = 32767  # of 16-bit tables
 FAR = 0.35  # beyond this share of the nearest standard tables, the distance leaves no quality to speak of
 PHOTOSHOP_QUALITY = 0x0406  # the image resource in which Photoshop keeps its own setting, -4..8 for 0..12
 
-# mozjpeg's default base table at quality 50 (its set 3, by N. Robidoux), luma and chroma alike, as its files show it.
-MOZJPEG_BASE = np.array(
-    [
-        [16, 16, 16, 18, 25, 37, 56, 85],
-        [16, 17, 20, 27, 34, 40, 53, 75],
-        [16, 20, 24, 31, 43, 62, 91, 135],
-        [18, 27, 31, 40, 53, 74, 106, 156],
-        [25, 34, 43, 53, 69, 94, 131, 189],
-        [37, 40, 62, 74, 94, 124, 169, 238],
-        [56, 53, 91, 106, 131, 169, 226, 311],
-        [85, 75, 135, 156, 189, 238, 311, 418],
-    ]
-)
 
 SUBSAMPLINGS: dict[tuple[float, float], str] = {
     (1, 1): "4:4:4",
@@ -142,7 +129,7 @@ def _families() -> tuple[tuple[str, NDArray[np.int64]], ...]:
     scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)[:, None, None, None]
     return tuple(
         (family, np.clip((tables * scale + 50) // 100, 1, largest))
-        for family, tables in (("standard", base), ("standard", newer), ("mozjpeg", np.stack([MOZJPEG_BASE] * 2)))
+        for family, tables in (("standard", base), ("standard", newer), ("mozjpeg", np.stack([jpeg.MOZJPEG_BASE] * 2)))
         for largest in (255, LARGEST_STEP)
     )
 

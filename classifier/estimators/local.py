@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.baselines.configs import BASELINES
-from classifier.estimators import grid, lattice_score, registry
-from classifier.estimators.auto import AutoEstimator
-from classifier.estimators.network import NetworkEstimator
-from classifier.estimators.options import AUTO, HEADER, LATTICE, Asked
-from classifier.q1net import fusion, patches
-from classifier.q1net.configs import AREA, BLOCK
-from utils import figures, tasks
-from utils.errors import UserError
+from q1net_msroi.classifier.baselines.configs import BASELINES
+from q1net_msroi.classifier.estimators import registry
+from q1net_msroi.classifier.estimators.auto import AutoEstimator
+from q1net_msroi.classifier.estimators.network import NetworkEstimator
+from q1net_msroi.classifier.estimators.options import AUTO, HEADER, LATTICE, Asked
+from q1net_msroi.classifier.lattice import grid, score
+from q1net_msroi.classifier.q1net import fusion, patches
+from q1net_msroi.classifier.q1net.configs import AREA, BLOCK
+from q1net_msroi.utils import figures, tasks
+from q1net_msroi.utils.errors import UserError
 
 WINDOW = 64  # pixels
 MOST_WINDOWS = 400  # of the lattice; larger pictures get windows further apart
@@ -192,7 +193,7 @@ def _read(
 
     def one(place: NDArray[np.intp]) -> NDArray[np.float64]:
         top, left = rows[place[0]], columns[place[1]]
-        return lattice_score.at_phase(pixels[top : top + WINDOW, left : left + WINDOW], (0, 0)).nats
+        return score.at_phase(pixels[top : top + WINDOW, left : left + WINDOW], (0, 0)).nats
 
     for (i, j), values in zip(places, tasks.ordered_map(one, places, threads), strict=True):
         nats[i, j] = values

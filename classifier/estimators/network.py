@@ -11,11 +11,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators.result import Estimate
-from classifier.q1net import correction, fusion, intervals, patches, weights
-from classifier.q1net.configs import AREA, Config
-from utils import files
-from utils.errors import UserError, note, show
+from q1net_msroi.classifier.estimators.result import Estimate
+from q1net_msroi.classifier.q1net import correction, fusion, intervals, patches, weights
+from q1net_msroi.classifier.q1net.configs import AREA, Config
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import UserError, note, show
 
 Backend = Literal["float32", "float16", "int8", "tf"]
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -29,7 +29,7 @@ def predictor(config: Config, folder: Path, backend: str, threads: int) -> Predi
     if backend == "tf":
         model = weights.load_model(config, folder)
         return lambda values: np.asarray(model.predict_on_batch(values.astype(np.float32)))
-    from utils.litert import LiteModel
+    from q1net_msroi.utils.litert import LiteModel
 
     path = folder / weights.TFLITE_NAMES[backend]
     _check(folder, path)
@@ -102,7 +102,7 @@ class NetworkEstimator:
         `phase` (y, x), 0..7 each, is where the first whole block begins, for who knows it.
         """
         if self.find_grid:
-            from classifier.estimators.grid import find_phase
+            from q1net_msroi.classifier.lattice.grid import find_phase
 
             phase = find_phase(pixels).phase
         top, left = phase if min(pixels.shape[0] - phase[0], pixels.shape[1] - phase[1]) >= AREA else (0, 0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
-from classifier.baselines.configs import BASELINES
-from classifier.q1net import fusion, patches
-from classifier.q1net.configs import CONFIGS
+from q1net_msroi.classifier.baselines.configs import BASELINES
+from q1net_msroi.classifier.q1net import fusion, patches
+from q1net_msroi.classifier.q1net.configs import CONFIGS
 
 BACKENDS = ("float32", "float16", "int8", "tf")
 LATTICE, HEADER, AUTO = "jpeg_lattice", "jpeg_header", "auto"

@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from classifier.baselines.configs import BASELINES
-from classifier.estimators.options import AUTO, COMP_TYPES, HEADER, LATTICE, Asked
-from classifier.estimators.result import Estimate, Estimator, FileEstimator
-from classifier.q1net.configs import AREA, CONFIGS, get_config
-from utils import images, tasks
-from utils.errors import UserError
+from q1net_msroi.classifier.baselines.configs import BASELINES
+from q1net_msroi.classifier.estimators.options import AUTO, COMP_TYPES, HEADER, LATTICE, Asked
+from q1net_msroi.classifier.estimators.result import Estimate, Estimator, FileEstimator
+from q1net_msroi.classifier.q1net.configs import AREA, CONFIGS, get_config
+from q1net_msroi.utils import images, tasks
+from q1net_msroi.utils.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Kind:
 
 
 def _network(asked: Asked) -> Estimator:
-    from classifier.estimators.network import NetworkEstimator
+    from q1net_msroi.classifier.estimators.network import NetworkEstimator
 
     return NetworkEstimator(
         get_config(asked.comp_type),
@@ -39,25 +39,25 @@ def _network(asked: Asked) -> Estimator:
 
 
 def _lattice(_: Asked) -> Estimator:
-    from classifier.estimators.lattice import LatticeEstimator
+    from q1net_msroi.classifier.estimators.lattice import LatticeEstimator
 
     return LatticeEstimator()
 
 
 def _header(_: Asked) -> Estimator:
-    from classifier.estimators.header import HeaderEstimator
+    from q1net_msroi.classifier.estimators.header import HeaderEstimator
 
     return HeaderEstimator()
 
 
 def _auto(asked: Asked) -> Estimator:
-    from classifier.estimators.auto import AutoEstimator
+    from q1net_msroi.classifier.estimators.auto import AutoEstimator
 
     return AutoEstimator(asked)
 
 
 def _baseline(asked: Asked) -> Estimator:
-    from classifier.baselines.estimator import BaselineEstimator
+    from q1net_msroi.classifier.baselines.estimator import BaselineEstimator
 
     baseline = BASELINES[asked.comp_type]
     if asked.backend != "float32":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from classifier.q1net.configs import MULTIPLIERS, PATCH
+from q1net_msroi.classifier.q1net.configs import MULTIPLIERS, PATCH
 
 
 def build(width: int, folded: bool = False) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from utils.errors import UserError
+from q1net_msroi.utils.errors import UserError
 
 PATCH = 16  # side of a patch in pixels
 BLOCK = 8  # side of a JPEG block

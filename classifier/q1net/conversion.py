@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.q1net import fusion, mosaic, patches, weights
-from classifier.q1net.configs import AREA, PATCH, Config
-from classifier.q1net.folding import fold, folded_model
-from classifier.q1net.photographs import PatchSource, load_photographs
-from classifier.q1net.quantization import QuantizedNetwork, adapt, choose_limits
-from utils import files, images, tasks
-from utils.errors import UserError
-from utils.litert import LiteModel
-from utils.training import tf
+from q1net_msroi.classifier.q1net import fusion, mosaic, patches, weights
+from q1net_msroi.classifier.q1net.configs import AREA, PATCH, Config
+from q1net_msroi.classifier.q1net.folding import fold, folded_model
+from q1net_msroi.classifier.q1net.photographs import PatchSource, load_photographs
+from q1net_msroi.classifier.q1net.quantization import QuantizedNetwork, adapt, choose_limits
+from q1net_msroi.utils import files, images, tasks
+from q1net_msroi.utils.errors import UserError
+from q1net_msroi.utils.litert import LiteModel
+from q1net_msroi.utils.training import tf
 
 SIGNATURE = "estimate_quality"
 OUTPUT = "confidence_quality"

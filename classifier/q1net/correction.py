@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.q1net.fusion import Fused
+from q1net_msroi.classifier.q1net.fusion import Fused
 
 KNOTS = np.array([0, 3, 6, 10, 15, 20, 30, 40, 50, 60, 70, 80, 88, 94, 98, 100], float)  # closer where errors bend
 SMOOTHNESS = 0.003  # cost of a bend of one quality a quality, in absolute errors of the mean answer

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.q1net.configs import PATCH, QUALITIES
-from utils.errors import UserError, show
+from q1net_msroi.classifier.q1net.configs import PATCH, QUALITIES
+from q1net_msroi.utils.errors import UserError, show
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 

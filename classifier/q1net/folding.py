@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.q1net.architecture import build
-from utils.training import keras
+from q1net_msroi.classifier.q1net.architecture import build
+from q1net_msroi.utils.training import keras
 
 Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 SMALLEST_SCALE = 1e-6  # a channel that its BatchNorm switched off cannot be unfolded by dividing

@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from classifier.q1net import mosaic
-from classifier.q1net.configs import AREA, PATCH, PERTURBATION, QUALITIES
-from classifier.q1net.dataset import PATCHES_NAME, QUALITIES_NAME
-from classifier.q1net.photographs import cut_windows
-from utils import files, images, jpeg, tasks
-from utils.errors import UserError, note, show
+from q1net_msroi.classifier.q1net import mosaic
+from q1net_msroi.classifier.q1net.configs import AREA, PATCH, PERTURBATION, QUALITIES
+from q1net_msroi.classifier.q1net.dataset import PATCHES_NAME, QUALITIES_NAME
+from q1net_msroi.classifier.q1net.photographs import cut_windows
+from q1net_msroi.utils import files, images, jpeg, tasks
+from q1net_msroi.utils.errors import UserError, note, show
 
 PATCH_BYTES = PATCH * PATCH * 3
 HEADER_BYTES = 64 * 1024
@@ -281,7 +281,7 @@ def _group_patches(plan: Plan, group: int, read: Any) -> Any:
 
 def save_sheets(path: Path, folder: Path, across: int = 16) -> None:
     """Write one picture a quality with up to 256 of a set's patches, `quality_050.png`, for looking at them."""
-    from classifier.q1net.dataset import PatchFile
+    from q1net_msroi.classifier.q1net.dataset import PatchFile
 
     files.output_folder(folder)
     patches = PatchFile(path)

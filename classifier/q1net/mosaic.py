@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.q1net import patches
-from classifier.q1net.configs import AREA, BLOCK, PATCH
-from utils import jpeg
-from utils.errors import UserError
+from q1net_msroi.classifier.q1net import patches
+from q1net_msroi.classifier.q1net.configs import AREA, BLOCK, PATCH
+from q1net_msroi.utils import jpeg
+from q1net_msroi.utils.errors import UserError
 
 WINDOW = 3 * jpeg.MCU  # holds any block with its neighbours (24x24) and a safe margin
 WINDOWS_ACROSS = 15  # 15 x 10 windows: 720x480 pixels, small enough to stay in the processor's cache

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.q1net.configs import AREA, BLOCK, GRID, PATCH
-from utils.errors import UserError
+from q1net_msroi.classifier.q1net.configs import AREA, BLOCK, GRID, PATCH
+from q1net_msroi.utils.errors import UserError
 
 CANDIDATES = 8  # blocks along a side of a cell that are looked at for texture
 MARGIN = (PATCH - BLOCK) // 2  # a patch shows one whole block and this many pixels of its neighbours on every side

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from classifier.q1net import mosaic
-from classifier.q1net.configs import PERTURBATION, QUALITIES
-from utils import images, jpeg
-from utils.errors import UserError, note, show
+from q1net_msroi.classifier.q1net import mosaic
+from q1net_msroi.classifier.q1net.configs import PERTURBATION, QUALITIES
+from q1net_msroi.utils import images, jpeg
+from q1net_msroi.utils.errors import UserError, note, show
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.q1net.configs import MULTIPLIERS
-from classifier.q1net.folding import Pair
-from utils.training import keras, make_schedule, tf
+from q1net_msroi.classifier.q1net.configs import MULTIPLIERS
+from q1net_msroi.classifier.q1net.folding import Pair
+from q1net_msroi.utils.training import keras, make_schedule, tf
 
 LEARNING_RATE = 2e-4  # of `adapt`, at its highest
 

@@ -11,17 +11,17 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.q1net import weights
-from classifier.q1net.architecture import build, loss, quality_error
-from classifier.q1net.configs import Config
-from classifier.q1net.folding import folded_model, unfold
-from classifier.q1net.patches import to_channel_order
-from classifier.q1net.widening import settle_statistics, widened_model
-from utils import files
-from utils.errors import UserError, note, show
-from utils.loop import Loop
-from utils.optimizers import make_optimizer
-from utils.training import (
+from q1net_msroi.classifier.q1net import weights
+from q1net_msroi.classifier.q1net.architecture import build, loss, quality_error
+from q1net_msroi.classifier.q1net.configs import Config
+from q1net_msroi.classifier.q1net.folding import folded_model, unfold
+from q1net_msroi.classifier.q1net.patches import to_channel_order
+from q1net_msroi.classifier.q1net.widening import settle_statistics, widened_model
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import UserError, note, show
+from q1net_msroi.utils.loop import Loop
+from q1net_msroi.utils.optimizers import make_optimizer
+from q1net_msroi.utils.training import (
     AveragedWeights,
     StopRequest,
     is_chief,

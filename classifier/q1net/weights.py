@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from classifier.q1net.configs import CONFIGS, Config
-from utils import files
-from utils.errors import UserError, show
+from q1net_msroi.classifier.q1net.configs import CONFIGS, Config
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import UserError, show
 
 SAVE = files.REPOSITORY / "save"
 VARIABLES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
@@ -73,7 +73,7 @@ def checkpoint_prefix(path: str | os.PathLike[str]) -> str:
 
 def _open(prefix: str) -> tuple[Any, dict[str, list[int]]]:
     """Return a checkpoint's reader and the shapes of its variables; raise `UserError` when it is damaged."""
-    from utils.training import tf
+    from q1net_msroi.utils.training import tf
 
     try:
         reader = tf.compat.v1.train.NewCheckpointReader(prefix)
@@ -87,7 +87,7 @@ def load(model: Any, path: str | os.PathLike[str]) -> None:
 
     Raises `UserError` for damaged files and for weights of another width.
     """
-    from utils.training import tf
+    from q1net_msroi.utils.training import tf
 
     prefix = checkpoint_prefix(path)
     reader, shapes = _open(prefix)
@@ -128,8 +128,8 @@ def _width_hint(shapes: dict[str, list[int]]) -> str:
 
 def load_model(config: Config, path: str | os.PathLike[str]) -> Any:
     """Return the Keras model of a variant with weights from `path`."""
-    from classifier.q1net.architecture import build
-    from utils import training  # noqa: F401  (sets the environment before tf-keras is imported)
+    from q1net_msroi.classifier.q1net.architecture import build
+    from q1net_msroi.utils import training  # noqa: F401  (sets the environment before tf-keras is imported)
 
     model = build(config.width)
     load(model, path)
@@ -141,7 +141,7 @@ def save(config: Config, values: list[Any], folder: Path, **record: Any) -> None
 
     A reader finds the old weights or the new ones, never a mixture of both.
     """
-    from classifier.q1net.architecture import build
+    from q1net_msroi.classifier.q1net.architecture import build
 
     model = build(config.width)  # a model that was never compiled, so that no optimizer state is written along
     model.set_weights(values)

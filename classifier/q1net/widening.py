@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.q1net.architecture import build
-from classifier.q1net.configs import MULTIPLIERS
-from classifier.q1net.folding import Pair, fold, unfold
-from utils.training import keras
+from q1net_msroi.classifier.q1net.architecture import build
+from q1net_msroi.classifier.q1net.configs import MULTIPLIERS
+from q1net_msroi.classifier.q1net.folding import Pair, fold, unfold
+from q1net_msroi.utils.training import keras
 
 
 def _copies(old: int, new: int, random: np.random.Generator) -> NDArray[np.intp]:

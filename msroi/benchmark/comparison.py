@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from msroi.encoder import blocks, jpeg_file, levels, mixture, rate_distortion
-from msroi.encoder.scene import RAMP, Ramp, Scene
-from msroi.metrics import pixel, suite
-from utils import jpeg
+from q1net_msroi.msroi.encoder import blocks, jpeg_file, levels, mixture, rate_distortion
+from q1net_msroi.msroi.encoder.scene import RAMP, Ramp, Scene
+from q1net_msroi.msroi.metrics import pixel, suite
+from q1net_msroi.utils import jpeg
 
 Pixels = NDArray[np.uint8]
 Files = list[tuple[float, bytes]]  # files and their shares, which sum to 1, in what is said of the size asked for

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from utils import figures
+from q1net_msroi.utils import figures
 
 PANELS = {
     "inside": "PSNR inside the masks, dB",

@@ -6,9 +6,9 @@ import csv
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from msroi.benchmark import comparison
-from msroi.encoder.scene import RAMP
-from utils import files, results
+from q1net_msroi.msroi.benchmark import comparison
+from q1net_msroi.msroi.encoder.scene import RAMP
+from q1net_msroi.utils import files, results
 
 METRICS = {
     "psnrs": "PSNR-S",

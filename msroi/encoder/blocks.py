@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from utils import jpeg
-from utils.jpeg import Subsampling
+from q1net_msroi.utils import jpeg
+from q1net_msroi.utils.jpeg import Subsampling
 
 SIDE = 8
 FREQUENCIES = SIDE * SIDE

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from msroi.encoder import levels, mixture, semantic, size_search, source
-from utils import files, jpeg
-from utils.errors import UserError, show
+from q1net_msroi.msroi.encoder import levels, mixture, semantic, size_search, source
+from q1net_msroi.utils import files, jpeg
+from q1net_msroi.utils.errors import UserError, show
 
 RATE_DISTORTION = 7  # the model that is no level rule
 MODELS = (*levels.RULES, RATE_DISTORTION)

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from msroi.encoder import combine
-from utils import files, results, tasks, tree
-from utils.errors import UserError, existing_folder, show
-from utils.journal import SUFFIX, Fingerprint, Journal, fingerprint
+from q1net_msroi.msroi.encoder import combine
+from q1net_msroi.utils import files, results, tasks, tree
+from q1net_msroi.utils.errors import UserError, existing_folder, show
+from q1net_msroi.utils.journal import SUFFIX, Fingerprint, Journal, fingerprint
 
 RECORD = f"combine{SUFFIX}"
 SUMMARY = "summary.csv"
@@ -76,7 +76,7 @@ class Encoded:
 
 def encode(metrics: bool, job: Job) -> Encoded:
     """Write a picture's JPEGs and page; measure it where `metrics` or the page ask for that."""
-    from msroi.encoder import report
+    from q1net_msroi.msroi.encoder import report
 
     if job.map is None:
         name = f"map_{show(job.image.name)}.jpg or .png"
@@ -93,7 +93,7 @@ def encode(metrics: bool, job: Job) -> Encoded:
     records = report.records(outcome, measured)
     outputs = [outcome.plain.path, *(written.path for written in outcome.ours)]
     if job.page:
-        from msroi.encoder import page
+        from q1net_msroi.msroi.encoder import page
 
         # Of several files the one that is nearest in size can be compared best.
         sizes = [abs(written.bytes - outcome.plain.bytes) for written in outcome.ours]

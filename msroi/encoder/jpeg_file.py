@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from msroi.encoder.blocks import FREQUENCIES, NATURAL, SIDE, ZIGZAG, Component
-from utils import jpeg
-from utils.errors import UserError
+from q1net_msroi.msroi.encoder.blocks import FREQUENCIES, NATURAL, SIDE, ZIGZAG, Component
+from q1net_msroi.utils import jpeg
+from q1net_msroi.utils.errors import UserError
 
 BASELINE, OPTIMISING = "turbo210", "mozjpeg403"
 

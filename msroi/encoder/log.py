@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from msroi.metrics.suite import LOGGED, METRICS, Metric
-from utils import files
-from utils.errors import UserError, show
+from q1net_msroi.msroi.metrics.suite import LOGGED, METRICS, Metric
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import UserError, show
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from msroi.encoder.log import Row, groups, metrics_of
-from msroi.metrics.suite import Metric
-from utils.errors import show
-from utils.figures import figure
+from q1net_msroi.msroi.encoder.log import Row, groups, metrics_of
+from q1net_msroi.msroi.metrics.suite import Metric
+from q1net_msroi.utils.errors import show
+from q1net_msroi.utils.figures import figure
 
 BETTER, WORSE = "#2166ac", "#b2182b"
 NAMED = 40  # so many pictures still have room for their names below the bars

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from msroi.encoder.levels import HIGHEST, LOWEST, Levels, quality_of
-from utils import jpeg, tasks
+from q1net_msroi.msroi.encoder.levels import HIGHEST, LOWEST, Levels, quality_of
+from q1net_msroi.utils import jpeg, tasks
 
 
 def mix(pixels: NDArray[np.uint8], levels: Levels) -> NDArray[np.uint8]:

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from msroi.encoder.differences import Place, find_places
-from msroi.metrics import pixel, suite
-from msroi.roi import overlay
-from utils import files, jpeg
-from utils.errors import show
+from q1net_msroi.msroi.encoder.differences import Place, find_places
+from q1net_msroi.msroi.metrics import pixel, suite
+from q1net_msroi.msroi.roi import overlay
+from q1net_msroi.utils import files, jpeg
+from q1net_msroi.utils.errors import show
 
 TEMPLATE = "page.html"
 ORIENTATION_TAG = 0x0112
@@ -214,7 +214,7 @@ def build_page(pixels: Pixels, plain: bytes, semantic: bytes, saliency: Pixels, 
             ("output", "bytes", f"semantic JPEG, model {record['model']}, quality {record['quality']}"),
         )
     )
-    template = (importlib.resources.files("msroi.encoder") / TEMPLATE).read_text(encoding="utf-8")
+    template = (importlib.resources.files("q1net_msroi.msroi.encoder") / TEMPLATE).read_text(encoding="utf-8")
     return string.Template(template).substitute(
         title=html.escape(names["file"]),
         lead=f"{_size_words(record['plain_bytes'], record['bytes'])}. {width} × {height} pixels, plain JPEG of quality "

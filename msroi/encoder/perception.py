@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from msroi.encoder.blocks import FREQUENCIES, RGB_TO_YCC, SIDE, ZIGZAG, Spectrum
-from msroi.metrics import hvs, pixel
+from q1net_msroi.msroi.encoder.blocks import FREQUENCIES, RGB_TO_YCC, SIDE, ZIGZAG, Spectrum
+from q1net_msroi.msroi.metrics import hvs, pixel
 
 STUDIO = 219 / 255  # the metric's luma has 219 steps where JPEG's has 255
 

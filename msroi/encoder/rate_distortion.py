@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from msroi.encoder import jpeg_file
-from msroi.encoder.scene import Costs, Lengths, Scene, Setting
-from utils import jpeg
-from utils.errors import UserError
+from q1net_msroi.msroi.encoder import jpeg_file
+from q1net_msroi.msroi.encoder.scene import Costs, Lengths, Scene, Setting
+from q1net_msroi.utils import jpeg
+from q1net_msroi.utils.errors import UserError
 
 DEEPEST = -1.5  # dB that strength 1 may take from the whole picture
 ESTIMATED_LOW = 0.27  # dB by which the estimate of the whole picture is too low, as measured on `things`

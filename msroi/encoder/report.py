@@ -10,10 +10,10 @@ from typing import Any
 
 from PIL import Image
 
-from msroi.encoder.combine import Outcome, Written
-from msroi.metrics import suite
-from utils import jpeg
-from utils.errors import show
+from q1net_msroi.msroi.encoder.combine import Outcome, Written
+from q1net_msroi.msroi.metrics import suite
+from q1net_msroi.utils import jpeg
+from q1net_msroi.utils.errors import show
 
 Measured = dict[str, Any]
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from msroi.encoder import blocks, entropy, perception, trellis
-from msroi.encoder.jpeg_file import zigzag_tables
-from utils import jpeg
-from utils.jpeg import Subsampling
+from q1net_msroi.msroi.encoder import blocks, entropy, perception, trellis
+from q1net_msroi.msroi.encoder.jpeg_file import zigzag_tables
+from q1net_msroi.utils import jpeg
+from q1net_msroi.utils.jpeg import Subsampling
 
 VEILED = 0.75  # share of PSNR-HVS-M in what luma costs; the rest is PSNR-HVS, whose texture is never hidden
 CHROMA = 0.35  # weight of chroma's errors beside luma's where a standard table makes both as large

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from msroi.encoder import jpeg_file, rate_distortion
-from msroi.encoder.scene import Scene
-from msroi.encoder.source import Source
-from utils import jpeg
-from utils.errors import UserError, show
-from utils.jpeg import Subsampling
+from q1net_msroi.msroi.encoder import jpeg_file, rate_distortion
+from q1net_msroi.msroi.encoder.scene import Scene
+from q1net_msroi.msroi.encoder.source import Source
+from q1net_msroi.utils import jpeg
+from q1net_msroi.utils.errors import UserError, show
+from q1net_msroi.utils.jpeg import Subsampling
 
 AUTO = "auto"  # the source's quality is read from its own header
 UNITS = {"": 1, "B": 1, "K": 1000, "KB": 1000, "M": 1000**2, "MB": 1000**2, "KIB": 1024, "MIB": 1024**2}

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from utils import images
-from utils.errors import UserError, show
+from q1net_msroi.utils import images
+from q1net_msroi.utils.errors import UserError, show
 
 JPEG_MAXIMUM_SIDE = 65_500  # libjpeg's limit
 EXIF_MAXIMUM = 65_533  # one APP1 segment

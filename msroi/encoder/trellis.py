@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from msroi.encoder import entropy
-from msroi.encoder.blocks import FREQUENCIES, Component, Spectrum
-from utils import tasks
+from q1net_msroi.msroi.encoder import entropy
+from q1net_msroi.msroi.encoder.blocks import FREQUENCIES, Component, Spectrum
+from q1net_msroi.utils import tasks
 
 CHUNK = 2048  # blocks; their arrays stay in the processor's cache
 LARGEST = 1023  # AC magnitude of baseline JPEG with 8-bit samples

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from msroi.metrics.pixel import Plane, psnr_of
+from q1net_msroi.msroi.metrics.pixel import Plane, psnr_of
 
 JPEG_LUMINANCE = np.array(
     [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from msroi.metrics import hvs, pixel, vif
+from q1net_msroi.msroi.metrics import hvs, pixel, vif
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from utils.errors import UserError
+from q1net_msroi.utils.errors import UserError
 
 HEAD_NARROW = 32  # channels of conv6_1
 DEPTH_MULTIPLIER = 32  # so that `depth` and `conv6` have 1024 channels
@@ -154,7 +154,7 @@ def build_features(name: str, residual: bool = False) -> Any:
     With `residual` the model has two outputs: the last residual block's (320 channels for mobilenet_v2; for vgg16 the
     features again), then the features. Weights are random until `checkpoints.load_features` fills them.
     """
-    from utils.training import keras
+    from q1net_msroi.utils.training import keras
 
     get_architecture(name)
     picture = keras.Input((None, None, 3), name="picture")
@@ -168,7 +168,7 @@ def build_head(channels: int, classes: int) -> Any:
     Layers `conv6_1` (3x3 to 32), `depth` (3x3 depthwise, multiplier 32), `conv6` (3x3 to 1024), all linear, mean over
     space, `GAP` (class matrix 1024 x classes, no bias). Scores are logits.
     """
-    from utils.training import keras
+    from q1net_msroi.utils.training import keras
 
     features = maps = keras.Input((None, None, channels), name="features")
     for layer in head_layers(channels):
@@ -183,7 +183,7 @@ def build_network(name: str, classes: int) -> Any:
 
     The two halves are its layers `<name>_features` and `msroi_head`.
     """
-    from utils.training import keras
+    from q1net_msroi.utils.training import keras
 
     features = build_features(name)
     head = build_head(get_architecture(name).channels, classes)
@@ -222,7 +222,7 @@ def _vgg16(keras: Any, picture: Any) -> tuple[Any, Any]:
 
 
 def _convolution(keras: Any, layer: Convolution) -> Any:
-    from utils.training import tf
+    from q1net_msroi.utils.training import tf
 
     activation = tf.nn.relu6 if layer.activation == "relu6" else layer.activation
     shared = {"strides": layer.stride, "padding": "same", "activation": activation, "name": layer.name}

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from msroi.roi import maps
+from q1net_msroi.msroi.roi import maps
 
 SPECTRUM_SIDE = 64  # pixels; the spectral residual looks at a thumbnail
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from msroi.roi import generate, overlay
-from msroi.roi.network import Network, load_lite, load_tensorflow
-from utils import files, images, tasks, tree
-from utils.errors import UserError, os_error_line, show
-from utils.journal import SUFFIX, Fingerprint, Journal, fingerprint
+from q1net_msroi.msroi.roi import generate, overlay
+from q1net_msroi.msroi.roi.network import Network, load_lite, load_tensorflow
+from q1net_msroi.utils import files, images, tasks, tree
+from q1net_msroi.utils.errors import UserError, os_error_line, show
+from q1net_msroi.utils.journal import SUFFIX, Fingerprint, Journal, fingerprint
 
 RECORD = f"map{SUFFIX}"
 MAP_QUALITY = 95

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msroi.roi import architectures
-from utils import files
-from utils.errors import UserError, show
+from q1net_msroi.msroi.roi import architectures
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import UserError, show
 
 SHIPPED = files.REPOSITORY / "save" / "mobilenet_v2"
 SHIPPED_WEIGHTS = SHIPPED / "weights.npz"
@@ -120,7 +120,7 @@ def load_features(model: Any, path: str | os.PathLike[str] = SHIPPED_WEIGHTS) ->
 
 def write(prefix: str | os.PathLike[str], arrays: Arrays) -> None:
     """Write a TensorFlow checkpoint in the V2 format under `prefix` (two files), names as in `arrays`."""
-    from utils.training import tf
+    from q1net_msroi.utils.training import tf
 
     names = sorted(arrays)
     tf.raw_ops.SaveV2(
@@ -148,7 +148,7 @@ def read(path: str | os.PathLike[str]) -> Arrays:
     or damaged.
     """
     prefix = _prefix(path)
-    from utils.training import tf
+    from q1net_msroi.utils.training import tf
 
     try:
         reader = tf.compat.v1.train.NewCheckpointReader(str(prefix))

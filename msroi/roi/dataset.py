@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from msroi.roi.tables import Table
-from utils import files, images, tasks
-from utils.errors import UserError, note, show
+from q1net_msroi.msroi.roi.tables import Table
+from q1net_msroi.utils import files, images, tasks
+from q1net_msroi.utils.errors import UserError, note, show
 
 SMALLEST_CROP = 0.7  # of the shorter side
 PART = 256  # pictures a file of cached features: what a killed run has to do again at most

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from msroi.roi import scores
-from utils import images
-from utils.errors import UserError, existing_folder, os_error_line, show
+from q1net_msroi.msroi.roi import scores
+from q1net_msroi.utils import images
+from q1net_msroi.utils.errors import UserError, existing_folder, os_error_line, show
 
 Pixels = NDArray[np.uint8]
 MapRule = Callable[[Pixels], Pixels]

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from msroi.roi import maps
-from msroi.roi.network import Activations, Network, analyse, class_scores
-from utils.errors import UserError, show
+from q1net_msroi.msroi.roi import maps
+from q1net_msroi.msroi.roi.network import Activations, Network, analyse, class_scores
+from q1net_msroi.utils.errors import UserError, show
 
 METHODS = ("energy", "topk", "threshold")
 

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from msroi.roi import checkpoints
-from msroi.roi.architectures import build_features, build_head, get_architecture
-from utils import files, tasks
-from utils.errors import UserError, show
-from utils.training import keras, tf
+from q1net_msroi.msroi.roi import checkpoints
+from q1net_msroi.msroi.roi.architectures import build_features, build_head, get_architecture
+from q1net_msroi.utils import files, tasks
+from q1net_msroi.utils.errors import UserError, show
+from q1net_msroi.utils.training import keras, tf
 
 TEST_BATCH = 32
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from msroi.roi import checkpoints, maps
-from msroi.roi.architectures import ARCHITECTURES, Architecture, build_features, build_head
-from utils.errors import UserError, show
-from utils.litert import ResizableModel
+from q1net_msroi.msroi.roi import checkpoints, maps
+from q1net_msroi.msroi.roi.architectures import ARCHITECTURES, Architecture, build_features, build_head
+from q1net_msroi.utils.errors import UserError, show
+from q1net_msroi.utils.litert import ResizableModel
 
 SHIPPED_MODEL = checkpoints.SHIPPED / "mobilenet_v2.tflite"
 SHIPPED_NAMES = checkpoints.SHIPPED / "synset_words.txt"
@@ -102,7 +102,7 @@ def load_tensorflow(checkpoint: str | os.PathLike[str] | None) -> Network:
         if architecture.name == "mobilenet_v2" and "Conv/W" not in arrays:
             shipped = checkpoints.unpack(checkpoints.SHIPPED_WEIGHTS)
             arrays = {**shipped, checkpoints.BIAS: np.zeros(count, np.float32), **arrays}
-    from utils.training import tf
+    from q1net_msroi.utils.training import tf
 
     matrix = arrays[checkpoints.MATRIX]
     features = build_features(architecture.name, residual=True)

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from utils import files, images, tasks
-from utils.errors import UserError, existing_folder, show
+from q1net_msroi.utils import files, images, tasks
+from q1net_msroi.utils.errors import UserError, existing_folder, show
 
 TABLES = ("train.csv", "test.csv")
 CLASSES = "classes.csv"

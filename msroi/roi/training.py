@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msroi.roi import checkpoints, dataset, tables
-from msroi.roi.head import (
+from q1net_msroi.msroi.roi import checkpoints, dataset, tables
+from q1net_msroi.msroi.roi.head import (
     Network,
     Scores,
     Source,
@@ -22,10 +22,10 @@ from msroi.roi.head import (
     score,
     write_model,
 )
-from utils import figures, files, results, tasks
-from utils.errors import UserError, show
-from utils.loop import Loop, show_epoch
-from utils.training import StopRequest, is_chief, keras, make_schedule, make_step, make_strategy, tf
+from q1net_msroi.utils import figures, files, results, tasks
+from q1net_msroi.utils.errors import UserError, show
+from q1net_msroi.utils.loop import Loop, show_epoch
+from q1net_msroi.utils.training import StopRequest, is_chief, keras, make_schedule, make_step, make_strategy, tf
 
 BEST = "model-best"
 

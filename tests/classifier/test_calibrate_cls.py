@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from classifier.q1net import fusion, patches, weights
-from classifier.q1net.calibration import THRESHOLDS
-from classifier.q1net.configs import get_config
+from q1net_msroi.classifier.evaluation.calibration import THRESHOLDS
+from q1net_msroi.classifier.q1net import fusion, patches, weights
+from q1net_msroi.classifier.q1net.configs import get_config
 
 CALIBRATE = "classifier.calibrate_cls"
 Call = Callable[..., Any]
@@ -79,7 +79,7 @@ def test_lines_and_card(call: Call, photographs: Path, save_path: Path, tmp_path
 
 def test_json_is_json(call: Call, photographs: Path, save_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An MAE that does not exist is null: `Infinity` is not JSON."""
-    from classifier.q1net import calibration
+    from q1net_msroi.classifier.evaluation import calibration
 
     monkeypatch.setattr(calibration, "THRESHOLDS", calibration.THRESHOLDS[:5] + 20.4)
     done = call(CALIBRATE, "--in_path", photographs, "--save_path", save_path, "--qualities", "20", "--json")

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.q1net import weights
+from q1net_msroi.classifier.q1net import weights
 
 EVALUATE = "classifier.evaluate_cls"
 KEYS = {

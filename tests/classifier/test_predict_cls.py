@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.q1net import weights
-from utils import files, jpeg
+from q1net_msroi.classifier.q1net import weights
+from q1net_msroi.utils import files, jpeg
 
 PREDICT = "classifier.predict_cls"
 SAMPLE = files.REPOSITORY / "sample_image" / "coffee_jpeg_q20.png"
@@ -301,7 +301,7 @@ def test_older_models_are_said(call: Call, save_path: Path) -> None:
 
 
 def test_no_permission(call: Call, unprivileged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from utils import images
+    from q1net_msroi.utils import images
 
     path = unprivileged / "secret.png"
     Image.new("RGB", (60, 60)).save(path)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from classifier.q1net import weights
+from q1net_msroi.classifier.q1net import weights
 
 CONVERT = "classifier.to_tflite"
 Call = Callable[..., Any]
@@ -21,7 +21,8 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
 
 def test_missing_weights_are_said_without_loading_tensorflow(run: Call, tmp_path: Path) -> None:
     code = (
-        "import sys; from classifier.to_tflite import main; from utils.errors import run_command\n"
+        "import sys; from q1net_msroi.classifier.to_tflite import main\n"
+        "from q1net_msroi.utils.errors import run_command\n"
         "code = run_command('to_tflite.py', main, sys.argv[1:]); assert 'tensorflow' not in sys.modules; sys.exit(code)"
     )
     run("-c", code, "--save_path", tmp_path).fails(2, "no weights at", "jpeg_paper", "train them or restore them")
@@ -64,7 +65,7 @@ def test_wrong_flags(call: Call, save_path: Path, tmp_path: Path) -> None:
 def test_a_model_that_differs_too_much_is_not_written(
     call: Call, save_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from classifier.q1net import conversion
+    from q1net_msroi.classifier.q1net import conversion
 
     other = (save_path / "jpeg_paper" / "comp_cls.tflite").read_bytes()
     monkeypatch.setattr(conversion, "convert", lambda *_: other)
@@ -80,7 +81,7 @@ def test_a_model_that_differs_too_much_is_not_written(
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["float32", "float16", "int8"])
 def test_convert_and_predict(call: Call, save_path: Path, kind: str) -> None:
-    from utils.litert import LiteModel
+    from q1net_msroi.utils.litert import LiteModel
 
     folder = save_path / "jpeg_paper"
     path = folder / weights.TFLITE_NAMES[kind]

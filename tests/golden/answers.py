@@ -17,17 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from classifier.estimators import explain, registry
-from classifier.estimators.options import Asked
-from classifier.estimators.result import Estimate
-from msroi.encoder import combine, levels, size_search
-from msroi.metrics import suite
-from msroi.roi import generate
-from msroi.roi.network import load_lite
+from q1net_msroi.classifier.estimators import explain, registry
+from q1net_msroi.classifier.estimators.options import Asked
+from q1net_msroi.classifier.estimators.result import Estimate
+from q1net_msroi.msroi.encoder import combine, levels, size_search
+from q1net_msroi.msroi.metrics import suite
+from q1net_msroi.msroi.roi import generate
+from q1net_msroi.msroi.roi.network import load_lite
+from q1net_msroi.utils import files, jpeg
+from q1net_msroi.utils.errors import UserError
 from tests.golden import pictures
 from tests.golden.pictures import Golden
-from utils import files, jpeg
-from utils.errors import UserError
 
 Record = dict[str, Any]
 FOLDER = Path(__file__).parent

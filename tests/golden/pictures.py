@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from classifier.benchmark import conditions
-from utils import files, jpeg
+from q1net_msroi.classifier.benchmark import conditions
+from q1net_msroi.utils import files, jpeg
 
 Pixels = NDArray[np.uint8]
 SIDE = 136

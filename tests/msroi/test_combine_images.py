@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msroi import combine_images
-from msroi.encoder import combine
-from utils import files
-from utils.errors import run_command
+from q1net_msroi.msroi import combine_images
+from q1net_msroi.msroi.encoder import combine
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import run_command
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, str(REPOSITORY / "msroi" / "combine_images.py")]
@@ -436,7 +436,8 @@ def test_sigterm_is_one_line(folders: Path) -> None:
 
 def test_starts_without_tensorflow_and_plots() -> None:
     code = (
-        "import sys; from msroi import combine_images, read_log; combine_images.build_parser().format_help(); "
+        "import sys; from q1net_msroi.msroi import combine_images, read_log; "
+        "combine_images.build_parser().format_help(); "
         "assert not {'tensorflow', 'matplotlib', 'scipy', 'skimage'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, check=True)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils import files, jpeg
+from q1net_msroi.utils import files, jpeg
 
 
 def encode(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msroi import evaluate_map
-from msroi.roi import baselines, evaluation
-from utils.errors import run_command
+from q1net_msroi.msroi import evaluate_map
+from q1net_msroi.msroi.roi import baselines, evaluation
+from q1net_msroi.utils.errors import run_command
 
 
 def run(*arguments):

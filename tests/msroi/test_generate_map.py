@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msroi import generate_map
-from msroi.roi import architectures, batch, checkpoints, generate, network, overlay
-from utils import files, images
-from utils.errors import UserError, run_command
+from q1net_msroi.msroi import generate_map
+from q1net_msroi.msroi.roi import architectures, batch, checkpoints, generate, network, overlay
+from q1net_msroi.utils import files, images
+from q1net_msroi.utils.errors import UserError, run_command
 
 
 def run(*arguments):
@@ -286,7 +286,7 @@ def test_legend_is_readable_on_dark_and_bright():
 
 def test_starts_without_tensorflow(tmp_path, photo):
     program = (
-        "import sys; from msroi import generate_map; "
+        "import sys; from q1net_msroi.msroi import generate_map; "
         f"code = generate_map.main([{str(photo)!r}, '--output_directory', {str(tmp_path / 'o')!r}]); "
         "heavy = {'tensorflow', 'scipy', 'skimage', 'matplotlib', 'pandas'} & set(sys.modules); "
         "sys.exit(repr(heavy) if heavy else code)"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msroi import combine_images, read_log
-from utils.errors import run_command
+from q1net_msroi.msroi import combine_images, read_log
+from q1net_msroi.utils.errors import run_command
 
 LINE = "kodim01.png 3 700000 50000 50400 50 55 | 30.0 0.90 0.98 0.50 33.0 40.0 | 30.5 0.91 0.97 0.50 33.5 39.0 |\n"
 SIX = ("psnr", "ssim", "msssim", "vifp", "psnrhvs", "psnrhvsm")

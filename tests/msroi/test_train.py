@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("msroi.roi.training")
-from msroi.roi import architectures
-from utils import files
+pytest.importorskip("q1net_msroi.msroi.roi.training")
+from q1net_msroi.msroi.roi import architectures
+from q1net_msroi.utils import files
 
 COMMAND = "msroi.train"
 SMALL = ("--image_size", "64", "--batch_size", "8", "--learning_rate", "1e-3", "--epsilon", "1e-7", "--loss", "softmax")
@@ -179,7 +179,7 @@ def test_missing_tables_and_an_empty_test_split_are_named(call, tables: Path, tm
 
 
 def test_defaults_are_those_of_the_original() -> None:
-    from msroi.train import build_parser
+    from q1net_msroi.msroi.train import build_parser
 
     options = build_parser().parse_args([])
     found = {name: getattr(options, name) for name in ("top_k", "image_size", "learning_rate", "epsilon", "batch_size")}

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from classifier.q1net.confusion import write_counts
-from classifier.q1net.evaluation import Scores
+from q1net_msroi.classifier.evaluation.confusion import write_counts
+from q1net_msroi.classifier.evaluation.pictures import Scores
+from q1net_msroi.utils import results
+from q1net_msroi.utils.errors import UserError
 from scripts import draw_figure4
-from utils import results
-from utils.errors import UserError
 
 
 def evaluated(folder: Path, name: str) -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifier.q1net import weights
-from classifier.q1net.configs import get_config
+from q1net_msroi.classifier.q1net import weights
+from q1net_msroi.classifier.q1net.configs import get_config
+from q1net_msroi.utils.errors import UserError
 from scripts import exchange_weights
-from utils.errors import UserError
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from classifier.estimators.result import Estimate
-from classifier.q1net import weights
+from q1net_msroi.classifier.estimators.result import Estimate
+from q1net_msroi.classifier.q1net import weights
+from q1net_msroi.utils.errors import UserError
 from scripts import measure_accuracy
-from utils.errors import UserError
 
 pytestmark = pytest.mark.skipif(
     not (weights.SAVE / "jpeg_paper" / "comp_cls.tflite").exists(), reason="no weights are shipped in save/jpeg_paper"

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from msroi.roi import architectures, checkpoints
+from q1net_msroi.msroi.roi import architectures, checkpoints
+from q1net_msroi.utils.errors import UserError
 from scripts import pack_head
-from utils.errors import UserError
 
 
 def head(monkeypatch: pytest.MonkeyPatch, folder: Path) -> checkpoints.Arrays:

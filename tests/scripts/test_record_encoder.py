@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils import jpeg
+from q1net_msroi.utils import jpeg
 
 
 @pytest.fixture

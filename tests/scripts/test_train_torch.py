@@ -31,12 +31,12 @@ def archive(tmp_path: Path) -> Path:
 
 
 def test_two_steps_are_those_of_tensorflow(batch: Any, archive: Path) -> None:
-    from classifier.q1net import weights
-    from classifier.q1net.architecture import loss
-    from classifier.q1net.configs import get_config
+    from q1net_msroi.classifier.q1net import weights
+    from q1net_msroi.classifier.q1net.architecture import loss
+    from q1net_msroi.classifier.q1net.configs import get_config
+    from q1net_msroi.utils.optimizers import make_optimizer
+    from q1net_msroi.utils.training import tf
     from scripts import train_torch
-    from utils.optimizers import make_optimizer
-    from utils.training import tf
 
     patches, qualities = batch
     config = get_config("jpeg_paper")

@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from utils import cluster, tasks
-from utils.errors import UserError
+from q1net_msroi.utils import cluster, tasks
+from q1net_msroi.utils.errors import UserError
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install -r requirements-cluster.txt")
 
 WORK = '''
 import os, time
 from pathlib import Path
-from utils import files
-from utils.errors import UserError
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import UserError
 
 def double(number):
     if number == 3:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from utils import errors
+from q1net_msroi.utils import errors
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +98,7 @@ def test_sigterm_unwinds_the_stack() -> None:
     assert cleaned == [True]
 
 
-CLOSED = "import sys; from utils.errors import run_command\n{}\nsys.exit(run_command('x.py', main))"
+CLOSED = "import sys; from q1net_msroi.utils.errors import run_command\n{}\nsys.exit(run_command('x.py', main))"
 LONG = "def main(a):\n    for i in range(100000): print('line', i)\n    return 0"
 SHORT = "def main(a):\n    print('line')\n    return 0"
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils import figures
+from q1net_msroi.utils import figures
 
 
 def test_figure_writes_a_png_of_the_size_asked_for(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from utils import files
-from utils.errors import UserError
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import UserError
 
 
 def listed(folder: Path) -> list[str]:
@@ -53,7 +53,7 @@ def test_killed_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
     code = (
-        "import os, sys; from utils import files\n"
+        "import os, sys; from q1net_msroi.utils import files\n"
         "with files.atomic_path(sys.argv[1]) as temporary:\n"
         "    temporary.write_text('half'); os.kill(os.getpid(), 9)"
     )

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils import images, jpeg
-from utils.errors import UserError
+from q1net_msroi.utils import images, jpeg
+from q1net_msroi.utils.errors import UserError
 
 
 def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.journal import Journal, fingerprint
+from q1net_msroi.utils.journal import Journal, fingerprint
 
 SETTINGS = {"model": 3, "sizes": (1, 2), "modifier": "ä"}
 

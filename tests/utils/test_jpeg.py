@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils import jpeg
+from q1net_msroi.utils import jpeg
 
 
 @pytest.mark.parametrize("quality", range(1, 101))

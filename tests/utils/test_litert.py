@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from utils.errors import UserError
-from utils.litert import LiteModel
+from q1net_msroi.utils.errors import UserError
+from q1net_msroi.utils.litert import LiteModel
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
 
 
 def test_one_model_a_thread_gives_the_same(model_file: Path, textured: Callable[..., np.ndarray]) -> None:
-    from utils import tasks
+    from q1net_msroi.utils import tasks
 
     patches = textured(16 * 40, 16).reshape(40, 16, 16, 3)
     expected = LiteModel(model_file, 1)(patches)

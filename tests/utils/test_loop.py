@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from utils.errors import UserError
+from q1net_msroi.utils.errors import UserError
 
-training = pytest.importorskip("utils.training")
-from utils import loop  # noqa: E402
+training = pytest.importorskip("q1net_msroi.utils.training")
+from q1net_msroi.utils import loop  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-optimizers = pytest.importorskip("utils.optimizers")
-from utils.training import keras, tf  # noqa: E402
+optimizers = pytest.importorskip("q1net_msroi.utils.optimizers")
+from q1net_msroi.utils.training import keras, tf  # noqa: E402
 
 
 @pytest.mark.parametrize("shape", [(72, 8), (8, 8), (16, 64), (288, 32)])

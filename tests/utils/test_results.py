@@ -1,6 +1,6 @@
 """What tables say of numbers."""
 
-from utils import results
+from q1net_msroi.utils import results
 
 
 def test_a_share_is_never_rounded_to_all() -> None:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from utils import tasks
-from utils.errors import UserError
+from q1net_msroi.utils import tasks
+from q1net_msroi.utils.errors import UserError
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from utils import journal, tree
-from utils.errors import UserError
+from q1net_msroi.utils import journal, tree
+from q1net_msroi.utils.errors import UserError
 
 
 @pytest.fixture

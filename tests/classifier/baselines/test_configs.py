@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifier.baselines.configs import BASELINES, get_baseline, model_folder
-from classifier.q1net.configs import CONFIGS
-from utils import files
-from utils.errors import UserError
+from q1net_msroi.classifier.baselines.configs import BASELINES, get_baseline, model_folder
+from q1net_msroi.classifier.q1net.configs import CONFIGS
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import UserError
 
 
 def test_names() -> None:

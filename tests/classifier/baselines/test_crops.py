@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifier.baselines import crops
-from utils import jpeg
-from utils.errors import UserError
+from q1net_msroi.classifier.baselines import crops
+from q1net_msroi.utils import jpeg
+from q1net_msroi.utils.errors import UserError
 
 Textured = Callable[..., np.ndarray]
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.baselines.configs import BASELINES, MODEL_NAME, model_folder
-from classifier.baselines.estimator import BaselineEstimator
-from utils import jpeg
-from utils.errors import UserError
+from q1net_msroi.classifier.baselines.configs import BASELINES, MODEL_NAME, model_folder
+from q1net_msroi.classifier.baselines.estimator import BaselineEstimator
+from q1net_msroi.utils import jpeg
+from q1net_msroi.utils.errors import UserError
 
 Call = Callable[..., Any]
 
@@ -97,7 +97,7 @@ def test_by_the_command(call: Call, name: str, jpeg_file: Callable[..., Path], t
 
 def test_tensorflow_is_not_needed(run: Call, name: str, jpeg_file: Callable[..., Path]) -> None:
     code = (
-        "import sys; from classifier.predict_cls import main; main(sys.argv[1:])\n"
+        "import sys; from q1net_msroi.classifier.predict_cls import main; main(sys.argv[1:])\n"
         "heavy = {'tensorflow', 'tf_keras', 'matplotlib', 'scipy'} & set(sys.modules); assert not heavy, heavy"
     )
     done = run("-c", code, "--in_path", jpeg_file(30), "--comp_type", name)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from classifier.baselines import features
-from utils import jpeg
+from q1net_msroi.classifier.baselines import features
+from q1net_msroi.utils import jpeg
 
 Textured = Callable[..., np.ndarray]
 

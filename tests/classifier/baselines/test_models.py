@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from classifier.baselines import features, models
+from q1net_msroi.classifier.baselines import features, models
 
 pytest.importorskip("tf_keras")
 

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.baselines import crops
-from classifier.baselines.configs import BASELINES, MODEL_NAME
-from classifier.baselines.estimator import BaselineEstimator, load_model
-from utils.errors import EXIT_OK
+from q1net_msroi.classifier.baselines import crops
+from q1net_msroi.classifier.baselines.configs import BASELINES, MODEL_NAME
+from q1net_msroi.classifier.baselines.estimator import BaselineEstimator, load_model
+from q1net_msroi.utils.errors import EXIT_OK
 
-training = pytest.importorskip("classifier.baselines.training")
-from classifier.baselines import models  # noqa: E402
+training = pytest.importorskip("q1net_msroi.classifier.baselines.training")
+from q1net_msroi.classifier.baselines import models  # noqa: E402
 
 CORNERS = BASELINES["block_corners"]
 SETTINGS = training.Settings("photographs", 2, 12, 50, 3e-3, 0, 0)

@@ -7,8 +7,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from classifier.benchmark.conditions import CONDITIONS, FEWEST_APART, HIGHEST_SECOND, NEVER, make, nearest_quality
-from utils import jpeg
+from q1net_msroi.classifier.benchmark.conditions import (
+    CONDITIONS,
+    FEWEST_APART,
+    HIGHEST_SECOND,
+    NEVER,
+    make,
+    nearest_quality,
+)
+from q1net_msroi.utils import jpeg
 
 WITHOUT_FILE = {
     *("random crop offset", "crop 256", "crop 128", "crop 64"),

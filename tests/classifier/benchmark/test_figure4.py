@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from classifier.benchmark import figure4
-from classifier.q1net.evaluation import Scores
+from q1net_msroi.classifier.benchmark import figure4
+from q1net_msroi.classifier.evaluation.pictures import Scores
 
 
 def scores(*pairs: tuple[int, float | None]) -> Scores:

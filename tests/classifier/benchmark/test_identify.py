@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifier.benchmark.identify import PROGRAMS, IdentifyEstimator
-from utils.errors import UserError
+from q1net_msroi.classifier.benchmark.identify import PROGRAMS, IdentifyEstimator
+from q1net_msroi.utils.errors import UserError
 
 PIXELS = np.zeros((8, 8, 3), np.uint8)
 

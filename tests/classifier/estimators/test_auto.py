@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.estimators import auto
-from classifier.estimators.header import MOZJPEG_BASE, Header, estimate_header
-from classifier.estimators.options import Asked
-from classifier.estimators.result import Estimate
-from classifier.q1net import weights
-from utils import files, jpeg
+from q1net_msroi.classifier.estimators import auto
+from q1net_msroi.classifier.estimators.header import Header, estimate_header
+from q1net_msroi.classifier.estimators.options import Asked
+from q1net_msroi.classifier.estimators.result import Estimate
+from q1net_msroi.classifier.q1net import weights
+from q1net_msroi.utils import files, jpeg
 
 PREDICT = "classifier.predict_cls"
 Call = Callable[..., Any]
@@ -69,7 +69,7 @@ def test_a_jpeg_file(said: int, seen: Estimate, asked: Estimate | None, earlier:
 
 def test_a_mozjpeg_file_holds_no_earlier_compression_by_its_own_tables() -> None:
     """Setting 50 is nearest to quality 40, which is what the pixels tell."""
-    table = MOZJPEG_BASE
+    table = jpeg.MOZJPEG_BASE
     seen = lattice(40)
     seen.evidence["lattice"]["tables"] = "not standard"
     answer = auto.with_header(estimate_header(Header(table, table, 3, "4:2:0", False)), seen, None)

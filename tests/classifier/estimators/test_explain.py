@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from classifier.estimators import explain
-from classifier.estimators.result import Estimate
+from q1net_msroi.classifier.estimators import explain
+from q1net_msroi.classifier.estimators.result import Estimate
 
 HEADER = {
     "family": "standard",

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.estimators import header
-from classifier.estimators.header import Header, estimate_header, read_header
-from utils import jpeg
+from q1net_msroi.classifier.estimators import header
+from q1net_msroi.classifier.estimators.header import Header, estimate_header, read_header
+from q1net_msroi.utils import jpeg
 
 Texture = Callable[..., np.ndarray]
 

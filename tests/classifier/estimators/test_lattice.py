@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.estimators import lattice_fit
-from classifier.estimators.lattice import LatticeEstimator
-from utils import jpeg
+from q1net_msroi.classifier.estimators.lattice import LatticeEstimator
+from q1net_msroi.classifier.lattice import tables
+from q1net_msroi.utils import jpeg
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def saved_with(pixels: np.ndarray, table: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("setting", [30, 55, 75, 90, 97])
 def test_mozjpeg_tables(estimator: LatticeEstimator, photograph: np.ndarray, setting: int) -> None:
     """The right answer is the standard quality of the nearest tables, luma and chroma."""
-    table = lattice_fit.mozjpeg_tables()[setting - 1].reshape(8, 8)
+    table = tables.mozjpeg_tables()[setting - 1].reshape(8, 8)
     nearest = int(((jpeg.standard_tables() - table) ** 2).sum(axis=(1, 2, 3)).argmin()) + 1
     answer = estimator.estimate(saved_with(photograph, table))
     said = answer.evidence["lattice"]
@@ -187,7 +187,7 @@ def test_does_not_change_the_pixels(estimator: LatticeEstimator, photograph: np.
 
 def test_starts_without_heavy_libraries(run: Callable[..., object]) -> None:
     code = (
-        "import sys; from classifier.estimators.lattice import LatticeEstimator; import numpy as np;"
+        "import sys; from q1net_msroi.classifier.estimators.lattice import LatticeEstimator; import numpy as np;"
         "LatticeEstimator().estimate(np.full((99, 99, 3), 7, np.uint8));"
         "print(sorted({'tensorflow', 'scipy', 'matplotlib'} & set(sys.modules)))"
     )

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.estimators import local
-from classifier.estimators.local import Regions
-from classifier.estimators.options import Asked
-from classifier.q1net import fusion, weights
-from utils import files, jpeg
+from q1net_msroi.classifier.estimators import local
+from q1net_msroi.classifier.estimators.local import Regions
+from q1net_msroi.classifier.estimators.options import Asked
+from q1net_msroi.classifier.q1net import fusion, weights
+from q1net_msroi.utils import files, jpeg
 
 PREDICT = "classifier.predict_cls"
 SAMPLE = files.REPOSITORY / "sample_image" / "chelsea.png"

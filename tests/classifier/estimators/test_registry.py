@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from classifier.baselines.configs import BASELINES, MODEL_NAME, model_folder
-from classifier.estimators import registry
-from classifier.estimators.options import COMP_TYPES, Asked
-from classifier.q1net import weights
-from utils import images
-from utils.errors import UserError
+from q1net_msroi.classifier.baselines.configs import BASELINES, MODEL_NAME, model_folder
+from q1net_msroi.classifier.estimators import registry
+from q1net_msroi.classifier.estimators.options import COMP_TYPES, Asked
+from q1net_msroi.classifier.q1net import weights
+from q1net_msroi.utils import images
+from q1net_msroi.utils.errors import UserError
 
 Call = Callable[..., Any]
 

@@ -11,8 +11,8 @@ import pytest
 @pytest.fixture(scope="session")
 def normalised_network() -> Any:
     """A network whose BatchNorm layers have statistics worth folding; nobody may change it."""
-    architecture = pytest.importorskip("classifier.q1net.architecture")
-    keras = pytest.importorskip("utils.training").keras
+    architecture = pytest.importorskip("q1net_msroi.classifier.q1net.architecture")
+    keras = pytest.importorskip("q1net_msroi.utils.training").keras
     keras.utils.set_random_seed(2)
     network, random = architecture.build(8), np.random.default_rng(0)
     for layer in network.layers:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from classifier.q1net import configs
-from utils.errors import UserError
+from q1net_msroi.classifier.q1net import configs
+from q1net_msroi.utils.errors import UserError
 
 
 def test_the_variants() -> None:

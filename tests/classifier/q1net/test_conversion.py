@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from classifier.q1net import conversion
+from q1net_msroi.classifier.q1net import conversion
 
 
 def test_sums_over_the_taps_survive_float16() -> None:

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from classifier.q1net import correction
-from classifier.q1net.fusion import Fused
+from q1net_msroi.classifier.q1net import correction
+from q1net_msroi.classifier.q1net.fusion import Fused
 
 
 def shrunk(seed: int, count: int = 800) -> tuple[np.ndarray, np.ndarray]:

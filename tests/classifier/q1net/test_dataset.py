@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
-from classifier.q1net.dataset import FileSource, PatchFile
-from utils.errors import UserError
+from q1net_msroi.classifier.q1net.dataset import FileSource, PatchFile
+from q1net_msroi.utils.errors import UserError
 
 Write = Callable[..., Path]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-folding = pytest.importorskip("classifier.q1net.folding")
-from classifier.q1net.architecture import build  # noqa: E402
+folding = pytest.importorskip("q1net_msroi.classifier.q1net.folding")
+from q1net_msroi.classifier.q1net.architecture import build  # noqa: E402
 
 WIDTH = 8
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from classifier.q1net import fusion
+from q1net_msroi.classifier.q1net import fusion
 
 
 def middle(values: list[float], share: float) -> float:

@@ -20,9 +20,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.q1net.generation import Plan, Request, generate, usable_photographs
-from utils import files, jpeg
-from utils.errors import UserError
+from q1net_msroi.classifier.q1net.generation import Plan, Request, generate, usable_photographs
+from q1net_msroi.utils import files, jpeg
+from q1net_msroi.utils.errors import UserError
 
 GEN = "classifier.gen_data"
 Call = Callable[..., Any]
@@ -376,7 +376,7 @@ def test_memory_does_not_grow_with_the_result(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many groups there are, only as many as there are workers are held at once."""
-    from classifier.q1net import generation
+    from q1net_msroi.classifier.q1net import generation
 
     alive, most = 0, 0
     whole = generation._group_patches

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from classifier.q1net import mosaic, patches
-from utils import jpeg
-from utils.errors import UserError
+from q1net_msroi.classifier.q1net import mosaic, patches
+from q1net_msroi.utils import jpeg
+from q1net_msroi.utils.errors import UserError
 
 SIZES = [(24, 24), (25, 31), (32, 48), (47, 33), (64, 64), (97, 131), (144, 160), (150, 449), (300, 451)]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from classifier.q1net import patches
-from utils.errors import UserError
+from q1net_msroi.classifier.q1net import patches
+from q1net_msroi.utils.errors import UserError
 
 
 def obvious_starts(length: int) -> list[int]:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.q1net import mosaic
-from classifier.q1net.photographs import PatchSource, cut_windows, load_photographs, validation_batches
-from utils import jpeg
-from utils.errors import UserError
+from q1net_msroi.classifier.q1net import mosaic
+from q1net_msroi.classifier.q1net.photographs import PatchSource, cut_windows, load_photographs, validation_batches
+from q1net_msroi.utils import jpeg
+from q1net_msroi.utils.errors import UserError
 
 Source = Callable[..., PatchSource]
 
@@ -21,8 +21,8 @@ Source = Callable[..., PatchSource]
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less noise and fewer rescaled photographs than in a real run, for speed."""
-    monkeypatch.setattr("classifier.q1net.photographs.NOISE_SAMPLES", 1 << 15)
-    monkeypatch.setattr("classifier.q1net.photographs.RESCALED_PHOTOGRAPHS", 2)
+    monkeypatch.setattr("q1net_msroi.classifier.q1net.photographs.NOISE_SAMPLES", 1 << 15)
+    monkeypatch.setattr("q1net_msroi.classifier.q1net.photographs.RESCALED_PHOTOGRAPHS", 2)
 
 
 @pytest.fixture

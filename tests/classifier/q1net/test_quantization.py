@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-quantization = pytest.importorskip("classifier.q1net.quantization")
-from classifier.q1net import folding  # noqa: E402
+quantization = pytest.importorskip("q1net_msroi.classifier.q1net.quantization")
+from q1net_msroi.classifier.q1net import folding  # noqa: E402
 
 tf = quantization.tf
 

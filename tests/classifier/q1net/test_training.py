@@ -17,15 +17,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.q1net.configs import CONFIGS
-from classifier.q1net.dataset import FileSource, PatchFile
-from classifier.q1net.generation import Plan, Request, generate
-from utils.errors import UserError
+from q1net_msroi.classifier.q1net.configs import CONFIGS
+from q1net_msroi.classifier.q1net.dataset import FileSource, PatchFile
+from q1net_msroi.classifier.q1net.generation import Plan, Request, generate
+from q1net_msroi.utils.errors import UserError
 
-training = pytest.importorskip("classifier.q1net.training")
-from classifier.q1net import weights  # noqa: E402
-from classifier.q1net.architecture import build, loss  # noqa: E402
-from utils import training as shared  # noqa: E402
+training = pytest.importorskip("q1net_msroi.classifier.q1net.training")
+from q1net_msroi.classifier.q1net import weights  # noqa: E402
+from q1net_msroi.classifier.q1net.architecture import build, loss  # noqa: E402
+from q1net_msroi.utils import training as shared  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = CONFIGS["jpeg_paper"]

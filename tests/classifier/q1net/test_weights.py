@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from classifier.q1net import mosaic, weights
-from classifier.q1net.configs import CONFIGS, get_config
-from utils import files
-from utils.errors import UserError
+from q1net_msroi.classifier.q1net import mosaic, weights
+from q1net_msroi.classifier.q1net.configs import CONFIGS, get_config
+from q1net_msroi.utils import files
+from q1net_msroi.utils.errors import UserError
 
 SHIPPED = weights.model_folder(get_config("jpeg_paper"))
 
 
 def from_the_papers_table(width: int) -> Any:
     """The network written down from the paper's table, apart from the project's own code."""
-    from utils.training import keras
+    from q1net_msroi.utils.training import keras
 
     k = keras.layers
     image = keras.Input((16, 16, 3))
@@ -68,7 +68,7 @@ def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 def test_parameter_counts(original: tuple[Any, Any, Path]) -> None:
-    from classifier.q1net.architecture import build
+    from q1net_msroi.classifier.q1net.architecture import build
 
     config, model, _ = original
     assert build(config.width).count_params() == config.parameters == model.count_params()
@@ -88,7 +88,7 @@ def test_keras_weights_load_exactly(original: tuple[Any, Any, Path], photograph:
 
 @pytest.mark.slow
 def test_optimizer_state_in_the_checkpoint_is_no_obstacle(tmp_path: Path) -> None:
-    from utils.training import keras
+    from q1net_msroi.utils.training import keras
 
     model = from_the_papers_table(8)
     model.compile(keras.optimizers.Adam(), "mse")
@@ -133,7 +133,7 @@ def test_weights_of_another_width(original: tuple[Any, Any, Path]) -> None:
 
 
 def test_weights_of_another_model(built: Any, tmp_path: Path) -> None:
-    from utils.training import keras
+    from q1net_msroi.utils.training import keras
 
     keras.Sequential([keras.layers.Dense(3, input_shape=(4,))]).save_weights(f"{tmp_path}/best/", save_format="tf")
     with pytest.raises(UserError, match="of another network; check --comp_type"):
@@ -143,8 +143,8 @@ def test_weights_of_another_model(built: Any, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def built() -> Any:
     """The network with random weights."""
-    from classifier.q1net.architecture import build
-    from utils import training  # noqa: F401  (sets the environment before tf-keras is imported)
+    from q1net_msroi.classifier.q1net.architecture import build
+    from q1net_msroi.utils import training  # noqa: F401  (sets the environment before tf-keras is imported)
 
     return build(8)
 
@@ -209,7 +209,7 @@ def test_what_is_shipped_belongs_together() -> None:
 
 def predictions(kind: str, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What LiteRT and TensorFlow say of the same patches, with the shipped weights."""
-    from classifier.estimators.network import NetworkEstimator
+    from q1net_msroi.classifier.estimators.network import NetworkEstimator
 
     path = SHIPPED / weights.TFLITE_NAMES[kind]
     if not path.exists():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-widening = pytest.importorskip("classifier.q1net.widening")
-from classifier.q1net.architecture import build  # noqa: E402
+widening = pytest.importorskip("q1net_msroi.classifier.q1net.widening")
+from q1net_msroi.classifier.q1net.architecture import build  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from msroi.benchmark import comparison
-from msroi.encoder import blocks, jpeg_file, rate_distortion
-from msroi.encoder.scene import Scene
-from utils import jpeg
+from q1net_msroi.msroi.benchmark import comparison
+from q1net_msroi.msroi.encoder import blocks, jpeg_file, rate_distortion
+from q1net_msroi.msroi.encoder.scene import Scene
+from q1net_msroi.utils import jpeg
 
 
 def test_around_meets_the_size_between_two_qualities(photograph: np.ndarray) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from msroi.benchmark import rate_plots
+from q1net_msroi.msroi.benchmark import rate_plots
 
 
 @pytest.mark.parametrize(("inside", "panels"), [(True, 2), (False, 1)])

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from scipy.fft import dctn
 
-from msroi.encoder import blocks
+from q1net_msroi.msroi.encoder import blocks
 
 
 def test_zigzag_is_the_standards() -> None:

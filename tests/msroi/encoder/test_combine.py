@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from msroi.encoder import combine, levels, mixture
-from utils import jpeg
-from utils.errors import UserError
+from q1net_msroi.msroi.encoder import combine, levels, mixture
+from q1net_msroi.utils import jpeg
+from q1net_msroi.utils.errors import UserError
 
 
 def write_pair(folder: Path, height: int = 96, width: int = 120, name: str = "a.png") -> tuple[Path, Path]:

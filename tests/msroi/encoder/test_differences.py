@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from msroi.encoder import differences
-from msroi.encoder.differences import find_places
+from q1net_msroi.msroi.encoder import differences
+from q1net_msroi.msroi.encoder.differences import find_places
 
 
 def noisy(pixels: np.ndarray, where: np.ndarray, strength: float, seed: int) -> np.ndarray:

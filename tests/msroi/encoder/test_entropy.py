@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from msroi.encoder import blocks, entropy, jpeg_file, trellis
-from utils import jpeg
+from q1net_msroi.msroi.encoder import blocks, entropy, jpeg_file, trellis
+from q1net_msroi.utils import jpeg
 
 
 def slow_symbols(levels: np.ndarray) -> np.ndarray:

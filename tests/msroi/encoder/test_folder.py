@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from msroi.encoder import combine, folder
-from utils.errors import UserError
+from q1net_msroi.msroi.encoder import combine, folder
+from q1net_msroi.utils.errors import UserError
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from msroi.encoder import blocks, jpeg_file, rate_distortion
-from msroi.encoder.scene import Scene
-from utils import jpeg
+from q1net_msroi.msroi.encoder import blocks, jpeg_file, rate_distortion
+from q1net_msroi.msroi.encoder.scene import Scene
+from q1net_msroi.utils import jpeg
 
 
 def markers(content: bytes) -> list[int]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from msroi.encoder import levels
+from q1net_msroi.msroi.encoder import levels
 
 
 def slow_level(value: int, rule: int, saliency: np.ndarray, percentiles: dict[int, float]) -> int:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from msroi.encoder import log
-from msroi.metrics.suite import LOGGED, METRICS
-from utils.errors import UserError
+from q1net_msroi.msroi.encoder import log
+from q1net_msroi.msroi.metrics.suite import LOGGED, METRICS
+from q1net_msroi.utils.errors import UserError
 
 ORIGINAL = (
     "images/kodim01.png 3 700000 50000 50400 50 55  |  30.0 0.90 0.98 0.50 33.0 40.0  | "

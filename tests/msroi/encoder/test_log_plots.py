@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msroi.encoder import log_plots
-from msroi.encoder.log import Row
-from msroi.metrics.suite import METRICS
+from q1net_msroi.msroi.encoder import log_plots
+from q1net_msroi.msroi.encoder.log import Row
+from q1net_msroi.msroi.metrics.suite import METRICS
 
 
 def row(file: str, gain: float, model: str = "3", quality: int = 50) -> Row:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msroi.encoder import mixture
-from utils import jpeg
+from q1net_msroi.msroi.encoder import mixture
+from q1net_msroi.utils import jpeg
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msroi.encoder import combine, page, report
-from utils import jpeg
+from q1net_msroi.msroi.encoder import combine, page, report
+from q1net_msroi.utils import jpeg
 
 VOID = {"meta", "link", "img", "input", "br", "hr"}
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

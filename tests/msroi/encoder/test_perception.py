@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from msroi.encoder import blocks, perception
-from msroi.metrics import hvs, pixel
-from utils import jpeg
+from q1net_msroi.msroi.encoder import blocks, perception
+from q1net_msroi.msroi.metrics import hvs, pixel
+from q1net_msroi.utils import jpeg
 
 
 def test_masking_is_the_metrics(photograph: np.ndarray) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msroi.encoder import rate_distortion, scene
-from msroi.metrics import hvs, pixel
-from utils import jpeg
+from q1net_msroi.msroi.encoder import rate_distortion, scene
+from q1net_msroi.msroi.metrics import hvs, pixel
+from q1net_msroi.utils import jpeg
 
 
 def blob(height: int, width: int) -> np.ndarray:

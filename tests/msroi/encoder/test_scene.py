@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from msroi.encoder.scene import Ramp, region_weights
+from q1net_msroi.msroi.encoder.scene import Ramp, region_weights
 
 
 def weights(saliency: np.ndarray) -> np.ndarray:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msroi.encoder import combine, jpeg_file, rate_distortion, semantic
-from msroi.encoder.source import read_source
-from utils import jpeg
-from utils.errors import UserError
+from q1net_msroi.msroi.encoder import combine, jpeg_file, rate_distortion, semantic
+from q1net_msroi.msroi.encoder.source import read_source
+from q1net_msroi.utils import jpeg
+from q1net_msroi.utils.errors import UserError
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from msroi.encoder import levels, mixture, size_search
-from utils import images, jpeg
+from q1net_msroi.msroi.encoder import levels, mixture, size_search
+from q1net_msroi.utils import images, jpeg
 
 
 def slow_search(sizes: dict[int, int], budget: int, top: int = 90, bottom: int = 21) -> int | None:

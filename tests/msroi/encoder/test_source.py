@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from msroi.encoder import source
-from utils.errors import UserError
+from q1net_msroi.msroi.encoder import source
+from q1net_msroi.utils.errors import UserError
 
 
 def gradient(height: int = 24, width: int = 32) -> np.ndarray:

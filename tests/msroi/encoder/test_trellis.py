@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from msroi.encoder import blocks, entropy, trellis
+from q1net_msroi.msroi.encoder import blocks, entropy, trellis
 
 
 def distortion_for(count: int, random: np.random.Generator, veiled: bool = True) -> trellis.Distortion:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils import jpeg
+from q1net_msroi.utils import jpeg
 
 
 def photograph_like(height: int, width: int, seed: int = 0) -> np.ndarray:

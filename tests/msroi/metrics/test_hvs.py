@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from msroi.metrics import hvs, pixel
+from q1net_msroi.msroi.metrics import hvs, pixel
 
 # As printed with the authors' psnrhvsm.m.
 CSF = [

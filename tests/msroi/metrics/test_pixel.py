@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from msroi.metrics import pixel
+from q1net_msroi.msroi.metrics import pixel
 
 
 @pytest.mark.parametrize(

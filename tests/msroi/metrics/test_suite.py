@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from msroi.metrics import suite
-from utils import jpeg
+from q1net_msroi.msroi.metrics import suite
+from q1net_msroi.utils import jpeg
 
 
 def noise(height: int, width: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import correlate2d
 
-from msroi.metrics import pixel, vif
+from q1net_msroi.msroi.metrics import pixel, vif
 
 
 def slow_vifp(reference: np.ndarray, other: np.ndarray) -> float:

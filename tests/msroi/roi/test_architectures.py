@@ -2,8 +2,8 @@ import itertools
 
 import pytest
 
-from msroi.roi import architectures
-from utils.errors import UserError
+from q1net_msroi.msroi.roi import architectures
+from q1net_msroi.utils.errors import UserError
 
 
 def test_vgg16_has_the_parameters_of_its_table():
@@ -44,7 +44,7 @@ def test_built_networks_agree_with_the_arithmetic(name, weights):
 def test_a_vgg16_training_step_changes_every_weight():
     import numpy as np
 
-    from utils.training import keras, make_step, make_strategy
+    from q1net_msroi.utils.training import keras, make_step, make_strategy
 
     model = architectures.build_vgg16(4)
     before = model.get_weights()

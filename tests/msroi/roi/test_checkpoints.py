@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from msroi.roi import architectures, checkpoints, generate, maps, network
-from utils.errors import UserError
+from q1net_msroi.msroi.roi import architectures, checkpoints, generate, maps, network
+from q1net_msroi.utils.errors import UserError
 
 
 def random_arrays(name, classes, seed=0):
@@ -20,7 +20,7 @@ def random_arrays(name, classes, seed=0):
 
 def write_tf1(folder, arrays, version):
     """Write the arrays as the original did: a graph's variables through tf.train.Saver."""
-    from utils.training import tf
+    from q1net_msroi.utils.training import tf
 
     v1 = tf.compat.v1
     kind = v1.train.SaverDef.V1 if version == 1 else v1.train.SaverDef.V2

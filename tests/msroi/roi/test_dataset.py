@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msroi.roi import dataset, tables
-from utils import tasks
-from utils.errors import UserError
+from q1net_msroi.msroi.roi import dataset, tables
+from q1net_msroi.utils import tasks
+from q1net_msroi.utils.errors import UserError
 
 SHAPE = (2, 2, 3)
 

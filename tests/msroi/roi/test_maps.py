@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from msroi.roi import maps
+from q1net_msroi.msroi.roi import maps
 
 
 def test_normalize_spans_0_to_1_and_flat_is_zero():

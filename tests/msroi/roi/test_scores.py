@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from msroi.roi import scores
+from q1net_msroi.msroi.roi import scores
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from msroi.roi import tables
-from utils.errors import UserError
+from q1net_msroi.msroi.roi import tables
+from q1net_msroi.utils.errors import UserError
 
 
 def paths(count: int) -> list[Path]:

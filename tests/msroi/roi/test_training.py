@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from utils import figures
-from utils.errors import UserError
+from q1net_msroi.utils import figures
+from q1net_msroi.utils.errors import UserError
 
-training = pytest.importorskip("msroi.roi.training")
-from msroi.roi import architectures, checkpoints, dataset, tables  # noqa: E402
-from msroi.roi import head as head_module  # noqa: E402
-from msroi.roi.architectures import build_features, build_head  # noqa: E402
+training = pytest.importorskip("q1net_msroi.msroi.roi.training")
+from q1net_msroi.msroi.roi import architectures, checkpoints, dataset, tables  # noqa: E402
+from q1net_msroi.msroi.roi import head as head_module  # noqa: E402
+from q1net_msroi.msroi.roi.architectures import build_features, build_head  # noqa: E402
 
 tf = training.tf
 CHANNELS = 1280

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators.lattice_noise import BINS, RESOLUTION
-from utils import jpeg
+from q1net_msroi.classifier.lattice.noise import BINS, RESOLUTION
+from q1net_msroi.utils import jpeg
 
 MAXIMUM_BLOCKS = 8192  # more say nothing new: a picture of half a megapixel has 8000
 FLAT_REPEATS = 1  # flat blocks of one value that count: more are one surface, not new evidence

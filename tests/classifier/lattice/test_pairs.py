@@ -7,14 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from classifier.estimators import double_compression, lattice_blocks, lattice_score
-from utils import jpeg
+from q1net_msroi.classifier.lattice import blocks, pairs, score
+from q1net_msroi.utils import jpeg
 
 
-def searched(pixels: np.ndarray) -> double_compression.Pair | None:
-    counts = lattice_blocks.histograms(lattice_blocks.cut(pixels))
-    scores = lattice_score.table_scores(counts)
-    return double_compression.search(counts.textured, scores.textured, scores.misfit)
+def searched(pixels: np.ndarray) -> pairs.Pair | None:
+    counts = blocks.histograms(blocks.cut(pixels))
+    scores = score.table_scores(counts)
+    return pairs.search(counts.textured, scores.textured, scores.misfit)
 
 
 def drawn(*qualities: int) -> np.ndarray:
@@ -25,12 +25,12 @@ def drawn(*qualities: int) -> np.ndarray:
     for quality in qualities:
         table = jpeg.standard_tables()[quality - 1, 0].ravel()
         values = np.rint(values / table) * table + random.normal(0, 0.28, values.shape)
-    return lattice_blocks.count(values.astype(np.float32))
+    return blocks.count(values.astype(np.float32))
 
 
 @pytest.mark.parametrize(("first", "last"), [(20, 60), (50, 80), (70, 92)])
 def test_gains_peak_at_the_first_quality(first: int, last: int) -> None:
-    gains = double_compression.gains(drawn(first, last), last)
+    gains = pairs.gains(drawn(first, last), last)
     assert gains.shape == (last - 1,)
     assert gains.argmax() + 1 == first
     assert gains.max() > 1000
@@ -38,7 +38,7 @@ def test_gains_peak_at_the_first_quality(first: int, last: int) -> None:
 
 @pytest.mark.parametrize("quality", [12, 40, 60, 80, 92, 97])
 def test_a_single_compression_gains_nothing_from_a_pair(quality: int, photograph: np.ndarray) -> None:
-    gains = double_compression.gains(drawn(quality), quality)[: quality - double_compression.CLOSEST]
+    gains = pairs.gains(drawn(quality), quality)[: quality - pairs.CLOSEST]
     assert gains.max() < 0
     assert searched(jpeg.compress(photograph, quality)) is None
 
@@ -47,7 +47,7 @@ def test_a_pair_on_a_photograph(photograph: np.ndarray) -> None:
     pair = searched(jpeg.compress(jpeg.compress(photograph, 35), 75))
     assert pair is not None
     assert (pair.first, pair.last) == (35, 75)
-    assert pair.gain > double_compression.PRESENT
+    assert pair.gain > pairs.PRESENT
     assert pair.margin > 0
 
 
@@ -63,10 +63,10 @@ def test_what_cannot_be_told_apart(textured: Callable[..., np.ndarray]) -> None:
     pair = searched(jpeg.compress(jpeg.compress(textured(160, 200), 2), 40))
     assert pair is not None
     assert (pair.first_ties, pair.last_ties) == ((1, 2), (39, 40))
-    assert 0 <= pair.margin < double_compression.TIE
+    assert 0 <= pair.margin < pairs.TIE
 
 
 def test_nothing_at_all() -> None:
     counts = np.zeros((64, 1025), np.float32)
-    assert double_compression.search(counts, np.zeros(100), np.zeros(100)) is None
-    np.testing.assert_array_equal(double_compression.gains(counts, 30), 0)
+    assert pairs.search(counts, np.zeros(100), np.zeros(100)) is None
+    np.testing.assert_array_equal(pairs.gains(counts, 30), 0)

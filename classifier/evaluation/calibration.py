@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators.network import NetworkEstimator
-from classifier.q1net import correction, fusion, intervals, patches
-from classifier.q1net.configs import AREA, BLOCK
-from utils import images, jpeg, tasks
-from utils.errors import UserError, note
+from q1net_msroi.classifier.estimators.network import NetworkEstimator
+from q1net_msroi.classifier.evaluation import intervals
+from q1net_msroi.classifier.q1net import correction, fusion, patches
+from q1net_msroi.classifier.q1net.configs import AREA, BLOCK
+from q1net_msroi.utils import images, jpeg, tasks
+from q1net_msroi.utils.errors import UserError, note
 
 THRESHOLDS = np.arange(80.0, 99.51, 0.25)
 UNKNOWN_COST = 10.0  # an unknown answer costs as much as being wrong by ten

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.estimators import chroma
-from utils import jpeg
+from q1net_msroi.classifier.lattice import chroma
+from q1net_msroi.utils import jpeg
 
 
 @pytest.mark.parametrize("smooth", [True, False])

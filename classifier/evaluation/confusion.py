@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.q1net.configs import QUALITIES
-from utils import figures, results
-from utils.errors import UserError, show
+from q1net_msroi.classifier.q1net.configs import QUALITIES
+from q1net_msroi.utils import figures, results
+from q1net_msroi.utils.errors import UserError, show
 
 
 def draw(counts: NDArray[np.intp], path: Path, title: str, summary: dict[str, Any]) -> None:

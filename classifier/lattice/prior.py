@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators.lattice_noise import NOISES, RESOLUTION, STEPS, Floats, normal
+from q1net_msroi.classifier.lattice.noise import NOISES, RESOLUTION, STEPS, Floats, normal
 
 # Scales of the prior's components in coefficient units. Laplacians, the first a spike at zero; normals for the faint
 # coefficients of smooth pictures, which are sums of sensor noise.

@@ -13,10 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators import grid
-from classifier.estimators import lattice_blocks as blocks
-from classifier.estimators import lattice_likelihood as likelihood
-from classifier.estimators.lattice_noise import RESOLUTION
+from q1net_msroi.classifier.lattice import blocks, grid, likelihood
+from q1net_msroi.classifier.lattice.noise import RESOLUTION
 
 SIGMA = 0.289  # rounding of the pixels between the two compressions
 UNEXPLAINED = 0.01  # share of coefficients of which the first compression says nothing: clipped or changed since

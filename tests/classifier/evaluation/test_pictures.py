@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifier.q1net import evaluation
-from classifier.q1net.evaluation import Scores, parse_crop_offset, parse_qualities
-from utils import results
-from utils.errors import UserError
+from q1net_msroi.classifier.evaluation import pictures
+from q1net_msroi.classifier.evaluation.pictures import Scores, parse_crop_offset, parse_qualities
+from q1net_msroi.utils import results
+from q1net_msroi.utils.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_confusion_against_a_loop(seed: int) -> None:
 
 
 def test_halves_round_up_and_ends_are_clipped() -> None:
-    assert evaluation.round_half_up(np.array([0.5, 1.5, 2.5, 2.49, 99.5])).tolist() == [1, 2, 3, 2, 100]
+    assert pictures.round_half_up(np.array([0.5, 1.5, 2.5, 2.49, 99.5])).tolist() == [1, 2, 3, 2, 100]
     scores = Scores([1, 100, 20], [0.0, 100.0, 20.5])
     assert np.argwhere(scores.confusion()).tolist() == [[0, 0], [19, 20], [99, 99]]
     assert scores.summary()["exact"] == pytest.approx(1 / 3)

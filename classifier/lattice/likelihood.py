@@ -16,9 +16,9 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators import lattice_prior as prior
-from classifier.estimators.lattice_noise import RESOLUTION, STEPS, Floats, expected, noise_table
-from utils import jpeg
+from q1net_msroi.classifier.lattice import prior
+from q1net_msroi.classifier.lattice.noise import RESOLUTION, STEPS, Floats, expected, noise_table
+from q1net_msroi.utils import jpeg
 
 PIXELS = 8.0  # a block's side: a flat block of value v has the DC 8 v
 FEW = 128  # most frequencies hold no coefficients from here up

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators import lattice_blocks as blocks
-from classifier.estimators import lattice_likelihood as likelihood
+from q1net_msroi.classifier.lattice import blocks, likelihood
 
 AC_PRESENT = 200.0  # nats of AC coefficients alone beyond which DC may be left out
 AC_CLOSE = 50.0  # nats below the best, without DC: what DC may still choose from
@@ -64,7 +63,7 @@ class Reading:
     """What one grid says under one kind of noise."""
 
     phase: tuple[int, int]  # first row and column of a block, 0..7 each
-    noise: str  # a key of lattice_likelihood.NOISES
+    noise: str  # a key of likelihood.NOISES
     scores: Scores
     counts: blocks.Histograms
     grid_seen: bool = False  # block edges stand out at this phase: compressed, however little the blocks say

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators import lattice_blocks as blocks
-from classifier.estimators import lattice_score
+from q1net_msroi.classifier.lattice import blocks, score
 
 MAXIMUM_BLOCKS = 512  # luma blocks or chroma squares that are looked at
 
@@ -98,7 +97,7 @@ def scores(pixels: NDArray[np.uint8], phase: tuple[int, int]) -> Chroma | None:
             for x in range(phase[1], 8 * way.horizontal, 8):
                 counts = blocks.histograms(cut(pixels, (y, x), way))
                 exact = way.name == "4:4:4"
-                nats = lattice_score.table_scores(counts, "exact" if exact else "chroma", channel=1).nats
+                nats = score.table_scores(counts, "exact" if exact else "chroma", channel=1).nats
                 if best is None or nats.max() > best.nats.max():
                     best = Chroma(nats, way.name, (y, x))
     return best

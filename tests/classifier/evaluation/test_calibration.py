@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from classifier.q1net import calibration, correction, fusion, patches
-from classifier.q1net.calibration import THRESHOLDS, UNKNOWN_COST, Row, Sample
+from q1net_msroi.classifier.evaluation import calibration
+from q1net_msroi.classifier.evaluation.calibration import THRESHOLDS, UNKNOWN_COST, Row, Sample
+from q1net_msroi.classifier.q1net import correction, fusion, patches
 
 
 def pictures(seed: int, count: int = 25) -> list[tuple[int, np.ndarray]]:

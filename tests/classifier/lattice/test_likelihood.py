@@ -7,10 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from classifier.estimators import lattice_likelihood as likelihood
-from classifier.estimators import lattice_prior as prior
-from classifier.estimators.lattice_noise import NOISES, RESOLUTION, Noise, noise_table
-from utils import jpeg
+from q1net_msroi.classifier.lattice import likelihood, prior
+from q1net_msroi.classifier.lattice.noise import NOISES, RESOLUTION, Noise, noise_table
+from q1net_msroi.utils import jpeg
 
 
 def histogram(values: np.ndarray) -> np.ndarray:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.estimators import lattice_blocks as blocks
-from utils import jpeg
+from q1net_msroi.classifier.lattice import blocks
+from q1net_msroi.utils import jpeg
 
 
 def test_luma_is_the_decoders_own(photograph: np.ndarray) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifier.q1net import confusion
-from classifier.q1net.evaluation import Scores
-from utils.errors import UserError
+from q1net_msroi.classifier.evaluation import confusion
+from q1net_msroi.classifier.evaluation.pictures import Scores
+from q1net_msroi.utils.errors import UserError
 
 
 def scores(*pairs: tuple[int, float | None]) -> Scores:

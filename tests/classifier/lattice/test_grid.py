@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from classifier.estimators import grid
-from utils import jpeg
+from q1net_msroi.classifier.lattice import grid
+from q1net_msroi.utils import jpeg
 
 
 @pytest.mark.parametrize("quality", [8, 40, 75, 92, 100])

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators.network import NetworkEstimator
-from classifier.estimators.result import Estimate, Estimator
-from classifier.q1net import mosaic
-from classifier.q1net.configs import AREA, BLOCK, QUALITIES
-from classifier.q1net.dataset import PatchFile
-from utils import images, jpeg, tasks
-from utils.errors import UserError, note, show
+from q1net_msroi.classifier.estimators.network import NetworkEstimator
+from q1net_msroi.classifier.estimators.result import Estimate, Estimator
+from q1net_msroi.classifier.q1net import mosaic
+from q1net_msroi.classifier.q1net.configs import AREA, BLOCK, QUALITIES
+from q1net_msroi.classifier.q1net.dataset import PatchFile
+from q1net_msroi.utils import images, jpeg, tasks
+from q1net_msroi.utils.errors import UserError, note, show
 
 
 def parse_qualities(text: str) -> list[int]:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from classifier.estimators import lattice_blocks, lattice_clipped, lattice_score
-from classifier.estimators.lattice import LatticeEstimator
-from utils import jpeg
+from q1net_msroi.classifier.estimators.lattice import LatticeEstimator
+from q1net_msroi.classifier.lattice import blocks, clipped, score
+from q1net_msroi.utils import jpeg
 
 
 @pytest.fixture(scope="module")
@@ -35,25 +35,25 @@ def test_a_page_of_text(page: np.ndarray, quality: int, offset: tuple[int, int])
 
 
 def test_a_page_that_was_never_compressed(page: np.ndarray) -> None:
-    picture = lattice_clipped.Picture(page)
-    assert max(lattice_clipped.nats(picture.cut((y, x))).max() for y in range(0, 8, 3) for x in range(8)) < 0
+    picture = clipped.Picture(page)
+    assert max(clipped.nats(picture.cut((y, x))).max() for y in range(0, 8, 3) for x in range(8)) < 0
     assert LatticeEstimator().estimate(page).quality is None
 
 
 def test_no_clipped_pixel_says_nothing(photograph: np.ndarray) -> None:
     pixels = np.clip(photograph, 1, 254)
-    found = lattice_clipped.Picture(pixels).cut((0, 0))
+    found = clipped.Picture(pixels).cut((0, 0))
     assert found.values.shape == (0, 64)
-    np.testing.assert_array_equal(lattice_clipped.nats(found), 0)
-    reading = lattice_score.read(pixels, (0, 0))
-    assert lattice_clipped.read_more(pixels, reading) is reading
+    np.testing.assert_array_equal(clipped.nats(found), 0)
+    reading = score.read(pixels, (0, 0))
+    assert clipped.read_more(pixels, reading) is reading
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 30), (8, 8), (9, 15)])
 def test_small_pictures(page: np.ndarray, size: tuple[int, int]) -> None:
     pixels = page[10 : 10 + size[0], 10 : 10 + size[1]]
-    reading = lattice_score.read(pixels, (0, 0))
-    assert np.isfinite(lattice_clipped.read_more(pixels, reading).nats)
+    reading = score.read(pixels, (0, 0))
+    assert np.isfinite(clipped.read_more(pixels, reading).nats)
 
 
 @pytest.mark.parametrize("phase", [(0, 0), (2, 7)])
@@ -64,10 +64,10 @@ def test_blocks_against_a_loop(page: np.ndarray, phase: tuple[int, int]) -> None
         for left in range(phase[1], 90 - 7, 8):
             block = pixels[top : top + 8, left : left + 8].reshape(64, 3)
             known = [all(0 < value < 255 for value in pixel) for pixel in block]
-            luma = lattice_blocks.luma(block)[known]
-            if lattice_clipped.FEWEST_KNOWN <= sum(known) < 64 and luma.min() < luma.max():
-                expected.append((sum(known), tuple(lattice_blocks.luma(block))))
-    found = lattice_clipped.Picture(pixels).cut(phase, 1000)
+            luma = blocks.luma(block)[known]
+            if clipped.FEWEST_KNOWN <= sum(known) < 64 and luma.min() < luma.max():
+                expected.append((sum(known), tuple(blocks.luma(block))))
+    found = clipped.Picture(pixels).cut(phase, 1000)
     got = [(int(known.sum()), tuple(values)) for known, values in zip(found.known, found.values, strict=True)]
     assert sorted(got) == sorted(expected)
     assert [number for number, _ in got] == sorted((number for number, _ in got), reverse=True)
@@ -81,19 +81,19 @@ def test_blocks_against_a_loop(page: np.ndarray, phase: tuple[int, int]) -> None
 def test_filling_in_against_a_loop(page: np.ndarray) -> None:
     """At the right quality the known pixels of most blocks agree with the lattice that a plain loop finds."""
     quality = 50
-    found = lattice_clipped.Picture(jpeg.compress(page, quality)).cut((0, 0), 40)
+    found = clipped.Picture(jpeg.compress(page, quality)).cut((0, 0), 40)
     matrix, table = jpeg.dct_matrix().astype(float), jpeg.standard_tables()[quality - 1, 0]
     agreeing = 0
     for values, low, high, known in zip(found.values, found.low, found.high, found.known, strict=True):
         current = values.astype(float)
-        for _ in range(lattice_clipped.ROUNDS):
+        for _ in range(clipped.ROUNDS):
             coefficients = matrix @ current.reshape(8, 8) @ matrix.T
             fitted = (matrix.T @ (np.rint(coefficients / table) * table) @ matrix).ravel()
             current = np.where(known, values, np.clip(fitted, low, high))
         agreeing += bool((np.abs(fitted - values)[known] < 0.8).all())
-    nats = lattice_clipped.nats(found)
+    nats = clipped.nats(found)
     assert nats.argmax() + 1 == quality
     assert agreeing > 30
-    unexplained = np.log(lattice_clipped.UNEXPLAINED)
+    unexplained = np.log(clipped.UNEXPLAINED)
     assert nats[quality - 1] > 20 * agreeing + unexplained * (40 - agreeing)
     assert nats[quality + 20] < 0

@@ -12,12 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators import grid, lattice_fit, lattice_score
-from classifier.estimators import lattice_blocks as blocks
-from classifier.estimators import lattice_likelihood as likelihood
-from classifier.estimators.lattice_noise import STEPS
-from classifier.estimators.lattice_score import Reading
-from utils import jpeg
+from q1net_msroi.classifier.lattice import blocks, grid, likelihood, score, tables
+from q1net_msroi.classifier.lattice.noise import STEPS
+from q1net_msroi.classifier.lattice.score import Reading
+from q1net_msroi.utils import jpeg
 
 FEWEST_KNOWN = 16  # of a block's 64 pixels
 LIMIT = 128  # blocks that are looked at, those with the most known pixels
@@ -151,9 +149,9 @@ def read_more(pixels: NDArray[np.uint8], reading: Reading) -> Reading:
         found |= {phase: nats(picture.cut(phase)) for phase in everywhere[-LIKELIEST:]}
     phase = max(found, key=lambda phase: float(found[phase].max()))
     most = float(found[phase].max())
-    if most < PRESENT or nats(picture.cut(phase), lattice_fit.mozjpeg_tables()).max() > most:
+    if most < PRESENT or nats(picture.cut(phase), tables.mozjpeg_tables()).max() > most:
         return reading  # mozjpeg's coarse steps are multiples of fine standard ones
-    own = reading if phase == reading.phase else lattice_score.read(pixels, phase)
+    own = reading if phase == reading.phase else score.read(pixels, phase)
     used = own.scores.used + len(picture.cut(phase).values)
     more = replace(own, scores=replace(own.scores, nats=own.scores.nats + found[phase], used=used))
     return more if more.nats > reading.nats else reading

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators import lattice_blocks as blocks
-from classifier.estimators import lattice_likelihood as likelihood
-from classifier.estimators import lattice_score
-from classifier.estimators.lattice_noise import BINS, RESOLUTION
-from classifier.estimators.lattice_prior import coarse_edges
-from utils import jpeg
+from q1net_msroi.classifier.lattice import blocks, likelihood, score
+from q1net_msroi.classifier.lattice.noise import BINS, RESOLUTION
+from q1net_msroi.classifier.lattice.prior import coarse_edges
+from q1net_msroi.utils import jpeg
 
 WINDOW = 15  # a window of this side holds one whole block of every phase
 REACH = 64  # coefficients from here up are left out: they are few, and small steps show in the small ones
@@ -33,7 +31,7 @@ VISIBLE = 5.0  # standard errors by which steps stand out, down and across, of a
 class Phase:
     """Where the grid lies and how sure that is."""
 
-    reading: lattice_score.Reading  # of all blocks of this grid
+    reading: score.Reading  # of all blocks of this grid
     scores: NDArray[np.float64]  # (8, 8) nats of all phases, on a sample; only differences mean something
 
     @property
@@ -188,18 +186,18 @@ def _search(pixels: NDArray[np.uint8], noise: str) -> tuple[NDArray[np.float64],
 def find_phase(pixels: NDArray[np.uint8], noise: str = "exact") -> Phase:
     """Find the grid's phase in (height, width, 3) uint8 RGB pixels; (0, 0) unless another one is decisively better.
 
-    `noise` is a key of `lattice_likelihood.NOISES`: what happened to the pixels after they were decoded.
+    `noise` is a key of `likelihood.NOISES`: what happened to the pixels after they were decoded.
     """
     scores, faint = _search(pixels, noise)
     y, x = divmod(int(scores.argmax()), 8)
-    reading = lattice_score.read(pixels, (y, x), noise)
+    reading = score.read(pixels, (y, x), noise)
     if reading.nats < DECISIVE and faint != (y, x):
-        other = lattice_score.read(pixels, faint, noise)
+        other = score.read(pixels, faint, noise)
         if other.nats > max(DECISIVE, FAINT * other.scores.used):
             reading = other
             scores[faint] = scores.max() + other.nats
     if reading.phase != (0, 0) and (reading.nats < DECISIVE or scores[reading.phase] - scores[0, 0] < DECISIVE):
-        reading = lattice_score.read(pixels, (0, 0), noise)
+        reading = score.read(pixels, (0, 0), noise)
     return Phase(reading, scores)
 
 

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from classifier.q1net import intervals
-from classifier.q1net.fusion import Fused
-from classifier.q1net.intervals import Intervals
+from q1net_msroi.classifier.evaluation import intervals
+from q1net_msroi.classifier.q1net.fusion import Fused
+from q1net_msroi.classifier.q1net.intervals import Intervals, from_record
 
 
 def answers(seed: int, count: int = 2000) -> tuple[list[Fused], list[int]]:
@@ -57,7 +57,7 @@ def test_ends_and_unknown() -> None:
 
 def test_a_record_comes_back() -> None:
     fitted = intervals.fit(*answers(3))
-    again = intervals.from_record(json.loads(json.dumps(fitted.record())))
+    again = from_record(json.loads(json.dumps(fitted.record())))
     assert again == fitted
 
 

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.estimators import lattice_likelihood as likelihood
-from classifier.estimators.header import MOZJPEG_BASE
-from classifier.estimators.lattice_noise import STEPS
-from classifier.estimators.lattice_score import Reading
-from utils import jpeg
+from q1net_msroi.classifier.lattice import likelihood
+from q1net_msroi.classifier.lattice.noise import STEPS
+from q1net_msroi.classifier.lattice.score import Reading
+from q1net_msroi.utils import jpeg
 
 CHOICE = float(np.log(STEPS))  # nats that a free step costs
 SHARE = 0.85  # of the free steps' nats that the best standard table must miss; after two compressions it is up to 0.76
@@ -50,7 +49,7 @@ def mozjpeg_tables() -> NDArray[np.int64]:
     """Return mozjpeg's default tables (luma and chroma alike) of settings 1..100, not clipped: (100, 64)."""
     setting = np.arange(1, 101)
     scale = np.where(setting < 50, 5000 // setting, 200 - 2 * setting)
-    tables: NDArray[np.int64] = np.maximum((MOZJPEG_BASE.ravel() * scale[:, None] + 50) // 100, 1)
+    tables: NDArray[np.int64] = np.maximum((jpeg.MOZJPEG_BASE.ravel() * scale[:, None] + 50) // 100, 1)
     return tables
 
 

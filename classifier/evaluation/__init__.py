@@ -1,0 +1,1 @@
+"""What judges the estimators on whole pictures: evaluation, calibration, confusion, intervals."""
