@@ -80,13 +80,17 @@ def dct_matrix() -> NDArray[np.float32]:
     return matrix.astype(np.float32)
 
 
+def quality_scale() -> NDArray[np.int64]:
+    """Return the percentages by which libjpeg (jcparam.c) scales its base tables for qualities 1..100: (100,)."""
+    quality = np.arange(1, 101)
+    return np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
+
+
 @functools.cache
 def standard_tables() -> NDArray[np.int64]:
     """Return libjpeg's tables of qualities 1..100: (100, 2, 8, 8), luma and chroma (ITU-T T.81, annex K, scaled)."""
     base = np.stack(quantization_tables(encode(np.zeros((8, 8, 3), np.uint8), 50)))
-    quality = np.arange(1, 101)
-    scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
-    tables = np.clip((base * scale[:, None, None, None] + 50) // 100, 1, 255)
+    tables = np.clip((base * quality_scale()[:, None, None, None] + 50) // 100, 1, 255)
     tables.setflags(write=False)  # one array for all callers
     return tables
 

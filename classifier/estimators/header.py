@@ -125,8 +125,7 @@ def _families() -> tuple[tuple[str, NDArray[np.int64]], ...]:
     base = jpeg.standard_tables()[49]
     newer = base.copy()
     newer[1, 0, 0] = 16  # libjpeg 9e and later
-    quality = np.arange(1, 101)
-    scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)[:, None, None, None]
+    scale = jpeg.quality_scale()[:, None, None, None]
     return tuple(
         (family, np.clip((tables * scale + 50) // 100, 1, largest))
         for family, tables in (("standard", base), ("standard", newer), ("mozjpeg", np.stack([jpeg.MOZJPEG_BASE] * 2)))

@@ -47,10 +47,7 @@ class Tables:
 @functools.cache
 def mozjpeg_tables() -> NDArray[np.int64]:
     """Return mozjpeg's default tables (luma and chroma alike) of settings 1..100, not clipped: (100, 64)."""
-    setting = np.arange(1, 101)
-    scale = np.where(setting < 50, 5000 // setting, 200 - 2 * setting)
-    tables: NDArray[np.int64] = np.maximum((jpeg.MOZJPEG_BASE.ravel() * scale[:, None] + 50) // 100, 1)
-    return tables
+    return np.maximum((jpeg.MOZJPEG_BASE.ravel() * jpeg.quality_scale()[:, None] + 50) // 100, 1)
 
 
 @functools.cache
