@@ -16,6 +16,7 @@ from q1net_msroi.classifier.estimators.options import AUTO, Asked, add_model_opt
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.classifier.q1net.configs import CONFIGS
 from q1net_msroi.utils import images, tasks
+from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
 
 
@@ -38,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="of one picture: also write its quality region by region as a PNG picture over the photograph",
     )
     add_model_options(parser, every=True)
-    tasks.add_scheduler_option(parser)
+    flags.scheduler(parser)
     return parser
 
 

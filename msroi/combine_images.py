@@ -12,6 +12,7 @@ from typing import Any
 
 from q1net_msroi.msroi.encoder import combine, folder, levels, rate_distortion, semantic
 from q1net_msroi.msroi.encoder.rate_distortion import SizeImpossibleError
+from q1net_msroi.utils import options as flags
 from q1net_msroi.utils import tasks
 from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
 from q1net_msroi.utils.files import output_folder
@@ -51,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     many.add_argument("--recursive", action="store_true", help="the subfolders too, to the same subfolders")
     many.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
-    tasks.add_scheduler_option(many)
+    flags.scheduler(many)
     many.add_argument(
         "--source_qualities",
         metavar="FILE",

@@ -12,6 +12,7 @@ from pathlib import Path
 from q1net_msroi.msroi.roi import batch, generate
 from q1net_msroi.msroi.roi.overlay import LEAST_SHARE
 from q1net_msroi.utils import files, tasks
+from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
 from q1net_msroi.utils.journal import Journal
 
@@ -54,7 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     out.add_argument("--recursive", action="store_true", help="the subfolders of a folder too, to the same subfolders")
     out.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
-    tasks.add_scheduler_option(out)
+    flags.scheduler(out)
     out.add_argument(
         "--json",
         action="store_true",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import collections
 import functools
 import os
@@ -41,16 +40,6 @@ def worker_count(requested: int | None = None) -> int:
     if requested < 1:
         raise UserError(f"--workers {requested}: at least 1 is needed")
     return requested
-
-
-def add_scheduler_option(parser: argparse._ActionsContainer) -> None:
-    """Add --scheduler to a command that takes a folder."""
-    parser.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="run a folder on a Dask cluster instead of this machine's cores, e.g. tcp://host:8786; its workers need "
-        "this project and see the same files at the same paths (requirements-cluster.txt)",
-    )
 
 
 def ordered_map(
