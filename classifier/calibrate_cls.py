@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for choice, rule in chosen
         ]  # fmt: skip
         command = f"python3 classifier/calibrate_cls.py --in_path $Q1NET_DATA/{data} {flags}"
-        results.record(Path(options.record), command, rows_kept)
+        results.record(Path(options.record), results.provenance(command, "classifier"), rows_kept)
     if not options.json:
         threshold = chosen[calibration.PAPER].threshold
         print(f"threshold {threshold:g} stored in {show(folder / 'model.json')}")

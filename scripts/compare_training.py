@@ -166,7 +166,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else train(variant, photographs, validation, options.patch_steps, options.base_weights)
         )
         print(f"{variant.name:40} loss {rows[-1]['loss']:.2f}, aligned {rows[-1]['aligned_loss']:.2f}", flush=True)
-        results.record(options.out, f"python3 scripts/compare_training.py {results.portable(words)}", rows)
+        made = results.provenance(f"python3 scripts/compare_training.py {results.portable(words)}", "classifier")
+        results.record(options.out, made, rows)
     return 0
 
 

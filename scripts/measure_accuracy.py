@@ -161,7 +161,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 flush=True,
             )
     words = sys.argv[1:] if arguments is None else arguments
-    results.record(options.out, f"python3 scripts/measure_accuracy.py {results.portable(words)}", rows)
+    made = results.provenance(f"python3 scripts/measure_accuracy.py {results.portable(words)}", "classifier")
+    results.record(options.out, made, rows)
     return 0
 
 

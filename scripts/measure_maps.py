@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for row in rows:
         print(f"{row['case']:26} {row['method']:8} AUC {row['auc']:.3f}, least {row['least']:.3f}")
     command = "python3 scripts/measure_maps.py " + results.portable(sys.argv[1:] if arguments is None else arguments)
-    results.record(OUT, command, rows)
+    results.record(OUT, results.provenance(command, "classifier"), rows)
     return 0
 
 

@@ -29,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if done.returncode:
         raise UserError(f"{shlex.join(command)} ended with {done.returncode}; nothing recorded")
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    results.record(path, f"python3 {results.portable(command)}", lines[0] if len(lines) == 1 else lines)
+    family = Path(command[0]).parent.name
+    made = results.provenance(f"python3 {results.portable(command)}", family)
+    results.record(path, made, lines[0] if len(lines) == 1 else lines)
     print(done.stdout, end="")
     return 0
 

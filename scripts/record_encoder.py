@@ -197,7 +197,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     what = "our maps" if options.maps else "true masks"
     results.record(
         result,
-        "python3 scripts/record_encoder.py " + results.portable(sys.argv[1:] if arguments is None else arguments),
+        results.provenance(
+            "python3 scripts/record_encoder.py " + results.portable(sys.argv[1:] if arguments is None else arguments),
+            "msroi",
+        ),
         {
             "what": f"encoders at the bytes of optimised progressive JPEG, {what}, every {options.every}. photograph",
             "codec": jpeg.codec_identity(),

@@ -1,21 +1,28 @@
-"""Measured results: JSON records with machine and date, and the tables that documents show of them."""
+"""Measured results: JSON records that say which code, weights, codecs and machine made them, and CSV tables."""
 
 from __future__ import annotations
 
 import csv
+import functools
+import hashlib
 import io
 import os
 import platform
 import re
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from q1net_msroi.utils import files, tasks
+from q1net_msroi.utils import files, jpeg, tasks
 from q1net_msroi.utils.errors import UserError, show
 
+HASH_DIGITS = 16  # hexadecimal, of a SHA-256: what records and cache keys show
+CODECS = ("jpeglib", "pyjpegli")  # packages that encode or decode where they are installed, besides Pillow
 BLOCK = re.compile(r"(<!-- results: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+FORMULA = tuple("=+-@\t\r")  # what a spreadsheet takes for the beginning of a formula
+CODE = ("*.py", "pyproject.toml", "save")  # what decides a result: changes elsewhere leave a checkout clean
 
 
 def machine() -> str:
@@ -31,15 +38,108 @@ def machine() -> str:
 
 
 def portable(words: Sequence[str]) -> str:
-    """Return a command's words as they work elsewhere: folders under $Q1NET_DATA are written as such."""
+    """Return a command's words as a shell reads them; folders under $Q1NET_DATA are written as such."""
     data = os.environ.get("Q1NET_DATA")
-    return " ".join(f"$Q1NET_DATA{word[len(data) :]}" if data and word.startswith(data) else word for word in words)
+    return " ".join(
+        f"$Q1NET_DATA{shlex.quote(word[len(data) :]) if word != data else ''}"
+        if data and word.startswith(data)
+        else shlex.quote(word)
+        for word in words
+    )
 
 
-def record(path: Path, command: str, result: Any) -> None:
-    """Write a result with the command that gave it, the machine and the date."""
-    today = datetime.now(UTC).date().isoformat()
-    files.write_json(path, {"command": command, "machine": machine(), "date": today, "result": result})
+def codecs() -> dict[str, str]:
+    """Return the versions of what encodes and decodes JPEG here, by name."""
+    from importlib import metadata
+
+    pillow, _, library = jpeg.codec_identity().partition(", ")
+    found = dict(each.split(" ", 1) for each in (pillow, library))
+    for package in CODECS:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@functools.cache
+def code_hash(*packages: str) -> str:
+    """Return a hash of the Python files of top-level packages (`utils`, `msroi`), names and contents."""
+    total = hashlib.sha256()
+    for package in sorted(packages):
+        for path in sorted((files.REPOSITORY / package).rglob("*.py")):
+            total.update(f"{path.relative_to(files.REPOSITORY)} {files.sha256(path)}\n".encode())
+    return total.hexdigest()[:HASH_DIGITS]
+
+
+def code_identity(family: str, *settings: Any) -> str:
+    """Return a hash of what decides a result beside its inputs, for journals and cache keys.
+
+    That is the code of `family` (`classifier` or `msroi`) and of `utils`, the versions of the codecs, and `settings`:
+    dataclasses and plain values whose `repr` tells all of them.
+    """
+    said = repr((code_hash("utils", family), sorted(codecs().items()), settings))
+    return hashlib.sha256(said.encode()).hexdigest()[:HASH_DIGITS]
+
+
+@functools.cache
+def commit() -> tuple[str | None, bool]:
+    """Return the commit of this checkout and whether its code or weights differ from it; (None, False) elsewhere."""
+    if not (files.REPOSITORY / ".git").exists():
+        return None, False
+    import subprocess
+
+    git = ["git", "-C", str(files.REPOSITORY)]
+    try:
+        head, status = (
+            subprocess.run([*git, *words], capture_output=True, text=True, check=True).stdout.strip()
+            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--", *CODE])
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None, False
+    return head, bool(status)
+
+
+def _version() -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version("q1net-msroi")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def provenance(
+    command: str, family: str, settings: Mapping[str, str] | None = None, weights: Iterable[Path] = ()
+) -> dict[str, Any]:
+    """Return what makes a result: command, machine, date, commit, hashes of code, settings and weights, codecs.
+
+    `settings` are fingerprints by name, `weights` the files of the models that are asked. `dirty` says that code or
+    weights differ from the commit; outside a checkout `version`, the installed package's, takes the place of both.
+    """
+    head, dirty = commit()
+    return {
+        "command": command,
+        "machine": machine(),
+        "date": datetime.now(UTC).date().isoformat(),
+        **({"commit": head, "dirty": dirty} if head else {"version": _version()}),
+        "code": code_hash("utils", family),
+        "codecs": codecs(),
+        "settings": dict(settings or {}),
+        "weights": {f"{path.parent.name}/{path.name}": files.sha256(path)[:HASH_DIGITS] for path in weights},
+    }
+
+
+def record(path: Path, made: Mapping[str, Any], result: Any) -> None:
+    """Write a result below its `provenance`."""
+    files.output_folder(path.parent)
+    files.write_json(path, {**made, "result": result})
+
+
+def made_by(kept: Mapping[str, Any]) -> str:
+    """Return on which machine, when and, where it is recorded, by which commit a record was made."""
+    code = f", commit {kept['commit'][:10]}" if kept.get("commit") else ""
+    return f"{kept['machine']}, {kept['date']}{code}{' with changes' if kept.get('dirty') else ''}"
 
 
 def committed(path: str) -> Any:
@@ -47,14 +147,27 @@ def committed(path: str) -> Any:
     return files.read_json(files.REPOSITORY / path)
 
 
-def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write rows as CSV, numbers with four digits behind the point."""
+def _cell(value: Any, digits: int) -> Any:
+    """Return a value as a CSV cell; a text that a spreadsheet would read as a formula begins with an apostrophe."""
+    if isinstance(value, float):
+        return f"{value:.{digits}f}"
+    return f"'{value}" if isinstance(value, str) and value[:1] in FORMULA and not _is_number(value) else value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def write_csv(path: Path, rows: Sequence[dict[str, Any]], digits: int = 4) -> None:
+    """Write rows as CSV, numbers with `digits` behind the point."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(
-        {name: f"{value:.4f}" if isinstance(value, float) else value for name, value in row.items()} for row in rows
-    )
+    writer.writerows({name: _cell(value, digits) for name, value in row.items()} for row in rows)
     files.write_text(path, buffer.getvalue())
 
 

@@ -21,7 +21,9 @@ def evaluated(folder: Path, name: str) -> str:
         scores.add(quality, quality + 2.0)
     (folder / name).mkdir()
     write_counts(scores.confusion(), folder / name / "confusion_matrix.csv")
-    results.record(folder / f"{name}.json", "command", {"comp_type": name, **scores.summary()})
+    results.record(
+        folder / f"{name}.json", results.provenance("command", "classifier"), {"comp_type": name, **scores.summary()}
+    )
     return str(folder / name)
 
 
