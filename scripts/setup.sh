@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make the virtual environment .venv with everything (2.5 GB), or .venv-predict with what prediction needs (--predict).
+# Make the virtual environment .venv with everything (2.9 GB), or .venv-predict with what prediction needs (--predict).
 # Repeatable: does nothing when the environment is already as the requirements say.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
