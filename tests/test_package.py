@@ -75,8 +75,8 @@ def test_commands_and_import_beside_a_hostile_module(installed: Path, tmp_path: 
     assert run("q1net-predict", "--in_path", "chelsea.png").startswith("predicted quality ")
     assert "output/msroi_map.jpg" in run("msroi-generate-map", "chelsea.png")
     assert "output/_compressed_chelsea.png_.jpg" in run("msroi-combine-images", "-image", "chelsea.png")
-    no_tensorflow = "import sys; from q1net_msroi.classifier.predict_cls import main; main(['--in_path', 'chelsea.png'])"
-    run("python", "-c", f"{no_tensorflow}; assert 'tensorflow' not in sys.modules")
+    code = "import sys; from q1net_msroi.classifier.predict_cls import main; main(['--in_path', 'chelsea.png'])\n"
+    run("python", "-c", f"{code}assert 'tensorflow' not in sys.modules")
 
 
 def test_every_console_script_is_a_command() -> None:
