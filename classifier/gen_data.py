@@ -10,7 +10,7 @@ from pathlib import Path
 
 from q1net_msroi.classifier.q1net.configs import CONFIGS, PERTURBATION
 from q1net_msroi.utils import files, images, tasks
-from q1net_msroi.utils.errors import note, run_command, show
+from q1net_msroi.utils.errors import needs, note, run_command, show
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -50,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = build_parser().parse_args(arguments)
+    needs("h5py")
 
     from q1net_msroi.classifier.q1net.generation import Plan, Request, generate, save_sheets, usable_photographs
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.classifier.q1net.configs import CONFIGS, get_config
 from q1net_msroi.utils import files, images
-from q1net_msroi.utils.errors import UserError, run_command, show
+from q1net_msroi.utils.errors import UserError, needs, run_command, show
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     if options.batch < 1:
         raise UserError("--batch must be at least 1")
+    needs("tensorflow")
     config = get_config(options.comp_type)
     folder = weights.model_folder(config, options.save_path)
     weights.checkpoint_prefix(folder)  # said before TensorFlow has been loaded

@@ -11,7 +11,7 @@ from pathlib import Path
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.classifier.q1net.configs import CONFIGS, get_config
 from q1net_msroi.utils import images
-from q1net_msroi.utils.errors import UserError, run_command
+from q1net_msroi.utils.errors import UserError, needs, run_command
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -121,6 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError(f"--seed {options.seed}: a number from 0 up is needed")
     if not 0 <= options.average_weights < 1 or not 0 <= options.aligned_share <= 1:
         raise UserError("--average_weights lies in 0..1 (below 1), --aligned_share in 0..1")
+    needs("tensorflow")
     config = get_config(options.comp_type)
     source: FileSource | PatchSource
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from q1net_msroi.classifier.baselines.configs import BASELINES, get_baseline, model_folder
 from q1net_msroi.classifier.q1net import weights
-from q1net_msroi.utils.errors import UserError, run_command
+from q1net_msroi.utils.errors import UserError, needs, run_command
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("seed", "warmup_steps", "threads"):
         if getattr(options, name) < 0:
             raise UserError(f"--{name} must not be negative")
+    needs("tensorflow")
     baseline = get_baseline(options.comp_type)
 
     from q1net_msroi.classifier.baselines import crops

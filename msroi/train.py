@@ -12,7 +12,7 @@ from pathlib import Path
 from q1net_msroi.msroi.roi import tables
 from q1net_msroi.msroi.roi.architectures import ARCHITECTURES, DEFAULT, get_architecture
 from q1net_msroi.utils import files
-from q1net_msroi.utils.errors import EXIT_OK, UserError, run_command
+from q1net_msroi.utils.errors import EXIT_OK, UserError, needs, run_command
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -125,6 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = build_parser().parse_args(arguments)
     check(options)
+    needs("tensorflow")
     in_path = Path(options.in_path)
     names = tables.read_classes(in_path)
     splits = {name: tables.read_table(in_path / name, len(names)) for name in tables.TABLES}

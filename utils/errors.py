@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import os
 import signal
 import sys
@@ -15,6 +16,21 @@ EXIT_SOME_FAILED = 1  # some inputs of a batch failed, the rest is done
 EXIT_WRONG_USE = 2  # nothing could be done with what was asked
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
+
+
+# What a command may need beyond the dependencies that always come along: (name, extra of the package that brings it).
+EXTRAS = {
+    "tensorflow": ("TensorFlow", "train"),
+    "tf_keras": ("tf-keras", "train"),
+    "tensorboard": ("TensorBoard", "train"),
+    "h5py": ("h5py", "train"),
+    "imagecodecs": ("imagecodecs", "compare"),
+    "pyjpegli": ("pyjpegli", "compare"),
+    "ssimulacra2": ("ssimulacra2", "compare"),
+    "skimage": ("scikit-image", "compare"),
+    "pandas": ("pandas", "compare"),
+    "distributed": ("distributed", "cluster"),
+}
 
 
 class UserError(Exception):
@@ -35,6 +51,12 @@ def show(path: str | os.PathLike[str]) -> str:
 def note(message: str) -> None:
     """Print one line for a person to stderr."""
     print(message, file=sys.stderr, flush=True)
+
+
+def needs(module: str) -> None:
+    """Raise `ModuleNotFoundError` where `module` is not installed, in a moment, before long work that ends in it."""
+    if importlib.util.find_spec(module) is None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
 
 def os_error_line(error: OSError) -> str:
@@ -68,26 +90,34 @@ def run_command(name: str, main: Callable[[Sequence[str] | None], int], argument
         if sys.stdout is not None:  # closed by `>&-`
             sys.stdout.flush()
         return code
-    except UserError as error:
-        note(f"{name}: {error}")
-        return EXIT_WRONG_USE
     except BrokenPipeError:
         # The reader went away (`| head -1`): that is its right. Point stdout at nothing, so that the interpreter's
         # own flush at exit has no broken pipe left to complain about.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
-    except KeyboardInterrupt:
-        note(f"{name}: stopped")
-        return EXIT_INTERRUPTED
-    except TerminatedError:
-        note(f"{name}: terminated")
-        return EXIT_TERMINATED
-    except OSError as error:
-        note(f"{name}: {os_error_line(error)}")
-        return EXIT_WRONG_USE
-    except MemoryError:
-        note(f"{name}: not enough memory; give it fewer or smaller pictures, or fewer workers")
-        return EXIT_WRONG_USE
+    except (UserError, KeyboardInterrupt, TerminatedError, OSError, MemoryError, ModuleNotFoundError) as error:
+        line, code = _failure(error)
+        note(f"{name}{line}")
+        return code
+
+
+def _failure(error: BaseException) -> tuple[str, int]:
+    """Return what follows a command's name on its last line, and its exit code; raise an error of our own again."""
+    if isinstance(error, KeyboardInterrupt):
+        return ": stopped", EXIT_INTERRUPTED
+    if isinstance(error, TerminatedError):
+        return ": terminated", EXIT_TERMINATED
+    line = f": {error}"
+    if isinstance(error, OSError):
+        line = f": {os_error_line(error)}"
+    elif isinstance(error, MemoryError):
+        line = ": not enough memory; give it fewer or smaller pictures, or fewer workers"
+    elif isinstance(error, ModuleNotFoundError):
+        title, extra = EXTRAS.get((error.name or "").partition(".")[0], ("", ""))
+        if not extra:
+            raise error
+        line = f" needs {title}: pip install 'q1net-msroi[{extra}]'"
+    return line, EXIT_WRONG_USE
 
 
 def existing_folder(path: str | os.PathLike[str]) -> Path:

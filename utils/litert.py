@@ -19,8 +19,8 @@ _stderr_lock = threading.Lock()
 
 
 @contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Keep the library's own remark about its delegate off stderr, which is for messages to the person."""
+def quiet_stderr() -> Iterator[None]:
+    """Keep what a C++ library says of itself when it is loaded off stderr, which is for messages to the person."""
     with _stderr_lock:
         sys.stderr.flush()
         kept = os.dup(2)
@@ -45,7 +45,7 @@ def load_interpreter(path: str | os.PathLike[str], threads: int) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
     try:
-        with _quiet_stderr():
+        with quiet_stderr():
             interpreter = Interpreter(model_content=content, num_threads=threads)
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError):
@@ -93,7 +93,7 @@ class ResizableModel:
         index = self._interpreter.get_input_details()[0]["index"]
         if values.shape != self._shape:
             self._interpreter.resize_tensor_input(index, values.shape)
-            with _quiet_stderr():
+            with quiet_stderr():
                 self._interpreter.allocate_tensors()
             self._shape = values.shape
         self._interpreter.set_tensor(index, values)

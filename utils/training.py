@@ -16,15 +16,16 @@ from typing import Any
 # training speed without AVX-512). Both must be set before the first import.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# What goes wrong comes as a Python exception; the log says at every start that there is no GPU, as if that were wrong.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow as tf
-import tf_keras as keras
-
-from q1net_msroi.utils import files
+from q1net_msroi.utils import files, litert
 from q1net_msroi.utils.errors import UserError, show
 
-STRATEGIES = ("none", "mirrored", "multi_worker")
+with litert.quiet_stderr():  # before its log is set up, it writes whatever its level is
+    import tensorflow as tf
+    import tf_keras as keras
+
 STOP_FILE = "stop_training"
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.q1net.configs import PATCH, QUALITIES
+from q1net_msroi.utils import hdf5
 from q1net_msroi.utils.errors import UserError, show
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 PATCHES_NAME = "x_noise"
 QUALITIES_NAME = "y_quality"
+REMEDY = "make it with gen_data.py"
 RUN = 32  # rows read together: long enough for the disk, short enough to mix
 POOL = 512  # runs shuffled together: 16,384 patches, 12 MB
 
@@ -26,45 +27,53 @@ class PatchFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open `path`; raise `UserError` naming what is wrong with it (missing, truncated, wrong shape, type, NaN)."""
+        self.name = show(path)
+        self._file = hdf5.open_given(path, REMEDY)
+        try:
+            self._patches = self._dataset(PATCHES_NAME)
+            self.qualities = self._read_qualities(self._dataset(QUALITIES_NAME))
+            order = self._file.attrs.get("channel_order", "BGR")
+            order = order.decode() if isinstance(order, bytes) else order
+        except UserError:
+            raise
+        except Exception:  # h5py raises whatever the damage makes it meet
+            raise UserError(f"{self.name} is damaged; {REMEDY}") from None
+        if not isinstance(order, str) or order not in ("BGR", "RGB"):
+            raise UserError(f"{self.name}: channel_order is {show(str(order))}, not BGR or RGB; {REMEDY}")
+        self._reverse = order == "BGR"
+
+    def _dataset(self, name: str) -> Any:
+        """Return a dataset whose values are all in the file."""
         import h5py
 
-        name = show(path)
-        if not Path(path).exists():
-            raise UserError(f"{name} does not exist; make it with gen_data.py")
-        try:
-            self._file = h5py.File(path, "r")
-        except OSError:
-            raise UserError(f"{name} is not a whole HDF5 file; make it again with gen_data.py") from None
-        for wanted in (PATCHES_NAME, QUALITIES_NAME):
-            if wanted not in self._file or not isinstance(self._file[wanted], h5py.Dataset):
-                raise UserError(f"{name} has no dataset {wanted}; make it with gen_data.py")
-        self._patches: Any = self._file[PATCHES_NAME]
-        qualities: Any = self._file[QUALITIES_NAME]
-        shape = self._patches.shape
+        dataset = self._file.get(name)
+        if not isinstance(dataset, h5py.Dataset):
+            raise UserError(f"{self.name} has no dataset {name}; {REMEDY}")
+        if dataset.shape is None:
+            raise UserError(f"{self.name}: {name} is empty; {REMEDY}")
+        if dataset.size and dataset.id.get_space_status() != h5py.h5d.SPACE_STATUS_ALLOCATED:
+            # HDF5 would answer with fill values, and they would be judged.
+            raise UserError(f"{self.name}: {name} was never (or not completely) written; {REMEDY}")
+        return dataset
+
+    def _read_qualities(self, qualities: Any) -> NDArray[np.uint8]:
+        """Return the qualities of all patches, checked; the patches' shape and type too."""
+        shape, found = self._patches.shape, f"{self.name}: {QUALITIES_NAME}"
         if self._patches.dtype != np.uint8 or shape[1:] != (PATCH, PATCH, 3):
-            raise UserError(
-                f"{name}: {PATCHES_NAME} is {self._patches.dtype} {shape}; uint8 (N, {PATCH}, {PATCH}, 3) is needed"
-            )
+            said = f"{self._patches.dtype} {shape}; uint8 (N, {PATCH}, {PATCH}, 3) is needed"
+            raise UserError(f"{self.name}: {PATCHES_NAME} is {said}")
         if qualities.shape not in ((shape[0],), (shape[0], 1)) or qualities.dtype.kind not in "uif":
-            raise UserError(
-                f"{name}: {QUALITIES_NAME} is {qualities.dtype} {qualities.shape}; {shape[0]} numbers are needed"
-            )
-        try:
-            values = np.asarray(qualities).reshape(-1)
-        except OSError:
-            raise UserError(f"{name} is cut short; make it again with gen_data.py") from None
+            raise UserError(f"{found} is {qualities.dtype} {qualities.shape}; {shape[0]} numbers are needed")
+        values = np.asarray(qualities).reshape(-1)
         if not len(values):
-            raise UserError(f"{name} holds no patches; make it again with gen_data.py")
+            raise UserError(f"{self.name} holds no patches; {REMEDY}")
         if values.dtype.kind == "f" and np.isnan(values).any():
-            raise UserError(f"{name}: {QUALITIES_NAME} holds NaN; make it again with gen_data.py")
+            raise UserError(f"{found} holds NaN; {REMEDY}")
         if values.min() < QUALITIES[0] or values.max() > QUALITIES[-1]:
-            raise UserError(f"{name}: {QUALITIES_NAME} reaches from {values.min()} to {values.max()}; 1..100 is needed")
+            raise UserError(f"{found} reaches from {values.min()} to {values.max()}; 1..100 is needed")
         if (values != values.astype(np.int64)).any():
-            raise UserError(f"{name}: {QUALITIES_NAME} holds fractions; whole numbers 1..100 are needed")
-        self.name = name
-        self.qualities = values.astype(np.uint8)
-        order = self._file.attrs.get("channel_order", "BGR")
-        self._reverse = (order.decode() if isinstance(order, bytes) else str(order)) != "RGB"
+            raise UserError(f"{found} holds fractions; whole numbers 1..100 are needed")
+        return values.astype(np.uint8)
 
     def __len__(self) -> int:
         return len(self.qualities)
@@ -73,8 +82,8 @@ class PatchFile:
         """Return patches `start`..`stop`-1 as RGB."""
         try:
             rows = self._patches[start:stop]
-        except OSError:
-            raise UserError(f"{self.name} is cut short at patch {start}; make it again with gen_data.py") from None
+        except Exception:  # as above
+            raise UserError(f"{self.name} is damaged at patch {start}; {REMEDY}") from None
         return rows[..., ::-1] if self._reverse else rows
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:

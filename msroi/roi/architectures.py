@@ -38,15 +38,13 @@ MOBILENET_V2_LAST = 1280
 @dataclass(frozen=True)
 class Architecture:
     """A network: `channels` feature maps at one place every `stride` pixels, the first in the middle of a receptive
-    field at pixel `origin`; `input_size` is the side of the square pictures it is trained on."""
+    field at pixel `origin`."""
 
     name: str
     stride: int
     origin: float
-    input_size: int
     channels: int
     residual_channels: int
-    preprocess: str
 
 
 ARCHITECTURES = {
@@ -54,8 +52,8 @@ ARCHITECTURES = {
     for architecture in (
         # SAME padding of an even side puts the spare zero behind, so every stride-2 layer moves the centre by
         # its own stride: 1 + 2 + 4 + 8 + 16 = 31 instead of the 15.5 of a map that lies true.
-        Architecture("mobilenet_v2", 32, 31.0, 224, MOBILENET_V2_LAST, 320, "RGB, (x - 127.5) / 127.5"),
-        Architecture("vgg16", 16, 7.5, 224, 512, 512, "BGR minus (103.939, 116.779, 123.68)"),
+        Architecture("mobilenet_v2", 32, 31.0, MOBILENET_V2_LAST, 320),
+        Architecture("vgg16", 16, 7.5, 512, 512),
     )
 }
 DEFAULT = "mobilenet_v2"
@@ -86,12 +84,6 @@ class Convolution:
     def kernel_shape(self) -> tuple[int, int, int, int]:
         """Shape of the kernel as TensorFlow holds it."""
         return (self.kernel, self.kernel, self.inputs, self.outputs // self.inputs if self.depthwise else self.outputs)
-
-    @property
-    def parameters(self) -> int:
-        """Numbers to be learnt: kernel and bias."""
-        height, width, inputs, outputs = self.kernel_shape
-        return height * width * inputs * outputs + self.outputs
 
 
 def mobilenet_v2_layers() -> Iterator[Convolution]:
@@ -131,23 +123,6 @@ def head_layers(channels: int) -> tuple[Convolution, Convolution, Convolution]:
     )
 
 
-def feature_layers(name: str) -> list[Convolution]:
-    """Return the convolutions of the feature half of architecture `name`, in order."""
-    get_architecture(name)
-    return list(mobilenet_v2_layers() if name == "mobilenet_v2" else vgg16_layers())
-
-
-def head_parameter_count(channels: int, classes: int) -> int:
-    """Return the numbers to be learnt in the head: three kernels, three biases and the class matrix."""
-    return sum(layer.parameters for layer in head_layers(channels)) + HEAD_CHANNELS * classes
-
-
-def parameter_count(name: str, classes: int) -> int:
-    """Return the numbers to be learnt in the whole network, from the tables alone."""
-    layers = feature_layers(name)
-    return sum(layer.parameters for layer in layers) + head_parameter_count(get_architecture(name).channels, classes)
-
-
 def build_features(name: str, residual: bool = False) -> Any:
     """Build the feature half: a tf-keras model (n, h, w, 3) RGB 0..255 float -> (n, h/stride, w/stride, channels).
 
@@ -176,23 +151,6 @@ def build_head(channels: int, classes: int) -> Any:
     mean = keras.layers.GlobalAveragePooling2D(name="mean")(maps)
     scores = keras.layers.Dense(classes, use_bias=False, name="GAP")(mean)
     return keras.Model(features, [maps, scores], name="msroi_head")
-
-
-def build_network(name: str, classes: int) -> Any:
-    """Build features and head in one: a tf-keras model (n, h, w, 3) -> [maps (n, h/stride, w/stride, 1024), scores].
-
-    The two halves are its layers `<name>_features` and `msroi_head`.
-    """
-    from q1net_msroi.utils.training import keras
-
-    features = build_features(name)
-    head = build_head(get_architecture(name).channels, classes)
-    return keras.Model(features.input, head(features(features.input)), name=f"msroi_{name}")
-
-
-def build_vgg16(classes: int = 257) -> Any:
-    """Build the paper's network: 16 kernels, 16 biases and the class matrix."""
-    return build_network("vgg16", classes)
 
 
 def _mobilenet_v2(keras: Any, picture: Any) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from q1net_msroi.msroi.roi import checkpoints
 from q1net_msroi.msroi.roi.architectures import build_features, build_head, get_architecture
-from q1net_msroi.utils import files, tasks
+from q1net_msroi.utils import files, hdf5, tasks
 from q1net_msroi.utils.errors import UserError, show
 from q1net_msroi.utils.training import keras, tf
 
@@ -88,8 +88,8 @@ def score(predict: Any, loss: str, source: Source, top_k: int, workers: int | No
 
 def load_vgg(features: Any, source: str) -> None:
     """Fill VGG16 features from the Keras no-top file `source`; `imagenet` lets Keras download it."""
-    if source != "imagenet" and not Path(source).is_file():
-        raise UserError(f"{show(source)} does not exist; give the Keras no-top VGG16 file, or imagenet to download it")
+    if source != "imagenet":
+        hdf5.open_given(source, "give the Keras no-top VGG16 file, or imagenet to download it").close()
     try:
         filled = keras.applications.VGG16(include_top=False, weights=source)
     except Exception as error:  # h5py, Keras and the network each raise their own

@@ -133,8 +133,131 @@ def test_damage_inside_a_compressed_dataset(tmp_path: Path) -> None:
     path.write_bytes(content)
     file = PatchFile(path)
     assert len(file.patches(0, 20)) == 20
-    with pytest.raises(UserError, match=r"a\.hdf5 .* patch 20"):
+    with pytest.raises(UserError, match=r"a\.hdf5 is damaged at patch 20"):
         file.patches(20, 30)
+
+
+def _good(file: h5py.File, *names: str) -> None:
+    for name, shape in (("x_noise", (40, 16, 16, 3)), ("y_quality", (40,))):
+        if name not in names:
+            file[name] = np.full(shape, 7, np.uint8)
+
+
+def _layout(*sources: str) -> h5py.VirtualLayout:
+    layout = h5py.VirtualLayout((40, 16, 16, 3), np.uint8)
+    for source in sources:
+        layout[:] = h5py.VirtualSource(source, "x_noise", (40, 16, 16, 3))
+    return layout
+
+
+def _looping(file: h5py.File) -> None:
+    file["x_noise"], file["other"] = h5py.SoftLink("/other"), h5py.SoftLink("/x_noise")
+
+
+def _text(file: h5py.File, length: int, stored: np.ndarray) -> None:
+    space, text = h5py.h5s.create(h5py.h5s.SCALAR), h5py.h5t.C_S1.copy()
+    text.set_size(length)
+    text.set_cset(h5py.h5t.CSET_UTF8)
+    h5py.h5a.create(file.id, b"channel_order", text, space).write(stored, text if length == 4 else None)
+
+
+ATTRIBUTES = {
+    "invalid UTF-8": (lambda file: _text(file, 4, np.array(b"\xff\xfeRG", "S4")), "is damaged"),
+    "invalid UTF-8 of any length": (
+        lambda file: _text(file, h5py.h5t.VARIABLE, np.array(b"\xff\xfeRG", h5py.string_dtype("utf-8"))),
+        "not BGR or RGB",
+    ),
+    "null": (lambda file: file.attrs.__setitem__("channel_order", h5py.Empty("S3")), "channel_order is .*Empty"),
+    "a list": (lambda file: file.attrs.__setitem__("channel_order", ["RGB", "BGR"]), "channel_order is .*not BGR or"),
+    "other": (lambda file: file.attrs.__setitem__("channel_order", "YCC"), "channel_order is YCC, not BGR or RGB"),
+}
+
+
+OTHER = "b.hdf5"  # a sound set beside the given file
+ODD = {
+    "null dataspace": (lambda file: file.__setitem__("x_noise", h5py.Empty("u1")), "x_noise is empty"),
+    "dangling soft link": (lambda file: file.__setitem__("x_noise", h5py.SoftLink("/none")), "x_noise is a link"),
+    "looping soft link": (_looping, "is a link to another place"),
+    "external link to a missing file": (
+        lambda file: file.__setitem__("x_noise", h5py.ExternalLink("none.hdf5", "x_noise")),
+        "x_noise is a link",
+    ),
+    "external link": (
+        lambda file: file.__setitem__("x_noise", h5py.ExternalLink(OTHER, "x_noise")),
+        "x_noise is a link",
+    ),
+    "never written": (
+        lambda file: file.create_dataset("x_noise", (40, 16, 16, 3), np.uint8),
+        r"x_noise was never \(or not completely\) written",
+    ),
+    "half written": (
+        lambda file: file.create_dataset("x_noise", (40, 16, 16, 3), np.uint8, chunks=(20, 16, 16, 3)).__setitem__(
+            slice(0, 20), 7
+        ),
+        r"x_noise was never \(or not completely\) written",
+    ),
+    "virtual": (lambda file: file.create_virtual_dataset("x_noise", _layout(OTHER)), "lie in another file"),
+    "virtual of a missing file": (
+        lambda file: file.create_virtual_dataset("x_noise", _layout("none.hdf5"), fillvalue=9),
+        "lie in another file",
+    ),
+    "external storage": (
+        lambda file: file.create_dataset(
+            "x_noise", (40, 16, 16, 3), np.uint8, external=[("/etc/passwd", 0, h5py.h5f.UNLIMITED)]
+        ),
+        "lie in another file",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_data_that_are_not_in_the_file_are_refused(tmp_path: Path, kind: str) -> None:
+    make, message = ODD[kind]
+    with h5py.File(tmp_path / OTHER, "w") as file:
+        _good(file)
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        _good(file, "x_noise")
+        make(file)
+    with pytest.raises(UserError, match=r"a\.hdf5: .*" + message) as raised:
+        PatchFile(tmp_path / "a.hdf5")
+    assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize("kind", ATTRIBUTES)
+def test_an_attribute_that_says_nothing_is_refused(tmp_path: Path, kind: str) -> None:
+    make, message = ATTRIBUTES[kind]
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        _good(file)
+        make(file)
+    with pytest.raises(UserError, match=r"a\.hdf5.*" + message):
+        PatchFile(tmp_path / "a.hdf5")
+
+
+def test_flipped_bytes_of_the_header_are_damage_or_do_no_harm(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        _good(file)
+    content, random = (tmp_path / "a.hdf5").read_bytes(), np.random.default_rng(0)
+    refused: list[str] = []
+    for number in range(300):
+        flipped = bytearray(content)
+        for place in random.integers(0, 2400, random.integers(1, 6)):
+            flipped[place] ^= int(random.integers(1, 256))
+        path = tmp_path / f"{number}.hdf5"
+        path.write_bytes(flipped)
+        try:
+            list(PatchFile(path).in_order(15))
+        except UserError as error:
+            refused.append(str(error))
+    assert 50 < len(refused) < 300
+    assert all(line.isprintable() for line in refused)
+
+
+def test_a_compressed_set_is_read(write: Write, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        _good(file, "x_noise")
+        file.create_dataset("x_noise", data=np.full((40, 16, 16, 3), 3, np.uint8), chunks=(7, 16, 16, 3),
+                            compression="gzip")  # fmt: skip
+    assert (PatchFile(tmp_path / "a.hdf5").patches(0, 40) == 3).all()
 
 
 class Numbered:

@@ -8,7 +8,7 @@ from q1net_msroi.utils.errors import UserError
 def random_arrays(name, classes, seed=0):
     rng = np.random.default_rng(seed)
     architecture = architectures.ARCHITECTURES[name]
-    features = architectures.feature_layers(name) if name == "vgg16" else []
+    features = architectures.vgg16_layers() if name == "vgg16" else []
     arrays = {}
     for layer in [*features, *architectures.head_layers(architecture.channels)]:
         fan_in = layer.kernel**2 * (1 if layer.depthwise else layer.inputs)
