@@ -110,7 +110,7 @@ def _measure(options: argparse.Namespace, kept: Path) -> list[dict[str, Any]]:
             if not missing:
                 continue
             task = comparison.task_of(pixels, saliency, wrong, min(quality, source_quality or 100), finest)
-            measured = comparison.compare(task, mask, missing, options.ssimulacra2)
+            measured = comparison.compare(task, mask, missing, ["ssimulacra2"] if options.ssimulacra2 else [])
             new = [
                 {"file": path.name, "area": area, **row, "quality": quality}
                 for row in measured

@@ -18,6 +18,7 @@ from typing import Any
 from q1net_msroi.utils import files, jpeg, tasks
 from q1net_msroi.utils.errors import UserError, show
 
+COMMIT_DIGITS = 10  # of a commit, as footers show it
 HASH_DIGITS = 16  # hexadecimal, of a SHA-256: what records and cache keys show
 CODECS = ("jpeglib", "pyjpegli")  # packages that encode or decode where they are installed, besides Pillow
 BLOCK = re.compile(r"(<!-- results: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -100,6 +101,16 @@ def commit() -> tuple[str | None, bool]:
     return head, bool(status)
 
 
+def _named(head: str, dirty: bool) -> str:
+    return f"commit {head[:COMMIT_DIGITS]}{' with changes' if dirty else ''}"
+
+
+def code_name() -> str:
+    """Return the code that runs as a footer names it: by its commit, or by the installed version."""
+    head, dirty = commit()
+    return _named(head, dirty) if head else f"q1net-msroi {_version()}"
+
+
 def _version() -> str:
     from importlib import metadata
 
@@ -138,8 +149,8 @@ def record(path: Path, made: Mapping[str, Any], result: Any) -> None:
 
 def made_by(kept: Mapping[str, Any]) -> str:
     """Return on which machine, when and, where it is recorded, by which commit a record was made."""
-    code = f", commit {kept['commit'][:10]}" if kept.get("commit") else ""
-    return f"{kept['machine']}, {kept['date']}{code}{' with changes' if kept.get('dirty') else ''}"
+    code = f", {_named(kept['commit'], kept.get('dirty', False))}" if kept.get("commit") else ""
+    return f"{kept['machine']}, {kept['date']}{code}"
 
 
 def committed(path: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -13,16 +12,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from q1net_msroi.msroi.encoder import blocks, jpeg_file, levels, mixture, rate_distortion
 from q1net_msroi.msroi.encoder.scene import RAMP, Ramp, Scene
-from q1net_msroi.msroi.metrics import pixel, suite
+from q1net_msroi.msroi.metrics import suite
 from q1net_msroi.utils import jpeg
 
 Pixels = NDArray[np.uint8]
 Files = list[tuple[float, bytes]]  # files and their shares, which sum to 1, in what is said of the size asked for
 REFERENCE = "progressive"
+QUALITIES = range(1, 101)
 
 
 @dataclass(frozen=True)
@@ -68,13 +67,13 @@ def around(encode: Callable[[int], bytes], size: int) -> Files:
     Encoders with a hundred qualities meet a size only now and then; between two the metrics are interpolated. Above
     quality 100 and below 1 the last file stands alone.
     """
-    low, high = 0, 101
+    low, high = 0, len(QUALITIES) + 1
     files: dict[int, bytes] = {}
     while high - low > 1:
         middle = (low + high) // 2
         files[middle] = encode(middle)
         low, high = (middle, high) if len(files[middle]) <= size else (low, middle)
-    if low == 0 or high == 101:
+    if low == 0 or high > len(QUALITIES):
         return [(1.0, files[max(low, 1)])]
     small, large = len(files[low]), len(files[high])
     share = (np.log(size) - np.log(small)) / (np.log(large) - np.log(small))
@@ -109,18 +108,6 @@ def jpegli(pixels: Pixels, quality: int) -> bytes:
             read.load()
             read.write_dct(str(optimised))
         return optimised.read_bytes()
-
-
-def ssimulacra2(pixels: Pixels, other: Pixels) -> float:
-    """Return SSIMULACRA 2 of (height, width, 3) uint8 pictures: 100 for equal ones, 90 very good, 50 middling."""
-    from ssimulacra2 import compute_ssimulacra2
-
-    def written(values: Pixels) -> io.BytesIO:  # the package reads files only
-        buffer = io.BytesIO()
-        Image.fromarray(values).save(buffer, "PPM")
-        return buffer
-
-    return float(compute_ssimulacra2(written(pixels), written(other)))
 
 
 def _jpegli(task: Task) -> Files:
@@ -172,36 +159,24 @@ ENCODERS = (
 TITLES = {REFERENCE: "plain JPEG, optimised, progressive", **{encoder.name: encoder.title for encoder in ENCODERS}}
 
 
-def inside(pixels: Pixels, other: Pixels, mask: Pixels) -> float:
-    """Return the PSNR in dB over R, G and B of the pixels where a (height, width) mask is bright; NaN for none."""
-    where = mask > 127
-    if not where.any():
-        return float("nan")
-    error = pixels[where].astype(np.float64) - other[where]
-    return pixel.psnr_of(float(np.square(error).mean()))
-
-
-def compare(task: Task, mask: Pixels | None, names: Sequence[str] = (), slow: bool = False) -> list[dict[str, Any]]:
+def compare(
+    task: Task, mask: Pixels | None, names: Sequence[str] = (), also: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Return a row an encoder at a task's size; the plain JPEG (optimised, progressive) of its quality comes first.
 
-    `mask` (height, width) uint8. A row holds encoder, quality, size_ratio, bytes, seconds, every metric of
-    `suite.METRICS`, `inside` where there is a mask, `ssimulacra2` with `slow`. `names` leaves out other encoders;
-    those whose package is missing are left out too.
+    `mask` (height, width) uint8. A row holds encoder, quality, size_ratio, bytes, seconds, every metric of `suite`,
+    `inside` where there is a mask, and those named by `also`. `names` leaves out other encoders; those whose package is
+    missing are left out too.
     """
     start = time.perf_counter()
     plain = jpeg.encode(task.pixels, task.quality, progressive=True)
     taken = time.perf_counter() - start
-    reference = suite.Reference(task.pixels, task.map if mask is None else mask)
+    reference = suite.Reference(task.pixels, task.map if mask is None else mask, mask)
 
     def row(name: str, files: Files, seconds: float) -> dict[str, Any]:
         values: dict[str, float] = {"size_ratio": 0.0}
         for share, content in files:
-            decoded = jpeg.decode(content)
-            measured = suite.measure(reference, decoded)
-            if mask is not None:
-                measured["inside"] = inside(task.pixels, decoded, mask)
-            if slow:
-                measured["ssimulacra2"] = ssimulacra2(task.pixels, decoded)
+            measured = suite.measure(reference, jpeg.decode(content), ("inside", *also))
             measured["size_ratio"] = len(content) / task.size
             for key, value in measured.items():
                 values[key] = values.get(key, 0.0) + share * value

@@ -100,7 +100,7 @@ def encode(metrics: bool, job: Job) -> Encoded:
         index = sizes.index(min(sizes))
         plain, ours = (written.path.read_bytes() for written in (outcome.plain, outcome.ours[index]))
         files.output_folder(job.page.parent)
-        page.write_page(job.page, outcome.pixels, plain, ours, outcome.saliency, records[index])
+        files.write_text(job.page, page.build_page(outcome.pixels, plain, ours, outcome.saliency, records[index]))
         outputs.append(job.page)
     log = report.log_lines(outcome, measured) if measured and metrics else []
     return Encoded(records, report.sentences(outcome), log, outcome.notices, outputs)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import os
@@ -12,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from q1net_msroi.msroi.metrics.suite import LOGGED, METRICS, Metric
-from q1net_msroi.utils import files
+from q1net_msroi.msroi.metrics import suite
+from q1net_msroi.msroi.metrics.metric import Metric
+from q1net_msroi.utils import results
 from q1net_msroi.utils.errors import UserError, show
 
 
@@ -65,7 +64,7 @@ def _from_text(line: str) -> Row:
     png_bytes, jpeg_bytes, our_bytes, jpeg_quality, our_quality = (int(number) for number in numbers)
 
     def values(text: str) -> dict[str, float]:
-        return {metric.key: float(value) for metric, value in zip(LOGGED, text.split(), strict=True)}
+        return {key: float(value) for key, value in zip(suite.LOG_LINE, text.split(), strict=True)}
 
     return Row(
         name.strip(), model, png_bytes, jpeg_bytes, our_bytes, jpeg_quality, our_quality, values(plain), values(ours)
@@ -78,7 +77,7 @@ def _from_json(line: str) -> Row:
 
     def values(side: str) -> dict[str, float]:
         known = metrics[side]
-        return {m.key: math.nan if known[m.key] is None else float(known[m.key]) for m in METRICS if m.key in known}
+        return {key: math.nan if known[key] is None else float(known[key]) for key in suite.METRICS if key in known}
 
     return Row(
         str(record["file"]),
@@ -125,7 +124,7 @@ def groups(rows: Sequence[Row]) -> dict[tuple[str, int], list[Row]]:
 
 def metrics_of(rows: Sequence[Row]) -> list[Metric]:
     """Return the metrics that at least one row has, in their usual order."""
-    return [metric for metric in METRICS if any(metric.key in row.ours for row in rows)]
+    return [metric for metric in suite.METRICS.values() if any(metric.key in row.ours for row in rows)]
 
 
 def average(rows: Sequence[Row], metric: Metric) -> Average:
@@ -139,9 +138,9 @@ def average(rows: Sequence[Row], metric: Metric) -> Average:
         pictures=count,
         jpeg=sum(pair[0] for pair in pairs) / count if count else math.nan,
         ours=sum(pair[1] for pair in pairs) / count if count else math.nan,
-        better=sum(value > 0 for value in differences),
+        better=sum(metric.gain(0, value) > 0 for value in differences),
         same=sum(value == 0 for value in differences),
-        worse=sum(value < 0 for value in differences),
+        worse=sum(metric.gain(0, value) < 0 for value in differences),
     )
 
 
@@ -153,19 +152,19 @@ def table(rows: Sequence[Row]) -> list[str]:
     """Return one group's averages as lines of text for a person."""
     jpeg_bytes, our_bytes = _mean([row.jpeg_bytes for row in rows]), _mean([row.our_bytes for row in rows])
     pictures = "1 picture" if len(rows) == 1 else f"{len(rows)} pictures"
+    width = max(12, *(len(metric.title) + 1 for metric in metrics_of(rows)))
     lines = [
         f"model {rows[0].model}, {pictures}: plain JPEG {jpeg_bytes:,.0f} bytes at quality {rows[0].jpeg_quality}, "
         f"ours {our_bytes:,.0f} bytes ({100 * (our_bytes / jpeg_bytes - 1):+.2f} %) at quality "
         f"{_mean([row.our_quality for row in rows]):.1f}",
-        f"{'metric':<12}{'JPEG':>9}{'ours':>9}{'difference':>12}{'better':>8}{'same':>6}{'worse':>7}",
+        f"{'metric':<{width}}{'JPEG':>9}{'ours':>9}{'difference':>12}{'better':>8}{'same':>6}{'worse':>7}",
     ]
     for metric in metrics_of(rows):
         mean = average(rows, metric)
-        digits = 2 if metric.unit == "dB" else 4
         left_out = "" if mean.pictures == len(rows) else f"  ({len(rows) - mean.pictures} without a finite value)"
         lines.append(
-            f"{metric.title:<12}{mean.jpeg:>9.{digits}f}{mean.ours:>9.{digits}f}"
-            f"{mean.ours - mean.jpeg:>+12.{digits}f}{mean.better:>8}{mean.same:>6}{mean.worse:>7}{left_out}"
+            f"{metric.title:<{width}}{mean.jpeg:>9.{metric.digits}f}{mean.ours:>9.{metric.digits}f}"
+            f"{metric.signed(mean.ours - mean.jpeg):>12}{mean.better:>8}{mean.same:>6}{mean.worse:>7}{left_out}"
         )
     return lines
 
@@ -199,15 +198,16 @@ def record(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
+COLUMNS = ("model", "png_bytes", "jpeg_bytes", "our_bytes", "jpeg_quality", "our_quality")
+
+
 def write_csv(rows: Sequence[Row], path: Path) -> None:
     """Write the rows as CSV, a column a number, atomically."""
-    metrics = metrics_of(rows)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    columns = ["model", "png_bytes", "jpeg_bytes", "our_bytes", "jpeg_quality", "our_quality"]
-    sides = [(side, metric.key) for side in ("jpeg", "ours") for metric in metrics]
-    writer.writerow(["file", *columns, *(f"{side}_{key}" for side, key in sides)])
-    for row in rows:
-        values = [getattr(row, side).get(key, "") for side, key in sides]
-        writer.writerow([show(row.file), *(getattr(row, column) for column in columns), *values])
-    files.write_text(path, text.getvalue())
+    sides = [(side, metric.key) for side in ("jpeg", "ours") for metric in metrics_of(rows)]
+    lines = [
+        {"file": show(row.file)}
+        | {column: getattr(row, column) for column in COLUMNS}
+        | {f"{side}_{key}": getattr(row, side).get(key, "") for side, key in sides}
+        for row in rows
+    ]
+    results.write_csv(path, lines, digits=6)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from q1net_msroi.msroi.encoder.log import Row, groups, metrics_of
-from q1net_msroi.msroi.metrics.suite import Metric
+from q1net_msroi.msroi.metrics.metric import Metric
 from q1net_msroi.utils.errors import show
 from q1net_msroi.utils.figures import figure
 
@@ -23,8 +24,8 @@ def _unit(metric: Metric) -> str:
     return f" [{metric.unit}]" if metric.unit else ""
 
 
-def _format(metric: Metric, value: float) -> str:
-    return f"{value:+.2f} dB" if metric.unit == "dB" else f"{value:+.4f}"
+def _colours(metric: Metric, differences: NDArray[np.float64]) -> NDArray[np.str_]:
+    return np.where(metric.gain(0, 1) * differences >= 0, BETTER, WORSE)
 
 
 def _short(file: str) -> str:
@@ -44,13 +45,13 @@ def plot_metric(rows: Sequence[Row], metric: Metric, path: Path) -> None:
             differences = np.array([row.difference(metric) for row in group])
             finite = np.isfinite(differences)
             shown = np.where(finite, differences, 0.0)
-            axes.bar(np.arange(len(group)), shown, color=np.where(shown >= 0, BETTER, WORSE))
+            axes.bar(np.arange(len(group)), shown, color=_colours(metric, shown))
             axes.axhline(0, color="black", linewidth=0.8)
             mean = float(differences[finite].mean()) if finite.any() else math.nan
             axes.axhline(mean, color="gray", linewidth=1, linestyle="--")
             axes.set_title(
-                f"model {model}, JPEG quality {quality}: mean {_format(metric, mean)}, better in "
-                f"{int((shown > 0).sum())} of {len(group)}",
+                f"model {model}, JPEG quality {quality}: mean {metric.signed(mean, unit=True)}, better in "
+                f"{int((metric.gain(0, 1) * shown > 0).sum())} of {len(group)}",
                 fontsize=10,
             )
             axes.set_ylabel(f"difference{_unit(metric)}")
@@ -75,12 +76,12 @@ def _panel(axes: Any, rows: Sequence[Row], metrics: Sequence[Metric]) -> None:
             if not values.size:
                 continue
             spread = scatter.uniform(-0.25, 0.25, values.size) / len(panels)
-            axes.scatter(values, height + spread, s=12, alpha=0.6, color=np.where(values >= 0, BETTER, WORSE))
+            axes.scatter(values, height + spread, s=12, alpha=0.6, color=_colours(metric, values))
             mean = float(values.mean())
             axes.plot([mean, mean], [height - 0.35 / len(panels), height + 0.35 / len(panels)], color="black")
             name = f"model {model}, quality {quality}: " if len(panels) > 1 else ""
             axes.annotate(
-                f"{name}{_format(metric, mean)}",
+                f"{name}{metric.signed(mean, unit=True)}",
                 (1.01, height),
                 xycoords=("axes fraction", "data"),
                 va="center",
@@ -95,10 +96,9 @@ def _panel(axes: Any, rows: Sequence[Row], metrics: Sequence[Metric]) -> None:
 
 
 def plot_summary(rows: Sequence[Row], path: Path) -> None:
-    """Draw every metric's differences over all pictures in one figure, decibels and similarities apart, to a PNG."""
+    """Draw every metric's differences over all pictures in one figure, a panel a unit, to a PNG."""
     found = metrics_of(rows)
-    parts = [[m for m in found if m.unit == "dB"], [m for m in found if m.unit != "dB"]]
-    parts = [part for part in parts if part]
+    parts = [[m for m in found if m.unit == unit] for unit in dict.fromkeys(metric.unit for metric in found)]
     sizes = [len(part) * max(1, len(groups(rows))) for part in parts]
     with figure(path, 10, 1.6 + 0.55 * sum(sizes) + 0.6 * len(parts)) as drawing:
         first = next(iter(groups(rows)))

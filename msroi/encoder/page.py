@@ -9,7 +9,6 @@ import io
 import json
 import math
 import string
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,27 +17,20 @@ from PIL import Image, ImageOps
 
 from q1net_msroi.msroi.encoder.differences import Place, find_places
 from q1net_msroi.msroi.metrics import pixel, suite
+from q1net_msroi.msroi.metrics.metric import Metric
 from q1net_msroi.msroi.roi import overlay
-from q1net_msroi.utils import files, jpeg
+from q1net_msroi.utils import files, jpeg, results
 from q1net_msroi.utils.errors import show
 
 TEMPLATE = "page.html"
-ORIENTATION_TAG = 0x0112
+ORIENTATION_TAG, ORIENTATIONS = 0x0112, range(1, 9)
 OVERLAY_SIDE = 1200  # pixels of the overlay's long side at most
 OVERLAY_QUALITY = 85
+FACTS = {"psnrs": "inside the region", "outside": "outside it", "psnrhvsm": "PSNR-HVS-M, whole picture"}  # on top
 EQUAL = 0.005  # sizes within this share are called equal
-EXPLAINED = {
-    "psnr": "peak signal to noise",
-    "psnrs": "PSNR inside the region",
-    "outside": "PSNR outside the region",
-    "ssim": "structural similarity",
-    "msssim": "the same at five scales",
-    "vifp": "visual information fidelity",
-    "psnrhvs": "weighted by the eye's sensitivity",
-    "psnrhvsm": "the same with masking",
-}
 
 Pixels = NDArray[np.uint8]
+Values = dict[str, float | None]  # metrics by key
 
 
 def _data(content: bytes, kind: str) -> str:
@@ -58,7 +50,7 @@ def _orientation(content: bytes) -> int:
             value = int(image.getexif().get(ORIENTATION_TAG, 1))
     except Exception:  # damaged EXIF raises whatever it likes, and viewers ignore it
         return 1
-    return value if 1 <= value <= 8 else 1
+    return value if value in ORIENTATIONS else 1
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
@@ -76,33 +68,26 @@ def _number(value: float | None, digits: int = 2) -> str:
     return "∞" if math.isinf(value) else f"{value:.{digits}f}"
 
 
-def _change(before: float | None, after: float | None, digits: int = 2, unit: str = "") -> str:
+def _change(metric: Metric, plain: Values, ours: Values, unit: str = "") -> str:
     """Return the signed difference as HTML, coloured where it shows at this precision."""
+    before, after = plain.get(metric.key), ours.get(metric.key)
     if before is None or after is None or not math.isfinite(before) or not math.isfinite(after):
         return "–"
-    difference = round(after - before, digits)
-    text = f"{difference:+.{digits}f}{unit}".replace("-", "−")
+    difference = round(after - before, metric.digits)
     if not difference:
-        return f"{0:.{digits}f}{unit}"
-    return f'<span class="{"better" if difference > 0 else "worse"}">{text}</span>'
+        return f"{0:.{metric.digits}f}{unit}"
+    text = f"{metric.signed(difference)}{unit}".replace("-", "−")
+    return f'<span class="{"better" if metric.gain(before, after) > 0 else "worse"}">{text}</span>'
 
 
-def _metric_rows(plain: dict[str, float | None], ours: dict[str, float | None]) -> str:
-    rows = []
-    titles = {metric.key: (metric.title, 2 if metric.unit else 4) for metric in suite.METRICS}
-    titles["outside"] = "PSNR outside", 2
-    order = ["psnrs", "outside", *(key for key in titles if key not in ("psnrs", "outside"))]
-    for key in order:
-        if key not in plain:
-            continue
-        title, digits = titles[key]
-        unit = ", dB" if digits == 2 else ""
-        rows.append(
-            f'<tr><th scope="row">{title}{unit}<small class="soft">{EXPLAINED[key]}</small></th>'
-            f"<td>{_number(plain[key], digits)}</td><td>{_number(ours[key], digits)}</td>"
-            f"<td>{_change(plain[key], ours[key], digits)}</td></tr>"
-        )
-    return "\n".join(rows)
+def _metric_rows(plain: Values, ours: Values) -> str:
+    return "\n".join(
+        f'<tr><th scope="row">{metric.label}<small class="soft">{metric.explanation}</small></th>'
+        f"<td>{_number(plain[metric.key], metric.digits)}</td><td>{_number(ours[metric.key], metric.digits)}</td>"
+        f"<td>{_change(metric, plain, ours)}</td></tr>"
+        for metric in suite.shown()
+        if metric.key in plain and not (metric.on_request and plain[metric.key] is None)
+    )
 
 
 def _crop_heading(inside: bool, gain: float) -> str:
@@ -154,27 +139,11 @@ def _size_words(plain: int, ours: int) -> str:
     return f"The semantic file is {100 * abs(share):.1f} % {'larger' if share > 0 else 'smaller'} than the plain one"
 
 
-def _facts(record: dict[str, Any], plain: dict[str, float | None], ours: dict[str, float | None]) -> str:
-    def fact(value: str, words: str) -> str:
-        return f"<li><b>{value}</b><span>{words}</span></li>"
-
+def _facts(record: dict[str, Any], plain: Values, ours: Values) -> str:
     difference = f"{100 * (record['bytes'] / record['plain_bytes'] - 1):+.2f} %".replace("-", "−")
-    facts = [
-        fact(files.human_bytes(record["bytes"]), f"semantic file, {difference} against plain"),
-        fact(_change(plain.get("psnrs"), ours.get("psnrs"), 2, " dB"), "inside the region"),
-        fact(_change(plain.get("outside"), ours.get("outside"), 2, " dB"), "outside it"),
-        fact(_change(plain.get("psnrhvsm"), ours.get("psnrhvsm"), 2, " dB"), "PSNR-HVS-M, whole picture"),
-    ]
-    return "\n".join(facts)
-
-
-def _region_metrics(
-    original: Pixels, other: Pixels, region: NDArray[np.bool_], measured: dict[str, float | None]
-) -> dict[str, float | None]:
-    """Return the measured metrics with the PSNR outside the region."""
-    if region.all():
-        return measured
-    return {**measured, "outside": pixel.psnr_inside(pixel.luma(original), pixel.luma(other), ~region)}
+    facts = [(files.human_bytes(record["bytes"]), f"semantic file, {difference} against plain")]
+    facts += [(_change(suite.METRICS[key], plain, ours, " dB"), words) for key, words in FACTS.items()]
+    return "\n".join(f"<li><b>{value}</b><span>{words}</span></li>" for value, words in facts)
 
 
 def build_page(pixels: Pixels, plain: bytes, semantic: bytes, saliency: Pixels, record: dict[str, Any]) -> str:
@@ -187,9 +156,9 @@ def build_page(pixels: Pixels, plain: bytes, semantic: bytes, saliency: Pixels, 
     names = {key: show(record[key].rpartition("/")[2]) for key in ("file", "output", "plain")}
     record = {**record, **names}
     decoded = [jpeg.decode(plain), jpeg.decode(semantic)]
-    region = pixel.salient_region(saliency)
+    reference, outside = suite.Reference(pixels, saliency), suite.METRICS["outside"]
     before, after = (
-        _region_metrics(pixels, other, region, record["metrics"][side])
+        {**record["metrics"][side], outside.key: outside.function(suite.pair_of(reference, other))}
         for other, side in zip(decoded, ("plain", "ours"), strict=True)
     )
     orientation = _orientation(plain)
@@ -225,17 +194,10 @@ def build_page(pixels: Pixels, plain: bytes, semantic: bytes, saliency: Pixels, 
         plain=_data(plain, "jpeg"),
         ours=_data(semantic, "jpeg"),
         overlay=_data(_saved(drawn, format="JPEG", quality=OVERLAY_QUALITY, icc_profile=profile or None), "jpeg"),
-        share=f"{100 * region.mean():.0f} %",
+        share=f"{100 * pixel.salient_region(saliency).mean():.0f} %",
         crops=_crops(places, pictures, profile),
         metrics=_metric_rows(before, after),
         files=file_rows,
         record=html.escape(json.dumps(record, indent=2, ensure_ascii=False)),
-        codec=html.escape(jpeg.codec_identity()),
+        codec=html.escape(f"{jpeg.codec_identity()}, {results.code_name()}"),
     )
-
-
-def write_page(
-    path: str | Path, pixels: Pixels, plain: bytes, semantic: bytes, saliency: Pixels, record: dict[str, Any]
-) -> None:
-    """Write the page of `build_page` to `path`, whole or not at all."""
-    files.write_text(path, build_page(pixels, plain, semantic, saliency, record))

@@ -51,7 +51,7 @@ def log_lines(outcome: Outcome, measured: Measured) -> list[str]:
     """Return the originals' log line a file: name, sizes and qualities, six metrics of the plain JPEG, six of ours."""
 
     def six(values: dict[str, float]) -> str:
-        return " ".join(f"{values[metric.key]:.6f}" for metric in suite.LOGGED)
+        return " ".join(f"{values[key]:.6f}" for key in suite.LOG_LINE)
 
     plain = outcome.plain
     return [

@@ -9,20 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.msroi.metrics.pixel import Plane, psnr_of
+from q1net_msroi.msroi.metrics.metric import Metric, Plane
+from q1net_msroi.msroi.metrics.pixel import psnr_of
+from q1net_msroi.utils import jpeg
 
-JPEG_LUMINANCE = np.array(
-    [
-        [16, 11, 10, 16, 24, 40, 51, 61],
-        [12, 12, 14, 19, 26, 58, 60, 55],
-        [14, 13, 16, 24, 40, 57, 69, 56],
-        [14, 17, 22, 29, 51, 87, 80, 62],
-        [18, 22, 37, 56, 68, 109, 103, 77],
-        [24, 35, 55, 64, 81, 104, 113, 92],
-        [49, 64, 78, 87, 103, 121, 120, 101],
-        [72, 92, 95, 98, 112, 100, 103, 99],
-    ]
-)
+JPEG_LUMINANCE = jpeg.standard_tables()[49, 0]  # ITU-T T.81, table K.1: that of quality 50
 SENSITIVITY = 25.735088 / JPEG_LUMINANCE
 MASKING = (10 / JPEG_LUMINANCE) ** 2
 BLOCK = 8
@@ -69,4 +60,13 @@ def psnr_hvs_pair(reference: Plane, other: Plane) -> tuple[float, float]:
     hidden = masking[:, None, None] / MASKING
     hidden[:, 0, 0] = 0.0  # the mean's error is never masked
     seen = np.maximum(error - hidden, 0.0)
-    return tuple(psnr_of(float(np.mean(np.square(each * SENSITIVITY)))) for each in (error, seen))  # type: ignore[return-value]
+    plain, masked = (psnr_of(float(np.mean(np.square(each * SENSITIVITY)))) for each in (error, seen))
+    return plain, masked
+
+
+METRICS = (
+    Metric(
+        "psnrhvs", "PSNR-HVS", "weighted by the eye's sensitivity", lambda pair: pair.once(psnr_hvs_pair)[0], "dB", 2
+    ),
+    Metric("psnrhvsm", "PSNR-HVS-M", "the same with masking", lambda pair: pair.once(psnr_hvs_pair)[1], "dB", 2),
+)

@@ -6,9 +6,8 @@ Planes are (height, width) float64 with 8-bit values; the peak is 255 for every 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Plane = NDArray[np.float64]
+from q1net_msroi.msroi.metrics.metric import Metric, Pair, Pixels, Plane, Region
 
 PEAK = 255.0
 C1, C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
@@ -16,7 +15,7 @@ WINDOW, SIGMA = 11, 1.5
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
-def luma(pixels: NDArray[np.uint8]) -> Plane:
+def luma(pixels: Pixels) -> Plane:
     """Return the luma plane, 16..235 in whole steps, of (height, width, 3) uint8 RGB.
 
     ITU-R BT.601 with studio range: what the originals' conversion to yuv420p by ffmpeg gives VQMT to read. Its
@@ -36,13 +35,18 @@ def psnr(reference: Plane, other: Plane) -> float:
     return psnr_of(float(np.mean(np.square(reference - other))))
 
 
-def salient_region(saliency: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def salient_region(saliency: Pixels) -> Region:
     """Return where a map is above its mean (level rule 1's objects), (height, width); everywhere for a flat map."""
     region = saliency > saliency.mean()
     return region if region.any() else np.ones_like(region)
 
 
-def psnr_inside(reference: Plane, other: Plane, region: NDArray[np.bool_]) -> float:
+def object_region(mask: Pixels) -> Region:
+    """Return where an object mask (height, width) is brighter than half: bool of its shape."""
+    return mask > np.iinfo(np.uint8).max // 2
+
+
+def psnr_inside(reference: Plane, other: Plane, region: Region) -> float:
     """Return PSNR-S: the PSNR of the pixels of a region only, (height, width) bool; NaN where it is empty."""
     if not region.any():
         return float("nan")
@@ -104,3 +108,31 @@ def ms_ssim(reference: Plane, other: Plane) -> float:
         whole, structure = _similarity(reference, other)
         factors[scale] = whole if scale == scales - 1 else structure
     return float(np.prod(np.maximum(factors, 0.0) ** weights))
+
+
+def _in_region(pair: Pair) -> float | None:
+    return None if pair.region is None else psnr_inside(pair.luma, pair.other_luma, pair.region)
+
+
+def _outside(pair: Pair) -> float | None:
+    if pair.region is None or pair.region.all():
+        return None
+    return psnr_inside(pair.luma, pair.other_luma, ~pair.region)
+
+
+def _in_mask(pair: Pair) -> float | None:
+    """Return the PSNR over R, G and B of the pixels of an object mask."""
+    if pair.mask is None:
+        return None
+    error = pair.pixels[pair.mask].astype(np.float64) - pair.other[pair.mask]
+    return psnr_of(float(np.square(error).mean())) if error.size else float("nan")
+
+
+METRICS = (
+    Metric("psnr", "PSNR", "peak signal to noise", lambda pair: psnr(pair.luma, pair.other_luma), "dB", 2),
+    Metric("ssim", "SSIM", "structural similarity", lambda pair: ssim(pair.luma, pair.other_luma)),
+    Metric("msssim", "MS-SSIM", "the same at five scales", lambda pair: ms_ssim(pair.luma, pair.other_luma)),
+    Metric("psnrs", "PSNR-S", "PSNR inside the region", _in_region, "dB", 2, in_region=True),
+    Metric("outside", "PSNR outside", "PSNR outside the region", _outside, "dB", 2, in_region=True, on_request=True),
+    Metric("inside", "PSNR inside the masks", "of R, G and B", _in_mask, "dB", 2, in_region=True, on_request=True),
+)

@@ -1,63 +1,68 @@
-"""All metrics of a pair of pictures, and the names that logs, JSON and tables give them."""
+"""All metrics by key, gathered from the modules of this package, and what they say of a pair of pictures.
+
+A module that has `METRICS`, a tuple of `Metric`, adds them; nothing else has to be changed.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import importlib
+import pkgutil
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.msroi.metrics import hvs, pixel, vif
+from q1net_msroi.msroi import metrics
+from q1net_msroi.msroi.metrics import pixel
+from q1net_msroi.msroi.metrics.metric import Metric, Pair
+
+LOG_LINE = ("psnr", "ssim", "msssim", "vifp", "psnrhvs", "psnrhvsm")  # of the originals' log, in its order
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A metric's `key` in JSON and file names, its printed `title`, its unit, and whether the log line has it."""
-
-    key: str
-    title: str
-    unit: str
-    logged: bool = True
+def _gather() -> dict[str, Metric]:
+    names = [f"{metrics.__name__}.{module.name}" for module in pkgutil.iter_modules(metrics.__path__)]
+    modules = [importlib.import_module(name) for name in names if name != __name__]
+    found = {metric.key: metric for module in modules for metric in getattr(module, "METRICS", ())}
+    return {key: found[key] for key in (*LOG_LINE, *(key for key in found if key not in LOG_LINE))}
 
 
-METRICS = (
-    Metric("psnr", "PSNR", "dB"),
-    Metric("ssim", "SSIM", ""),
-    Metric("msssim", "MS-SSIM", ""),
-    Metric("vifp", "VIFP", ""),
-    Metric("psnrhvs", "PSNR-HVS", "dB"),
-    Metric("psnrhvsm", "PSNR-HVS-M", "dB"),
-    Metric("psnrs", "PSNR-S", "dB", logged=False),
-)
-LOGGED = tuple(metric for metric in METRICS if metric.logged)  # in the order of the log line
+METRICS = _gather()
+
+
+def shown() -> list[Metric]:
+    """Return the metrics in the order of pages and tables: those of a region first."""
+    return sorted(METRICS.values(), key=lambda metric: not metric.in_region)
 
 
 class Reference:
-    """A picture to compare others with: its luma, and the salient region of its map where there is one."""
+    """A picture to compare others with, the salient region of its map and an object mask where there are such."""
 
-    def __init__(self, pixels: NDArray[np.uint8], saliency: NDArray[np.uint8] | None = None) -> None:
-        """Take (height, width, 3) uint8 RGB and (height, width) uint8."""
-        self.luma = pixel.luma(pixels)
+    def __init__(
+        self,
+        pixels: NDArray[np.uint8],
+        saliency: NDArray[np.uint8] | None = None,
+        mask: NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Take (height, width, 3) uint8 RGB and (height, width) uint8; a mask is object where it is above half."""
+        self.pixels, self.luma = pixels, pixel.luma(pixels)
         self.region = None if saliency is None else pixel.salient_region(saliency)
+        self.mask = None if mask is None else pixel.object_region(mask)
 
 
-def measure(reference: Reference, pixels: NDArray[np.uint8]) -> dict[str, float]:
-    """Return every metric of `pixels`, (height, width, 3) uint8 RGB, against a reference of the same size.
+def pair_of(reference: Reference, pixels: NDArray[np.uint8]) -> Pair:
+    """Return a reference and a picture of its size, (height, width, 3) uint8 RGB, as metrics take them."""
+    if reference.pixels.shape != pixels.shape:
+        raise ValueError(f"sizes differ: {reference.pixels.shape} and {pixels.shape}")
+    return Pair(reference.luma, pixel.luma(pixels), reference.pixels, pixels, reference.region, reference.mask)
 
-    PSNR-S is there only with a map. Infinite for equal pictures (the PSNRs), NaN where the picture is too small.
+
+def measure(reference: Reference, pixels: NDArray[np.uint8], also: Collection[str] = ()) -> dict[str, float]:
+    """Return by key every metric of `pixels`, (height, width, 3) uint8 RGB, against a reference of the same size.
+
+    `also` names those that are measured on request only. What a pair has no value for (PSNR-S without a map) is left
+    out. Infinite for equal pictures (the PSNRs), NaN where the picture is too small.
     """
-    plane, other = reference.luma, pixel.luma(pixels)
-    if plane.shape != other.shape:
-        raise ValueError(f"sizes differ: {plane.shape} and {other.shape}")
-    psnr_hvs, psnr_hvs_m = hvs.psnr_hvs_pair(plane, other)
-    values = {
-        "psnr": pixel.psnr(plane, other),
-        "ssim": pixel.ssim(plane, other),
-        "msssim": pixel.ms_ssim(plane, other),
-        "vifp": vif.vifp(plane, other),
-        "psnrhvs": psnr_hvs,
-        "psnrhvsm": psnr_hvs_m,
-    }
-    if reference.region is not None:
-        values["psnrs"] = pixel.psnr_inside(plane, other, reference.region)
-    return values
+    pair = pair_of(reference, pixels)
+    wanted = [metric for metric in METRICS.values() if not metric.on_request or metric.key in also]
+    values = {metric.key: metric.function(pair) for metric in wanted}
+    return {key: value for key, value in values.items() if value is not None}

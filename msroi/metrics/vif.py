@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Plane = NDArray[np.float64]
+from q1net_msroi.msroi.metrics.metric import Metric, Plane
 
 WINDOWS = (17, 9, 5, 3)  # side of the Gaussian window at each scale; its sigma is a fifth of it
 EYE_NOISE = 2.0  # variance of the visual noise
@@ -69,3 +68,6 @@ def vifp(reference: Plane, other: Plane) -> float:
         seen_here, there_here = _information(reference, other, side)
         seen, there = seen + seen_here, there + there_here
     return seen / there if there > 0 else float("nan")
+
+
+METRICS = (Metric("vifp", "VIFP", "visual information fidelity", lambda pair: vifp(pair.luma, pair.other_luma)),)

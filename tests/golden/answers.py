@@ -21,7 +21,7 @@ from q1net_msroi.classifier.estimators import explain, registry
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.msroi.encoder import combine, levels, size_search
-from q1net_msroi.msroi.metrics import suite
+from q1net_msroi.msroi.metrics import pixel, suite
 from q1net_msroi.msroi.roi import generate
 from q1net_msroi.msroi.roi.network import load_lite
 from q1net_msroi.utils import files, jpeg
@@ -232,7 +232,7 @@ def _encoded(image: Path, saliency: Path, settings: Record) -> Record:
     found: Record = {"notices": [notice.replace(f"{folder}/", "") for notice in done.notices]}
     for key, file in zip(("plain", "ours", "second", "third", "fourth"), (done.plain, *done.ours), strict=False):
         decoded = suite.Reference(jpeg.decode(file.path.read_bytes())).luma
-        psnr = round(suite.pixel.psnr(luma, decoded), 3)
+        psnr = round(pixel.psnr(luma, decoded), 3)
         found[key] = {"quality": file.quality, "bytes": file.bytes, "psnr": psnr}
     return found
 

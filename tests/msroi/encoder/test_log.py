@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from q1net_msroi.msroi.encoder import log
-from q1net_msroi.msroi.metrics.suite import LOGGED, METRICS
+from q1net_msroi.msroi.metrics.suite import LOG_LINE, METRICS
 from q1net_msroi.utils.errors import UserError
 
 ORIGINAL = (
@@ -35,7 +35,7 @@ def test_reads_the_originals_line(tmp_path: Path) -> None:
     )
     assert (row.jpeg_quality, row.our_quality) == (50, 55)
     assert list(row.jpeg.values()) == [30.0, 0.90, 0.98, 0.50, 33.0, 40.0]
-    assert list(row.ours) == [metric.key for metric in LOGGED]
+    assert list(row.ours) == list(LOG_LINE)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_white_space_and_odd_names(tmp_path: Path, line: str) -> None:
 
 
 def test_reads_json_records_with_psnr_s_and_missing_values(tmp_path: Path) -> None:
-    values = {metric.key: 1.5 for metric in METRICS}
+    values = dict.fromkeys(METRICS, 1.5)
     record = {
         "file": "x.png",
         "model": 3,
@@ -67,7 +67,7 @@ def test_reads_json_records_with_psnr_s_and_missing_values(tmp_path: Path) -> No
     ((row,), notices) = log.read_log(write(tmp_path, json.dumps(record) + "\n"))
     assert notices == []
     assert math.isnan(row.ours["psnrs"])
-    means = {metric.key: log.average([row], metric) for metric in METRICS}
+    means = {key: log.average([row], metric) for key, metric in METRICS.items()}
     assert (means["ssim"].better, means["ssim"].same, means["ssim"].worse) == (1, 0, 0)
     assert means["psnrs"].pictures == 0
     assert log.record([row])["metrics"]["psnrs"]["ours"] is None
@@ -110,7 +110,7 @@ def test_averages_and_signs(tmp_path: Path) -> None:
 def test_infinite_values_are_left_out_of_means_and_counted(tmp_path: Path) -> None:
     perfect = ORIGINAL.replace("30.0 ", "inf ").replace("30.5", "inf")
     rows, _ = log.read_log(write(tmp_path, ORIGINAL + perfect))
-    mean = log.average(rows, METRICS[0])
+    mean = log.average(rows, METRICS["psnr"])
     assert (mean.pictures, mean.jpeg, mean.ours) == (1, 30.0, 30.5)
     assert (mean.better, mean.same, mean.worse) == (1, 1, 0)
     assert "(1 without a finite value)" in "\n".join(log.table(rows))

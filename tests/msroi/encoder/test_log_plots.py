@@ -13,7 +13,7 @@ from q1net_msroi.msroi.metrics.suite import METRICS
 
 
 def row(file: str, gain: float, model: str = "3", quality: int = 50) -> Row:
-    values = {metric.key: 30.0 for metric in METRICS}
+    values = dict.fromkeys(METRICS, 30.0)
     return Row(file, model, 9, 5, 5, quality, 55, values, {key: value + gain for key, value in values.items()})
 
 
@@ -25,8 +25,8 @@ def colours(path: Path) -> tuple[int, int]:
 
 
 def test_bars_are_coloured_by_sign(tmp_path: Path) -> None:
-    log_plots.plot_metric([row("a", 1.0), row("b", 1.0)], METRICS[0], tmp_path / "up.png")
-    log_plots.plot_metric([row("a", -1.0), row("b", -1.0)], METRICS[0], tmp_path / "down.png")
+    log_plots.plot_metric([row("a", 1.0), row("b", 1.0)], METRICS["psnr"], tmp_path / "up.png")
+    log_plots.plot_metric([row("a", -1.0), row("b", -1.0)], METRICS["psnr"], tmp_path / "down.png")
     up, down = colours(tmp_path / "up.png"), colours(tmp_path / "down.png")
     assert up[0] > 10_000
     assert down[1] > 10_000
@@ -45,7 +45,7 @@ def test_bars_are_coloured_by_sign(tmp_path: Path) -> None:
     ids=["same", "not finite", "odd name", "many", "groups"],
 )
 def test_draws_whatever_a_log_holds(tmp_path: Path, rows: list[Row]) -> None:
-    log_plots.plot_metric(rows, METRICS[0], tmp_path / "metric.png")
+    log_plots.plot_metric(rows, METRICS["psnr"], tmp_path / "metric.png")
     log_plots.plot_summary(rows, tmp_path / "summary.png")
     for name in ("metric.png", "summary.png"):
         with Image.open(tmp_path / name) as image:
