@@ -10,6 +10,7 @@ from pathlib import Path
 
 from q1net_msroi.classifier.q1net.configs import CONFIGS, PERTURBATION
 from q1net_msroi.utils import files, images, tasks
+from q1net_msroi.utils.codecs import CODECS, JPEG
 from q1net_msroi.utils.errors import needs, note, run_command, show
 
 
@@ -42,6 +43,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--perturb_division", type=int, default=1, metavar="D", help="each place at a random 1/D of the offsets"
     )
+    parser.add_argument(
+        "--codec",
+        default=JPEG.name,
+        choices=list(CODECS),
+        help="what compresses the photographs (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same file (default: %(default)s)")
     parser.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
     return parser
@@ -61,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.quality_division,
         options.perturb_division,
         options.seed,
+        options.codec,
     )
     workers = tasks.worker_count(options.workers)
     found = images.find_images(options.in_path)

@@ -1,10 +1,11 @@
-"""JPEG in memory, by libjpeg-turbo through Pillow."""
+"""JPEG in memory, by libjpeg-turbo through Pillow and by other libraries through jpeglib, and its tables."""
 
 from __future__ import annotations
 
 import functools
 import io
 import threading
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -16,7 +17,8 @@ Subsampling = Literal["4:2:0", "4:2:2", "4:4:4"]
 
 jpeglib_lock = threading.Lock()  # jpeglib has one current version of the library a process
 
-MCU = 16  # side in pixels of the minimum coded unit at 4:2:0; 4:2:2 and 4:4:4 divide it
+MOZJPEG = "mozjpeg403"  # its name in jpeglib
+BASE_QUALITY = 50  # at which the base tables are the file's own
 
 # mozjpeg's default base table at quality 50 (its set 3, by N. Robidoux), luma and chroma alike, as its files show it.
 MOZJPEG_BASE = np.array(
@@ -37,24 +39,23 @@ def encode(
     pixels: NDArray[np.uint8],
     quality: int,
     subsampling: Subsampling = "4:2:0",
-    exif: bytes = b"",
-    icc_profile: bytes = b"",
     progressive: bool = False,
+    **metadata: bytes,
 ) -> bytes:
     """Return (height, width, 3) uint8 RGB as a baseline JPEG with libjpeg's standard tables at `quality` 1..100.
 
-    `exif` (at most 65,533 bytes, beginning with `Exif\\0\\0`) and `icc_profile` are stored in the file as given.
     With `progressive` the same coefficients in a progressive file with optimised Huffman tables, the smallest that
-    libjpeg-turbo writes.
+    libjpeg-turbo writes. `metadata` is stored in the file as given: `exif` (at most 65,533 bytes, beginning with
+    `Exif\\0\\0`) and `icc_profile`.
     """
     buffer = io.BytesIO()
-    how = {"exif": exif, "icc_profile": icc_profile, "progressive": progressive, "optimize": progressive}
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=int(quality), subsampling=subsampling, **how)
+    how = {"subsampling": subsampling, "progressive": progressive, "optimize": progressive, **metadata}
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=int(quality), **how)
     return buffer.getvalue()
 
 
 def decode(content: bytes) -> NDArray[np.uint8]:
-    """Return a JPEG's pixels, (height, width, 3) uint8 RGB."""
+    """Return the pixels of a JPEG or other picture file, (height, width, 3) uint8 RGB."""
     image = Image.open(io.BytesIO(content))
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
@@ -62,6 +63,18 @@ def decode(content: bytes) -> NDArray[np.uint8]:
 def compress(pixels: NDArray[np.uint8], quality: int, subsampling: Subsampling = "4:2:0") -> NDArray[np.uint8]:
     """Return the pixels after one JPEG compression and decompression, shape as given."""
     return decode(encode(pixels, quality, subsampling))
+
+
+def written_by(pixels: NDArray[np.uint8], quality: int, version: str) -> bytes:
+    """Return the JPEG, 4:2:0, that another library writes at its defaults; `version` is its name in jpeglib."""
+    import tempfile
+
+    import jpeglib
+
+    with jpeglib_lock, tempfile.TemporaryDirectory() as folder, jpeglib.version(version):
+        path = Path(folder) / "picture.jpg"
+        jpeglib.from_spatial(pixels).write_spatial(str(path), qt=quality)
+        return path.read_bytes()
 
 
 def quantization_tables(content: bytes) -> list[NDArray[np.int64]]:
@@ -75,7 +88,7 @@ def quantization_tables(content: bytes) -> list[NDArray[np.int64]]:
 def dct_matrix() -> NDArray[np.float32]:
     """Return the orthonormal 8-point DCT-II, (8 frequencies, 8 samples): in two dimensions JPEG's, scale included."""
     frequency, place = np.mgrid[:8, :8]
-    matrix = np.cos((2 * place + 1) * frequency * np.pi / 16) / 2
+    matrix: NDArray[np.float64] = np.cos((2 * place + 1) * frequency * np.pi / 16) / 2
     matrix[0] /= np.sqrt(2)
     return matrix.astype(np.float32)
 
@@ -83,14 +96,14 @@ def dct_matrix() -> NDArray[np.float32]:
 def quality_scale() -> NDArray[np.int64]:
     """Return the percentages by which libjpeg (jcparam.c) scales its base tables for qualities 1..100: (100,)."""
     quality = np.arange(1, 101)
-    return np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
+    return np.where(quality < BASE_QUALITY, 5000 // quality, 200 - 2 * quality)
 
 
 @functools.cache
 def standard_tables() -> NDArray[np.int64]:
     """Return libjpeg's tables of qualities 1..100: (100, 2, 8, 8), luma and chroma (ITU-T T.81, annex K, scaled)."""
-    base = np.stack(quantization_tables(encode(np.zeros((8, 8, 3), np.uint8), 50)))
-    tables = np.clip((base * quality_scale()[:, None, None, None] + 50) // 100, 1, 255)
+    base = np.stack(quantization_tables(encode(np.zeros((8, 8, 3), np.uint8), BASE_QUALITY)))
+    tables: NDArray[np.int64] = np.clip((base * quality_scale()[:, None, None, None] + 50) // 100, 1, 255)
     tables.setflags(write=False)  # one array for all callers
     return tables
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from q1net_msroi.classifier.q1net import mosaic
 from q1net_msroi.classifier.q1net.configs import BLOCK, QUALITIES
 from q1net_msroi.classifier.q1net.photographs import FLAT_DRAWS, RESCALED_SHARE, Batch, PatchSource, load_photographs
-from q1net_msroi.utils import images, jpeg
+from q1net_msroi.utils import images
 from q1net_msroi.utils.errors import UserError, show
 
 ACROSS = 8  # a picture is judged by at most ACROSS x ACROSS crops
@@ -30,7 +31,8 @@ def cut(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Return the crops by which a picture is judged: (n, side, side, 3) uint8, n <= 64, flat ones left out."""
     views = np.lib.stride_tricks.sliding_window_view(pixels, (side, side), axis=(0, 1))
     crops = views[np.ix_(*(starts(length, side) for length in pixels.shape[:2]))].reshape(-1, 3, side, side)
-    return crops[(crops != crops[:, :, :1, :1]).any(axis=(1, 2, 3))].transpose(0, 2, 3, 1)
+    shown: NDArray[np.uint8] = crops[(crops != crops[:, :, :1, :1]).any(axis=(1, 2, 3))]
+    return shown.transpose(0, 2, 3, 1)
 
 
 @dataclass
@@ -48,7 +50,7 @@ class CropSource(PatchSource):
     @property
     def window(self) -> int:
         """The side of a window in pixels."""
-        return self.side + 2 * jpeg.MCU
+        return self.side + 2 * mosaic.UNIT
 
     def _patches(
         self, pool: Sequence[NDArray[np.uint8]], qualities: NDArray[np.uint8], random: np.random.Generator
@@ -60,9 +62,9 @@ class CropSource(PatchSource):
         for window in windows:
             rescaled = len(pool) > originals and random.random() < RESCALED_SHARE
             window[:] = self._window(pool[originals:] if rescaled else pool[:originals], random)
-        strip = (self._augmented(windows, random) if self.augment else windows).reshape(-1, side, 3)
-        compressed = (jpeg.compress(strip, quality).reshape(-1, side, side, 3) for quality in qualities)
-        return np.concatenate([self._crops(windows, random) for windows in compressed])
+        windows = self._augmented(windows, random) if self.augment else windows
+        compress = mosaic.compressor(windows, self.codec, across=1)
+        return np.concatenate([self._crops(compress(quality), random) for quality in qualities])
 
     def _window(self, pool: Sequence[NDArray[np.uint8]], random: np.random.Generator) -> NDArray[np.uint8]:
         """Return a window at a random place of a random photograph; up to three draws until it is not flat."""
@@ -70,7 +72,9 @@ class CropSource(PatchSource):
             pixels = pool[int(random.integers(len(pool)))]
             if min(pixels.shape[:2]) < self.window:
                 pixels = self.photographs[int(random.integers(len(self.photographs)))]  # rescaled too small
-            top, left = (jpeg.MCU * int(random.integers((n - self.window) // jpeg.MCU + 1)) for n in pixels.shape[:2])
+            top, left = (
+                mosaic.UNIT * int(random.integers((n - self.window) // mosaic.UNIT + 1)) for n in pixels.shape[:2]
+            )
             window = pixels[top : top + self.window, left : left + self.window]
             if (window != window[0, 0]).any():
                 break
@@ -83,12 +87,13 @@ class CropSource(PatchSource):
         shifts[random.random(len(windows)) < self.aligned_share] = 0
         places = np.clip(corners + shifts, BLOCK, self.window - self.side - BLOCK)
         views = np.lib.stride_tricks.sliding_window_view(windows, (self.side, self.side), axis=(1, 2))
-        return views[np.arange(len(windows)), places[:, 0], places[:, 1]].transpose(0, 2, 3, 1)
+        crops: NDArray[np.uint8] = views[np.arange(len(windows)), places[:, 0], places[:, 1]]
+        return crops.transpose(0, 2, 3, 1)
 
 
 def load(folder: str, side: int) -> list[NDArray[np.uint8]]:
     """Return a folder's photographs that hold a window for crops of `side`; raise `UserError` when none does."""
-    window = side + 2 * jpeg.MCU
+    window = side + 2 * mosaic.UNIT
     found = [p for p in load_photographs(images.find_images(folder)) if min(p.shape[:2]) >= window]
     if not found:
         raise UserError(f"no picture in {show(folder)} has {window}x{window} pixels")
@@ -98,7 +103,7 @@ def load(folder: str, side: int) -> list[NDArray[np.uint8]]:
 def validation_batches(folder: str, side: int, crops: int, aligned_share: float) -> Callable[[], Iterator[Batch]]:
     """Return a function that yields the same validation batches every time: all qualities, not augmented."""
     per_quality = max(1, round(crops / len(QUALITIES)))
-    source = CropSource(load(folder, side), 100, 1, aligned_share, False, per_quality, side)
+    source = CropSource(load(folder, side), 100, 1, aligned_share, False, per_quality, side=side)
     made, qualities = source.round(0, 0)
 
     def batches() -> Iterator[Batch]:

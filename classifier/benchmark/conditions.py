@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +11,7 @@ from PIL import Image
 
 from q1net_msroi.classifier.estimators.header import Header, match
 from q1net_msroi.utils import jpeg
+from q1net_msroi.utils.codecs import CODECS, JPEG, Codec
 
 Pixels = NDArray[np.uint8]
 FEWEST_APART = 10  # qualities between the two compressions of a picture
@@ -43,44 +42,30 @@ def nearest_quality(content: bytes) -> int:
 
 
 def _file(content: bytes, quality: int) -> Made:
-    return Made(jpeg.decode(content), quality, content)
+    return Made(JPEG.decode(content), quality, content)
 
 
-def _saved(subsampling: jpeg.Subsampling = "4:2:0") -> Make:
-    return lambda p, q, r: _file(jpeg.encode(p, q, subsampling), q)
+def _saved(codec: Codec = JPEG) -> Make:
+    return lambda p, q, r: _file(codec.encode(p, q), q)
 
 
 def _then(change: Callable[[Pixels, np.random.Generator], Pixels]) -> Make:
     """Compress, then change the pixels: no file is left."""
-    return lambda p, q, r: Made(change(jpeg.compress(p, q), r), q)
+    return lambda p, q, r: Made(change(JPEG.compress(p, q), r), q)
 
 
 def _overexposed(p: Pixels, q: int, r: np.random.Generator) -> Made:
     """Compress a photograph four times as bright: hardly a block without clipped pixels, as on white paper."""
-    return _file(jpeg.encode(np.minimum(p.astype(np.int16) * 4, 255).astype(np.uint8), q), q)
+    return _file(JPEG.encode(np.minimum(p.astype(np.int16) * 4, 255).astype(np.uint8), q), q)
 
 
 def _gray(p: Pixels, q: int, r: np.random.Generator) -> Made:
-    return _file(jpeg.encode(np.asarray(Image.fromarray(p).convert("L")), q), q)
-
-
-def _library(pixels: Pixels, quality: int, version: str) -> bytes:
-    """Return the JPEG that another library writes."""
-    import jpeglib
-
-    with jpeg.jpeglib_lock, tempfile.TemporaryDirectory() as folder, jpeglib.version(version):
-        path = Path(folder) / "picture.jpg"
-        jpeglib.from_spatial(pixels).write_spatial(str(path), qt=quality)
-        return path.read_bytes()
-
-
-def _written_by(version: str) -> Make:
-    return lambda p, q, r: _file(_library(p, q, version), q)
+    return _file(JPEG.encode(np.asarray(Image.fromarray(p).convert("L")), q), q)
 
 
 def _mozjpeg(p: Pixels, q: int, r: np.random.Generator) -> Made:
     """Compress with mozjpeg, whose tables are others: the nearest standard quality is right."""
-    content = _library(p, q, "mozjpeg403")
+    content = CODECS["mozjpeg"].encode(p, q)
     return _file(content, nearest_quality(content))
 
 
@@ -90,8 +75,8 @@ def _twice(aligned: bool) -> Make:
     def make(p: Pixels, q: int, r: np.random.Generator) -> Made:
         last = min(max(q, FEWEST_APART + 2), HIGHEST_SECOND)
         quality = int(r.integers(1, last - FEWEST_APART + 1))
-        first = jpeg.compress(p, quality)
-        return replace(_file(jpeg.encode(first if aligned else _offset(first, r), last), last), first=quality)
+        first = JPEG.compress(p, quality)
+        return replace(_file(JPEG.encode(first if aligned else _offset(first, r), last), last), first=quality)
 
     return make
 
@@ -114,7 +99,8 @@ def _offset(pixels: Pixels, r: np.random.Generator) -> Pixels:
 
 
 def _noisy(pixels: Pixels, r: np.random.Generator) -> Pixels:
-    return np.clip(pixels + r.integers(-1, 2, pixels.shape), 0, 255).astype(np.uint8)
+    noisy: NDArray[np.int64] = pixels + r.integers(-1, 2, pixels.shape)
+    return noisy.clip(0, 255).astype(np.uint8)
 
 
 def _brighter(pixels: Pixels, r: np.random.Generator) -> Pixels:
@@ -134,12 +120,12 @@ CONDITIONS: dict[str, Make] = {
     "crop 256": _then(_crop(256)),
     "crop 128": _then(_crop(128)),
     "crop 64": _then(_crop(64)),
-    "4:2:2": _saved("4:2:2"),
-    "4:4:4": _saved("4:4:4"),
+    "4:2:2": _saved(CODECS["jpeg 4:2:2"]),
+    "4:4:4": _saved(CODECS["jpeg 4:4:4"]),
     "gray": _gray,
     "overexposed": _overexposed,
-    "libjpeg 6b": _written_by("6b"),
-    "libjpeg 9e": _written_by("9e"),
+    "libjpeg 6b": _saved(CODECS["libjpeg 6b"]),
+    "libjpeg 9e": _saved(CODECS["libjpeg 9e"]),
     "mozjpeg": _mozjpeg,
     "twice, aligned": _twice(aligned=True),
     "twice, shifted": _twice(aligned=False),

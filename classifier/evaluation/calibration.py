@@ -18,7 +18,8 @@ from q1net_msroi.classifier.estimators.network import NetworkEstimator
 from q1net_msroi.classifier.evaluation import intervals
 from q1net_msroi.classifier.q1net import correction, fusion, patches
 from q1net_msroi.classifier.q1net.configs import AREA, BLOCK
-from q1net_msroi.utils import images, jpeg, tasks
+from q1net_msroi.utils import images, tasks
+from q1net_msroi.utils.codecs import JPEG
 from q1net_msroi.utils.errors import UserError, note
 
 THRESHOLDS = np.arange(80.0, 99.51, 0.25)
@@ -97,7 +98,7 @@ def collect(
 
         samples = [ask(pixels, None, True)]
         for quality in qualities:
-            compressed = jpeg.compress(pixels, quality)
+            compressed = JPEG.compress(pixels, quality)
             samples += [ask(compressed, quality, True), ask(crop(compressed, random), quality, False)]
         return samples
 

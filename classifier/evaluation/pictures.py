@@ -18,7 +18,8 @@ from q1net_msroi.classifier.estimators.result import Estimate, Estimator
 from q1net_msroi.classifier.q1net import mosaic
 from q1net_msroi.classifier.q1net.configs import AREA, BLOCK, QUALITIES
 from q1net_msroi.classifier.q1net.dataset import PatchFile
-from q1net_msroi.utils import images, jpeg, tasks
+from q1net_msroi.utils import images, tasks
+from q1net_msroi.utils.codecs import JPEG
 from q1net_msroi.utils.errors import UserError, note, show
 
 
@@ -138,7 +139,7 @@ class WholePicture:
     def compressed(self, quality: int) -> NDArray[np.uint8]:
         """Return the pixels of the JPEG at `quality`, cropped."""
         top, left = self.crop_offset
-        return np.ascontiguousarray(jpeg.compress(self.pixels, quality)[top:, left:])
+        return np.ascontiguousarray(JPEG.compress(self.pixels, quality)[top:, left:])
 
 
 def whole_picture(pixels: NDArray[np.uint8], crop_offset: tuple[int, int]) -> WholePicture:

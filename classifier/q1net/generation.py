@@ -22,7 +22,8 @@ from q1net_msroi.classifier.q1net import mosaic
 from q1net_msroi.classifier.q1net.configs import AREA, PATCH, PERTURBATION, QUALITIES
 from q1net_msroi.classifier.q1net.dataset import PATCHES_NAME, QUALITIES_NAME
 from q1net_msroi.classifier.q1net.photographs import cut_windows
-from q1net_msroi.utils import files, images, jpeg, tasks
+from q1net_msroi.utils import files, images, tasks
+from q1net_msroi.utils.codecs import CODECS, JPEG, Codec
 from q1net_msroi.utils.errors import UserError, note, show
 
 PATCH_BYTES = PATCH * PATCH * 3
@@ -44,6 +45,7 @@ class Request:
     quality_division: int = 1
     perturb_division: int = 1
     seed: int = 0
+    codec: str = JPEG.name
 
     def __post_init__(self) -> None:
         """Raise `UserError` for numbers that make no set."""
@@ -59,6 +61,8 @@ class Request:
             raise UserError(f"--quality_division must lie in 1..{len(QUALITIES)}")
         if not 1 <= self.perturb_division <= self.perturb**2:
             raise UserError(f"--perturb_division must lie in 1..{self.perturb**2}")
+        if not set(QUALITIES) <= set(CODECS[self.codec].qualities):
+            raise UserError(f"--codec {self.codec} has not all qualities {QUALITIES[0]}..{QUALITIES[-1]}")
 
     @property
     def qualities_each(self) -> int:
@@ -152,7 +156,7 @@ def generate(plan: Plan, path: Path, workers: int | None = None) -> None:
     record = path.with_name(f".{path.name}.partial.json")
     identity = {
         **asdict(plan.request),
-        "codec": jpeg.codec_identity(),
+        "codec": CODECS[plan.request.codec].identity(),
         "photographs": [[os.fsencode(p.name).hex(), p.stat().st_size] for p in plan.photographs],
     }
     needed = plan.rows * (PATCH_BYTES + 1) + HEADER_BYTES
@@ -200,7 +204,7 @@ def _lay_out(plan: Plan, partial: Path) -> None:
                 **asdict(plan.request),
                 "channel_order": "BGR",
                 "subsampling": "4:2:0",
-                "codec": jpeg.codec_identity(),
+                "codec": CODECS[plan.request.codec].identity(),
                 "photographs": len(plan.photographs),
                 "places_per_photograph": plan.places_each,
             }
@@ -260,23 +264,40 @@ def _group_patches(plan: Plan, group: int, read: Any) -> Any:
     random = np.random.default_rng([request.seed, 0, group])
     places = np.arange(group * plan.group, min((group + 1) * plan.group, plan.places))
     photographs, chosen = np.unique(places // plan.places_each, return_inverse=True)
-    windows, areas = cut_windows([read(int(index)) for index in photographs], chosen, random)
+    windows, areas, corners = cut_windows([read(int(index)) for index in photographs], chosen, random)
     taken = np.zeros((len(photographs), len(QUALITIES) + 1), bool)
     for row, photograph in enumerate(photographs):
         taken[row, _photograph_qualities(plan, int(photograph))] = True
-    tiled = mosaic.tile(windows)
+    codec = CODECS[request.codec]
+    together = mosaic.compressor(windows, codec)
     for quality in QUALITIES:
         members = np.flatnonzero(taken[chosen, quality])
         if not len(members):
             continue
-        whole = len(members) == len(windows)
-        compressed = jpeg.compress(tiled if whole else mosaic.tile(windows[members]), quality)
-        bgr = mosaic.untile(compressed, len(members))[..., ::-1]
+        if codec.margin is None:
+            compressed = _from_whole(codec, quality, photographs[chosen[members]], corners[members], read)
+        else:
+            whole = len(members) == len(windows)
+            compressed = (together if whole else mosaic.compressor(windows[members], codec))(quality)
+        bgr = compressed[..., ::-1]
         offsets = request.offsets
         if request.perturb_division > 1:
             order = random.random((len(members), len(offsets))).argsort(axis=1)[:, : request.offsets_each]
             offsets = offsets[order]
         yield quality, mosaic.area_patches(bgr, areas[members], offsets)
+
+
+def _from_whole(
+    codec: Codec, quality: int, photographs: NDArray[np.intp], corners: NDArray[np.intp], read: Any
+) -> NDArray[np.uint8]:
+    """Return the windows, (n, 48, 48, 3), at the corners of whole compressed photographs."""
+    windows = np.empty((len(corners), mosaic.WINDOW, mosaic.WINDOW, 3), np.uint8)
+    for photograph in np.unique(photographs):
+        pixels = codec.compress(read(int(photograph)), quality)
+        for index in np.flatnonzero(photographs == photograph):
+            top, left = corners[index]
+            windows[index] = pixels[top : top + mosaic.WINDOW, left : left + mosaic.WINDOW]
+    return windows
 
 
 def save_sheets(path: Path, folder: Path, across: int = 16) -> None:

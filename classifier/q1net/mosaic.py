@@ -1,13 +1,15 @@
-"""Compress only what the patches need, with pixels identical to the whole picture's JPEG.
+"""Compress only what the patches need, with pixels identical to those of the whole compressed picture.
 
-A decoded pixel depends on its own minimum coded unit (16x16 pixels at 4:2:0) and, through the smooth upsampling of the
-chroma, on one chroma sample of the neighbouring units. So units can be cut out and laid side by side: what is one
-pixel or more away from a seam comes out as it would in the whole picture. Two uses: the units under one picture's grid
-of patches (`PictureMosaic`), and windows of many photographs compressed together (`tile`).
+A JPEG's decoded pixel depends on its own minimum coded unit (16x16 pixels at 4:2:0) and, through the smooth upsampling
+of the chroma, on one chroma sample of the neighbouring units. So units can be cut out and laid side by side: what is
+one pixel or more away from a seam comes out as it would in the whole picture. Two uses: the units under one picture's
+grid of patches (`PictureMosaic`), and windows of many photographs compressed together (`compressor`). Where a codec
+has no such units (`margin` None), whole pictures are compressed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,25 +17,30 @@ from numpy.typing import NDArray
 
 from q1net_msroi.classifier.q1net import patches
 from q1net_msroi.classifier.q1net.configs import AREA, BLOCK, PATCH
-from q1net_msroi.utils import jpeg
+from q1net_msroi.utils.codecs import JPEG, Codec
 from q1net_msroi.utils.errors import UserError
 
-WINDOW = 3 * jpeg.MCU  # holds any block with its neighbours (24x24) and a safe margin
+UNIT = JPEG.unit  # the coded units of every codec with exact windows divide it
+WINDOW = 3 * UNIT  # holds any block with its neighbours (24x24) and a safe margin
 WINDOWS_ACROSS = 15  # 15 x 10 windows: 720x480 pixels, small enough to stay in the processor's cache
 WINDOWS_DOWN = 10
 WINDOWS = WINDOWS_ACROSS * WINDOWS_DOWN
 
 
-def needed_units(starts: NDArray[np.intp], length: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def needed_units(
+    starts: NDArray[np.intp], length: int, codec: Codec = JPEG
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the pixel indices of the coded units that patches at `starts` need along a side, and the starts there.
 
-    Every patch gets one pixel of margin, except where the side itself ends. A last, incomplete unit stays last, so
-    that the encoder pads it exactly as it pads the whole picture.
+    Every patch gets the codec's margin, except where the side itself ends. A last, incomplete unit stays last, so
+    that the encoder pads it exactly as it pads the whole picture. All pixels are needed of a codec without units.
     """
-    first = np.maximum(starts - 1, 0) // jpeg.MCU
-    last = np.minimum(starts + PATCH, length - 1) // jpeg.MCU
+    if codec.margin is None:
+        return np.arange(length), starts
+    first = np.maximum(starts - codec.margin, 0) // codec.unit
+    last = np.minimum(starts + PATCH + codec.margin - 1, length - 1) // codec.unit
     units = np.unique(np.concatenate([np.arange(a, b + 1) for a, b in zip(first, last, strict=True)]))
-    indices = (units[:, None] * jpeg.MCU + np.arange(jpeg.MCU)).ravel()
+    indices = (units[:, None] * codec.unit + np.arange(codec.unit)).ravel()
     return indices[indices < length], np.searchsorted(indices, starts)
 
 
@@ -44,22 +51,25 @@ class PictureMosaic:
     pixels: NDArray[np.uint8]
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
+    codec: Codec = JPEG
 
     def compressed_patches(self, quality: int) -> NDArray[np.uint8]:
-        """Return the grid's patches, (n, 16, 16, 3) RGB, as cut from the whole picture's JPEG at `quality`."""
-        return patches.cut(jpeg.compress(self.pixels, quality), self.rows, self.columns)
+        """Return the grid's patches, (n, 16, 16, 3) RGB, as cut from the whole picture compressed at `quality`."""
+        return patches.cut(self.codec.compress(self.pixels, quality), self.rows, self.columns)
 
 
-def picture_mosaic(pixels: NDArray[np.uint8], crop_offset: tuple[int, int] = (0, 0)) -> PictureMosaic:
+def picture_mosaic(
+    pixels: NDArray[np.uint8], crop_offset: tuple[int, int] = (0, 0), codec: Codec = JPEG
+) -> PictureMosaic:
     """Return the mosaic of a picture that will be compressed whole and then cropped by `crop_offset` (dy, dx).
 
     Raises `UserError` where less than 24x24 pixels remain.
     """
     height, width = pixels.shape[:2]
     top, left = crop_offset
-    rows, row_starts = needed_units(patches.grid_starts(height - top) + top, height)
-    columns, column_starts = needed_units(patches.grid_starts(width - left) + left, width)
-    return PictureMosaic(np.ascontiguousarray(pixels[rows[:, None], columns]), row_starts, column_starts)
+    rows, row_starts = needed_units(patches.grid_starts(height - top) + top, height, codec)
+    columns, column_starts = needed_units(patches.grid_starts(width - left) + left, width, codec)
+    return PictureMosaic(np.ascontiguousarray(pixels[rows[:, None], columns]), row_starts, column_starts, codec)
 
 
 def place_count(length: int) -> int:
@@ -69,30 +79,44 @@ def place_count(length: int) -> int:
     """
     if length < WINDOW:
         raise UserError(f"a side of {length} pixels is too short; at least {WINDOW} are needed")
-    return length // jpeg.MCU * 2 - 4
+    return length // UNIT * 2 - 4
 
 
 def place_window(place: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return for places 0, 1, ... where their window starts in the picture and where their 24 pixels start in it."""
     area = (place + 1) * BLOCK  # the first block has no neighbour above, so it is no place
-    window = (area - BLOCK) // jpeg.MCU * jpeg.MCU
+    window = (area - BLOCK) // UNIT * UNIT
     return window, area - window
 
 
-def tile(windows: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay (n, 48, 48, 3) windows side by side, 15 a row; the last row is filled with the first windows again."""
+def tile(windows: NDArray[np.uint8], across: int = WINDOWS_ACROSS) -> NDArray[np.uint8]:
+    """Lay (n, side, side, 3) windows `across` a row; the last row is filled with the first windows again."""
     count, side = windows.shape[:2]
-    down = -(-count // WINDOWS_ACROSS)
-    full = windows[np.arange(down * WINDOWS_ACROSS) % count]
-    grid = full.reshape(down, WINDOWS_ACROSS, side, side, 3)
-    return np.ascontiguousarray(grid.transpose(0, 2, 1, 3, 4)).reshape(down * side, WINDOWS_ACROSS * side, 3)
+    down = -(-count // across)
+    full = windows[np.arange(down * across) % count]
+    grid = full.reshape(down, across, side, side, 3)
+    return np.ascontiguousarray(grid.transpose(0, 2, 1, 3, 4)).reshape(down * side, across * side, 3)
 
 
-def untile(mosaic: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
-    """Undo `tile`: return a (count, 48, 48, 3) view or copy of the windows in a mosaic."""
-    down, across = mosaic.shape[0] // WINDOW, mosaic.shape[1] // WINDOW
-    grid = mosaic.reshape(down, WINDOW, across, WINDOW, 3).transpose(0, 2, 1, 3, 4)
-    return grid.reshape(-1, WINDOW, WINDOW, 3)[:count]
+def untile(mosaic: NDArray[np.uint8], count: int, side: int = WINDOW) -> NDArray[np.uint8]:
+    """Undo `tile`: return a (count, side, side, 3) view or copy of the windows in a mosaic."""
+    down, across = mosaic.shape[0] // side, mosaic.shape[1] // side
+    grid = mosaic.reshape(down, side, across, side, 3).transpose(0, 2, 1, 3, 4)
+    return grid.reshape(-1, side, side, 3)[:count]
+
+
+def compressor(
+    windows: NDArray[np.uint8], codec: Codec = JPEG, across: int = WINDOWS_ACROSS
+) -> Callable[[int], NDArray[np.uint8]]:
+    """Return a function that compresses (n, side, side, 3) windows at a quality, shape as given.
+
+    The windows lie on a grid of `UNIT` pixels in their photographs; `across` of them lie in a row of the mosaic. With
+    a codec that knows no exact windows, each is compressed as a picture of its own.
+    """
+    if codec.margin is None:
+        return lambda quality: np.stack([codec.compress(window, quality) for window in windows])
+    tiled = tile(windows, across)
+    return lambda quality: untile(codec.compress(tiled, quality), *windows.shape[:2])
 
 
 def area_patches(
@@ -108,4 +132,5 @@ def area_patches(
     # With pixels and channels in one axis, a patch's row is one piece of memory.
     rows = np.ascontiguousarray(windows).reshape(count, side, side * 3)
     views = np.lib.stride_tricks.sliding_window_view(rows, (PATCH, PATCH * 3), axis=(1, 2))
-    return views[np.arange(count)[:, None], starts[..., 0], starts[..., 1] * 3].reshape(-1, PATCH, PATCH, 3)
+    cut: NDArray[np.uint8] = views[np.arange(count)[:, None], starts[..., 0], starts[..., 1] * 3]
+    return cut.reshape(-1, PATCH, PATCH, 3)

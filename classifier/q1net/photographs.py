@@ -17,13 +17,15 @@ from PIL import Image
 
 from q1net_msroi.classifier.q1net import mosaic
 from q1net_msroi.classifier.q1net.configs import PERTURBATION, QUALITIES
-from q1net_msroi.utils import images, jpeg
+from q1net_msroi.utils import images
+from q1net_msroi.utils.codecs import JPEG, Codec
 from q1net_msroi.utils.errors import UserError, note, show
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 RESCALED_SHARE = 0.25  # of the windows come from photographs rescaled for this round
 EXPOSED_SHARE = 0.15  # of the windows are made darker or brighter, with the clipping that overexposure brings
+FLIPPED_SHARE = 0.5  # of the windows, each way
 MAXIMUM_EXPOSURE = 2.0  # in stops, that is a factor 4, either way
 NOISY_SHARE = 0.33  # of the windows get sensor-like noise: the cleanest photographs are cleaner than a camera's
 RESCALED_PHOTOGRAPHS = 12
@@ -48,25 +50,27 @@ def load_photographs(paths: Sequence[Path]) -> list[NDArray[np.uint8]]:
 
 def cut_windows(
     photographs: Sequence[NDArray[np.uint8]], chosen: NDArray[np.intp], random: np.random.Generator
-) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
+) -> tuple[NDArray[np.uint8], NDArray[np.intp], NDArray[np.intp]]:
     """Cut one 48x48 window at a random place of each chosen photograph; up to three draws until it is not flat.
 
-    Returns the windows, (n, 48, 48, 3), and where their 24x24 areas start, (n, 2).
+    Returns the windows, (n, 48, 48, 3), where their 24x24 areas start in them and where they start in the photographs,
+    both (n, 2).
     """
     windows = np.empty((len(chosen), mosaic.WINDOW, mosaic.WINDOW, 3), np.uint8)
-    areas = np.empty((len(chosen), 2), np.intp)
+    areas, corners = np.empty((2, len(chosen), 2), np.intp)
     for index, photograph in enumerate(chosen):
         pixels = photographs[photograph]
         counts = [mosaic.place_count(side) for side in pixels.shape[:2]]
         for _ in range(FLAT_DRAWS):
-            (top, left), areas[index] = mosaic.place_window(random.integers(0, counts))
+            corners[index], areas[index] = mosaic.place_window(random.integers(0, counts))
+            top, left = corners[index]
             window = pixels[top : top + mosaic.WINDOW, left : left + mosaic.WINDOW]
             y, x = areas[index] + 4
             patch = window[y : y + 16, x : x + 16]
             if (patch != patch[0, 0]).any():
                 break
         windows[index] = window
-    return windows, areas
+    return windows, areas, corners
 
 
 @dataclass
@@ -84,6 +88,7 @@ class PatchSource:
     aligned_share: float = 0.5
     augment: bool = True
     windows_per_quality: int = mosaic.WINDOWS
+    codec: Codec = JPEG
     _noise: NDArray[np.float32] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -127,13 +132,13 @@ class PatchSource:
         if len(pool) > originals:
             rescaled = random.random(count) < RESCALED_SHARE
             chosen[rescaled] = random.integers(originals, len(pool), int(rescaled.sum()))
-        windows, areas = cut_windows(pool, chosen, random)
-        tiled = mosaic.tile(self._augmented(windows, random) if self.augment else windows)
+        windows, areas, _ = cut_windows(pool, chosen, random)
+        compress = mosaic.compressor(self._augmented(windows, random) if self.augment else windows, self.codec)
         shifts = random.integers(-(PERTURBATION // 2), PERTURBATION // 2, (len(qualities), count, 1, 2))
         shifts[random.random((len(qualities), count)) < self.aligned_share] = 0
         return np.concatenate(
             [
-                mosaic.area_patches(mosaic.untile(jpeg.compress(tiled, quality), count), areas, shift)
+                mosaic.area_patches(compress(quality), areas, shift)
                 for quality, shift in zip(qualities, shifts, strict=True)
             ]
         )
@@ -151,7 +156,7 @@ class PatchSource:
 
     def _augmented(self, windows: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
         # A mirrored window is a window of the mirrored photograph: both halves of its 24x24 area stay on the grid.
-        flips = random.random((3, len(windows))) < 0.5
+        flips = random.random((3, len(windows))) < FLIPPED_SHARE
         windows = np.where(flips[0][:, None, None, None], windows[:, ::-1], windows)
         windows = np.where(flips[1][:, None, None, None], windows[:, :, ::-1], windows)
         windows = np.where(flips[2][:, None, None, None], windows.transpose(0, 2, 1, 3), windows)

@@ -17,6 +17,7 @@ from q1net_msroi.msroi.encoder import blocks, jpeg_file, levels, mixture, rate_d
 from q1net_msroi.msroi.encoder.scene import RAMP, Ramp, Scene
 from q1net_msroi.msroi.metrics import suite
 from q1net_msroi.utils import jpeg
+from q1net_msroi.utils.codecs import CODECS
 
 Pixels = NDArray[np.uint8]
 Files = list[tuple[float, bytes]]  # files and their shares, which sum to 1, in what is said of the size asked for
@@ -80,19 +81,6 @@ def around(encode: Callable[[int], bytes], size: int) -> Files:
     return [(float(1 - share), files[low]), (float(share), files[high])] if share > 0 else [(1.0, files[low])]
 
 
-def mozjpeg(pixels: Pixels, quality: int) -> bytes:
-    """Return mozjpeg's own JPEG at its defaults (trellis, its tables, optimised scans), 4:2:0."""
-    import jpeglib
-
-    with jpeg.jpeglib_lock, tempfile.TemporaryDirectory(prefix="msroi-") as folder:
-        path = Path(folder, "mozjpeg.jpg")
-        with jpeglib.version(jpeg_file.OPTIMISING):
-            made = jpeglib.from_spatial(pixels)
-            made.samp_factor = "4:2:0"
-            made.write_spatial(str(path), qt=quality)
-        return path.read_bytes()
-
-
 def jpegli(pixels: Pixels, quality: int) -> bytes:
     """Return jpegli's JPEG, 4:2:0, its scans optimised by mozjpeg without loss: pyjpegli writes baseline files."""
     import jpeglib
@@ -119,7 +107,7 @@ def _baseline(task: Task) -> Files:
 
 
 def _mozjpeg(task: Task) -> Files:
-    return around(lambda quality: mozjpeg(task.pixels, quality), task.size)
+    return around(lambda quality: CODECS["mozjpeg"].encode(task.pixels, quality), task.size)
 
 
 def _rule_3(task: Task) -> Files:

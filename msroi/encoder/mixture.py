@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.msroi.encoder.levels import HIGHEST, LOWEST, Levels, quality_of
-from q1net_msroi.utils import jpeg, tasks
+from q1net_msroi.utils import tasks
+from q1net_msroi.utils.codecs import JPEG
 
 
 def mix(pixels: NDArray[np.uint8], levels: Levels) -> NDArray[np.uint8]:
@@ -19,7 +20,7 @@ def mix(pixels: NDArray[np.uint8], levels: Levels) -> NDArray[np.uint8]:
     mixed = np.empty_like(pixels)
 
     def decoded(level: int) -> NDArray[np.uint8]:
-        return jpeg.compress(pixels, quality_of(level))
+        return JPEG.compress(pixels, quality_of(level))
 
     layers = tasks.ordered_map(decoded, present, workers=2, ahead=1)
     for level, layer in zip(present, layers, strict=True):

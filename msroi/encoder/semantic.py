@@ -94,7 +94,8 @@ def encode(image: Path, source: Source, saliency: NDArray[np.uint8], wish: Wish)
     top = source_quality or 100
 
     def plain_of(quality: int) -> bytes:
-        return jpeg.encode(source.pixels, quality, wish.subsampling, source.exif, source.icc_profile, progressive=True)
+        metadata = {"exif": source.exif, "icc_profile": source.icc_profile}
+        return jpeg.encode(source.pixels, quality, wish.subsampling, progressive=True, **metadata)
 
     scene = Scene(source.pixels, saliency, wish.subsampling)
     metadata = len(jpeg_file.metadata_segments(source.exif, source.icc_profile))

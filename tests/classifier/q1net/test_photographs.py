@@ -99,7 +99,7 @@ def test_patches_are_those_of_the_whole_photographs_jpeg(photograph: np.ndarray,
 def test_cut_windows_takes_places_of_the_photograph_chosen(photograph: np.ndarray) -> None:
     other = 255 - photograph[:100, :130]
     chosen = np.array([0, 1, 1, 0, 0])
-    windows, areas = cut_windows([photograph, other], chosen, np.random.default_rng(0))
+    windows, areas, _ = cut_windows([photograph, other], chosen, np.random.default_rng(0))
     for window, area, index in zip(windows, areas, chosen, strict=True):
         picture = (photograph, other)[index]
         places = [
@@ -115,7 +115,7 @@ def test_cut_windows_takes_places_of_the_photograph_chosen(photograph: np.ndarra
 def test_every_place_can_be_drawn() -> None:
     y, x = np.mgrid[:64, :80].astype(np.uint8)
     picture = np.dstack([y, x, y])
-    windows, areas = cut_windows([picture], np.zeros(600, int), np.random.default_rng(0))
+    windows, areas, _ = cut_windows([picture], np.zeros(600, int), np.random.default_rng(0))
     drawn = {tuple(int(v) for v in w[0, 0, :2] + a) for w, a in zip(windows, areas, strict=True)}
     expected = {
         (8 * (k + 1), 8 * (m + 1)) for k in range(mosaic.place_count(64)) for m in range(mosaic.place_count(80))
@@ -126,14 +126,14 @@ def test_every_place_can_be_drawn() -> None:
 def test_flat_places_are_drawn_again() -> None:
     picture = np.zeros((48 * 6, 48, 3), np.uint8)
     picture[144:] = np.random.default_rng(0).integers(0, 256, (144, 48, 3))
-    windows, areas = cut_windows([picture], np.zeros(400, int), np.random.default_rng(1))
+    windows, areas, _ = cut_windows([picture], np.zeros(400, int), np.random.default_rng(1))
     flat = 0
     for window, (y, x) in zip(windows, areas, strict=True):
         patch = window[y + 4 : y + 20, x + 4 : x + 20]
         flat += bool((patch == patch[0, 0]).all())
     assert 0 < flat / 400 < 0.25  # half of the places, drawn up to three times: one in eight
 
-    all_flat, _ = cut_windows([np.full((60, 60, 3), 7, np.uint8)], np.zeros(3, int), np.random.default_rng(0))
+    all_flat, *_ = cut_windows([np.full((60, 60, 3), 7, np.uint8)], np.zeros(3, int), np.random.default_rng(0))
     assert (all_flat == 7).all()
 
 
