@@ -11,13 +11,16 @@ from typing import Any, NamedTuple, TypeVar
 T = TypeVar("T")
 
 
-def tuned(value: T, *, unit: str, decides: str, found_on: str, rate: str = "", refit: str = "") -> T:
+def tuned(
+    value: T, unit: str, decides: str, found_on: str, rate: str = "", refit: str = "", target: float | None = None
+) -> T:
     """Return a dataclass field with default `value` and what is known of it.
 
     `decides` says what the number does, `found_on` on which pictures or for which reason it was chosen, `rate` which
-    quantile or false-alarm rate it stands for, and `refit` which command finds it again.
+    quantile or false-alarm rate it stands for as measured, `refit` which command finds it again, and `target` the
+    false-alarm rate 0..1 that it is to keep.
     """
-    known = {"unit": unit, "decides": decides, "found_on": found_on, "rate": rate, "refit": refit}
+    known = {"unit": unit, "decides": decides, "found_on": found_on, "rate": rate, "refit": refit, "target": target}
     field: T = dataclasses.field(default=value, metadata=known)
     return field
 
@@ -32,6 +35,7 @@ class Entry(NamedTuple):
     found_on: str
     rate: str
     refit: str
+    target: float | None
 
 
 def describe(settings: Any, prefix: str = "") -> list[Entry]:

@@ -9,14 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.lattice.noise import BINS, RESOLUTION
+from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils import jpeg
 
-MAXIMUM_BLOCKS = 8192  # more say nothing new: a picture of half a megapixel has 8000
-FLAT_REPEATS = 1  # flat blocks of one value that count: more are one surface, not new evidence
-ZERO_MEAN = 128
-FEWEST_TO_SEE_CLIPPING = 100  # blocks
-CLIPPED_SHARE = 0.0005  # of all values, at the least or greatest one, to have been clipped
-CLIPPED_EXCESS = 3  # times as many as at the next one
+ZERO_MEAN = 128  # what an encoder takes from every pixel
 
 
 @functools.cache
@@ -38,39 +34,38 @@ class Blocks:
     values: NDArray[np.float32]  # (blocks, 64)
     clipped: NDArray[np.bool_]  # (blocks,)
     places: NDArray[np.int64]  # (blocks, 2) upper left corner, y and x
-    available: int  # blocks of the grid in the whole picture
 
 
-def choose(pixels: NDArray[np.uint8], phase: tuple[int, int], limit: int) -> tuple[NDArray[np.int64], int]:
+def choose(pixels: NDArray[np.uint8], phase: tuple[int, int], limit: int) -> NDArray[np.int64]:
     """Return upper left corners of at most `limit` blocks, the textured ones first, spread over the picture."""
     height, width = pixels.shape[:2]
     rows, columns = (height - phase[0]) // 8, (width - phase[1]) // 8
     count = max(rows, 0) * max(columns, 0)
     if count == 0:
-        return np.zeros((0, 2), np.int64), 0
+        return np.zeros((0, 2), np.int64)
     numbers = np.arange(count)
     if count > limit:
         green = pixels[phase[0] + 1 : phase[0] + 8 * rows : 4, phase[1] + 1 : phase[1] + 8 * columns : 4, 1]
         corners = np.stack([green[i::2, j::2] for i in (0, 1) for j in (0, 1)]).astype(np.int16)
-        textured = numbers[(np.ptp(corners, axis=0) > 4).ravel()]
+        textured = numbers[(np.ptp(corners, axis=0) > LATTICE.textured_range).ravel()]
         if len(textured) > limit // 2:
             numbers = textured
         numbers = numbers[np.arange(limit) * len(numbers) // limit] if len(numbers) > limit else numbers
-    places = np.stack(np.divmod(numbers, columns), axis=1) * 8
-    return places + np.array(phase), count
+    places: NDArray[np.int64] = np.stack(np.divmod(numbers, columns), axis=1) * 8 + np.array(phase)
+    return places
 
 
-def cut(pixels: NDArray[np.uint8], phase: tuple[int, int] = (0, 0), limit: int = MAXIMUM_BLOCKS) -> Blocks:
+def cut(pixels: NDArray[np.uint8], phase: tuple[int, int] = (0, 0), limit: int = LATTICE.most_blocks) -> Blocks:
     """Cut (height, width, 3) uint8 RGB pixels into 8x8 blocks of the grid that starts at `phase` (y, x), 0..7 each."""
-    places, available = choose(pixels, phase, limit)
+    places = choose(pixels, phase, limit)
     if not len(places):
-        return Blocks(np.zeros((0, 64), np.float32), np.zeros(0, bool), places, 0)
+        return Blocks(np.zeros((0, 64), np.float32), np.zeros(0, bool), places)
     windows = np.lib.stride_tricks.sliding_window_view(pixels, (8, 8), axis=(0, 1))
     chosen = np.moveaxis(windows[places[:, 0], places[:, 1]], 1, -1)  # (blocks, 8, 8, 3)
     flat = np.ascontiguousarray(chosen).reshape(len(places), 64 * 3)
     clipped = clipped_blocks(flat)
     values = luma(flat.reshape(-1, 64, 3)).astype(np.float32)
-    return Blocks(values, clipped, places, available)
+    return Blocks(values, clipped, places)
 
 
 def clipped_blocks(flat: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -80,13 +75,14 @@ def clipped_blocks(flat: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """
     least, greatest = flat.min(1), flat.max(1)
     clipped: NDArray[np.bool_] = (least == 0) | (greatest == 255)
-    if len(flat) < FEWEST_TO_SEE_CLIPPING:
+    if len(flat) < LATTICE.clipping_blocks:
         return clipped
     for ends, inward in ((least, 1), (greatest, -1)):
         end = int(ends.min() if inward > 0 else ends.max())
         if end not in (0, 255):
             number = np.count_nonzero(flat == end)
-            if number > CLIPPED_SHARE * flat.size and number > CLIPPED_EXCESS * np.count_nonzero(flat == end + inward):
+            next_to_it = np.count_nonzero(flat == end + inward)
+            if number > max(LATTICE.clipping_share * flat.size, LATTICE.clipping_excess * next_to_it):
                 clipped |= (ends == end) & (least < greatest)
     return clipped
 
@@ -100,7 +96,6 @@ class Histograms:
     flat: NDArray[np.float32]  # (256,) flat blocks by luma
     textured_blocks: int
     line_blocks: int
-    flat_blocks: int
 
 
 LINE_FREQUENCIES = np.concatenate([np.arange(8) * 8, np.arange(8)])
@@ -139,8 +134,7 @@ def histograms(blocks: Blocks) -> Histograms:
     return Histograms(
         textured,
         line_counts,
-        np.minimum(grays, FLAT_REPEATS).astype(np.float32),
+        np.minimum(grays, LATTICE.flat_repeats).astype(np.float32),
         int(len(values) - (down | across).sum()),
         int(lines[0][0].sum() + lines[1][0].sum()),
-        int(flat.sum()),
     )

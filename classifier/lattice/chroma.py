@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.lattice import blocks, score
-
-MAXIMUM_BLOCKS = 512  # luma blocks or chroma squares that are looked at
+from q1net_msroi.classifier.lattice.settings import LATTICE
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,9 @@ def inverse(factor: int, smooth: bool) -> NDArray[np.float32]:
 
 
 def cut(
-    pixels: NDArray[np.uint8], phase: tuple[int, int], way: Subsampling, limit: int = MAXIMUM_BLOCKS
+    pixels: NDArray[np.uint8], phase: tuple[int, int], way: Subsampling, limit: int = LATTICE.chroma_squares
 ) -> blocks.Blocks:
-    """Cut the 8x8 blocks of samples of Cb and Cr (less 128), as they were before upsampling.
+    """Cut at most `limit` squares of pixels into 8x8 blocks of samples of Cb and Cr (less 128), upsampling undone.
 
     `phase` (y, x) is where the first block begins: 0..15 where that direction is halved, else 0..7.
     """
@@ -62,7 +61,7 @@ def cut(
         (side - start) // step for side, start, step in zip(pixels.shape[:2], phase, (height, width), strict=True)
     )
     if rows < 1 or columns < 1:
-        return blocks.Blocks(np.zeros((0, 64), np.float32), np.zeros(0, bool), np.zeros((0, 2), np.int64), 0)
+        return blocks.Blocks(np.zeros((0, 64), np.float32), np.zeros(0, bool), np.zeros((0, 2), np.int64))
     count = rows * columns
     chosen = np.arange(count) if count <= limit else np.arange(limit) * count // limit
     places = np.stack(np.divmod(chosen, columns), axis=1) * (height, width) + np.array(phase)
@@ -74,7 +73,7 @@ def cut(
     planes = [np.rint((windows[..., c] - luma) / weight) for c, weight in ((2, 1.772), (0, 1.402))]
     samples = inverse(way.vertical, way.smooth) @ np.concatenate(planes) @ inverse(way.horizontal, way.smooth).T
     samples = np.rint(samples * 256) / 256  # flat stays flat
-    return blocks.Blocks(samples.reshape(-1, 64), np.tile(clipped, 2), np.tile(places, (2, 1)), count)
+    return blocks.Blocks(samples.reshape(-1, 64), np.tile(clipped, 2), np.tile(places, (2, 1)))
 
 
 @dataclass(frozen=True)

@@ -15,17 +15,8 @@ from numpy.typing import NDArray
 from q1net_msroi.classifier.lattice import blocks, grid, likelihood, score, tables
 from q1net_msroi.classifier.lattice.noise import STEPS
 from q1net_msroi.classifier.lattice.score import Reading
+from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils import jpeg
-
-FEWEST_KNOWN = 16  # of a block's 64 pixels
-LIMIT = 128  # blocks that are looked at, those with the most known pixels
-GLANCE, LIKELIEST = 12, 8  # the same of all 64 phases, and how many of these are looked at again
-ROUNDS = 8  # of filling in; more change nothing
-SURE = 1000.0  # nats beyond which no other grid is looked for; on wrong ones up to 205 were seen
-PRESENT = 40.0  # nats that a lattice must be ahead of none; photographs never compressed reach 7, on wrong grids 37
-ERROR = 0.12  # standard deviation of what decoders differ by, before they round a pixel
-OTHERWISE = 1e-4  # chance of a known pixel that rounding does not explain
-UNEXPLAINED = 0.02  # share of blocks of which a lattice says nothing: missing values not found, or changed since
 
 
 @dataclass(frozen=True)
@@ -49,7 +40,7 @@ class Picture:
         self._sums = np.zeros((known.shape[0] + 1, known.shape[1] + 1), np.int32)
         np.cumsum(np.cumsum(known, axis=0, dtype=np.int32), axis=1, out=self._sums[1:, 1:])
 
-    def cut(self, phase: tuple[int, int], limit: int = LIMIT, spread: bool = False) -> PartlyClipped:
+    def cut(self, phase: tuple[int, int], limit: int = LATTICE.clipped_blocks, spread: bool = False) -> PartlyClipped:
         """Return at most `limit` blocks of the grid from `phase` (y, x) on.
 
         They are those with the most known pixels, or some of each number (`spread`), which tell grids apart better.
@@ -60,13 +51,11 @@ class Picture:
         rows, columns = ((side - 1 - start) // 8 for side, start in zip(self._sums.shape, phase, strict=True))
         corners = self._sums[phase[0] :: 8, phase[1] :: 8][: rows + 1, : columns + 1]
         number = corners[1:, 1:] - corners[:-1, 1:] - corners[1:, :-1] + corners[:-1, :-1]
-        partly = np.argwhere((number >= FEWEST_KNOWN) & (number < 64))
+        partly = np.argwhere((number >= LATTICE.fewest_known) & (number < 64))
         order = np.argsort(-number[partly[:, 0], partly[:, 1]], kind="stable")
-        order = (
-            order[np.linspace(0, len(order) - 1, min(len(order), 2 * limit)).astype(int)]
-            if spread
-            else order[: 4 * limit]
-        )
+        if spread:
+            order = order[np.linspace(0, len(order) - 1, min(len(order), 2 * limit)).astype(int)]
+        order = order[: 4 * limit]
         y, x = (partly[order] * 8 + phase).T
         windows = np.lib.stride_tricks.sliding_window_view(self._pixels, (8, 8), axis=(0, 1))
         rgb = np.moveaxis(windows[y, x], 1, -1).reshape(-1, 64, 3)
@@ -96,29 +85,23 @@ def nats(clipped: PartlyClipped, tables: NDArray[np.int64] | None = None) -> NDA
     chosen = likelihood.steps_of_quality() + 1 if tables is None else tables
     steps = np.minimum(chosen, STEPS).astype(np.float32)[:, None]  # (100, 1, 64)
     values = np.broadcast_to(clipped.values, (100, *clipped.values.shape))
-    for _ in range(ROUNDS):
+    for _ in range(LATTICE.filling_rounds):
         points = np.rint(values @ matrix.T / steps)
         fitted = (points * steps) @ matrix
         values = np.where(clipped.known, clipped.values, np.clip(fitted, clipped.low, clipped.high))
     miss = np.abs(fitted - clipped.values)
-    rounded = 1 / (1 + np.exp(np.minimum(1.702 / ERROR * (miss - 0.5), 60)))  # to what is known
-    agreement = (np.log(rounded + OTHERWISE) * clipped.known).sum(2)
+    rounded = 1 / (1 + np.exp(np.minimum(1.702 / LATTICE.decoder_error * (miss - 0.5), 60)))  # to what is known
+    agreement = (np.log(rounded + LATTICE.pixel_outliers) * clipped.known).sum(2)
 
     coefficients = clipped.values @ matrix.T
-    tails = _prior_tails(coefficients)
+    tails = likelihood.prior_tails(blocks.count(coefficients), np.arange(64) == 0).astype(np.float64)
     lattice = agreement + _log_mass(tails, points, steps).sum(2)
     # Without a lattice, pixels are whole numbers: cells of width 1, of which the known pixels are a share.
     smooth = _log_mass(tails, np.rint(coefficients), np.ones(64, np.float32)).sum(1) * clipped.known.mean(1)
     ahead = lattice - np.maximum(smooth, clipped.plain)
-    ratio: NDArray[np.float64] = np.logaddexp(np.log(1 - UNEXPLAINED) + ahead, np.log(UNEXPLAINED)).sum(1)
+    explained, unexplained = np.log(1 - LATTICE.block_outliers), np.log(LATTICE.block_outliers)
+    ratio: NDArray[np.float64] = np.logaddexp(explained + ahead, unexplained).sum(1)
     return ratio
-
-
-def _prior_tails(coefficients: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the prior's mass of |c| above 0, 1/2, 1, ...: (64, halves)."""
-    tails = likelihood.prior_tails(blocks.count(coefficients)).astype(np.float64)
-    tails[0] = np.maximum(1 - np.arange(tails.shape[1]) / 2048, 0)  # DC: uniform
-    return tails
 
 
 def _log_mass(
@@ -129,7 +112,8 @@ def _log_mass(
     frequency = np.arange(64)
     above = tails[frequency, np.minimum(np.maximum(2 * k - 1, 0) * step, last)]
     mass = above - tails[frequency, np.minimum((2 * k + 1) * step, last)]
-    return np.log(np.where(k > 0, mass / 2, mass) + 1e-9)
+    logs: NDArray[np.float64] = np.log(np.where(k > 0, mass / 2, mass) + 1e-9)
+    return logs
 
 
 def read_more(pixels: NDArray[np.uint8], reading: Reading) -> Reading:
@@ -142,14 +126,15 @@ def read_more(pixels: NDArray[np.uint8], reading: Reading) -> Reading:
     picture = Picture(pixels)
     phases = dict.fromkeys([reading.phase, (0, 0), grid.block_edges(pixels).phase])
     found = {phase: nats(picture.cut(phase)) for phase in phases}
-    if reading.nats < PRESENT and max(float(each.max()) for each in found.values()) < SURE:
+    most = max(float(each.max()) for each in found.values())
+    if reading.nats < LATTICE.clipped_presence and most < LATTICE.no_other_grid:
         # Not even edges are to be trusted: lines of text have a period too.
         everywhere = [divmod(i, 8) for i in range(64)]
-        everywhere.sort(key=lambda phase: float(nats(picture.cut(phase, GLANCE, spread=True)).max()))
-        found |= {phase: nats(picture.cut(phase)) for phase in everywhere[-LIKELIEST:]}
+        everywhere.sort(key=lambda phase: float(nats(picture.cut(phase, LATTICE.clipped_glance, spread=True)).max()))
+        found |= {phase: nats(picture.cut(phase)) for phase in everywhere[-LATTICE.clipped_grids :]}
     phase = max(found, key=lambda phase: float(found[phase].max()))
     most = float(found[phase].max())
-    if most < PRESENT or nats(picture.cut(phase), tables.mozjpeg_tables()).max() > most:
+    if most < LATTICE.clipped_presence or nats(picture.cut(phase), tables.mozjpeg_tables()).max() > most:
         return reading  # mozjpeg's coarse steps are multiples of fine standard ones
     own = reading if phase == reading.phase else score.read(pixels, phase)
     used = own.scores.used + len(picture.cut(phase).values)

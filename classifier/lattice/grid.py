@@ -11,49 +11,10 @@ from numpy.typing import NDArray
 from q1net_msroi.classifier.lattice import blocks, likelihood, score
 from q1net_msroi.classifier.lattice.noise import BINS, RESOLUTION
 from q1net_msroi.classifier.lattice.prior import coarse_edges
+from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils import jpeg
 
-WINDOW = 15  # a window of this side holds one whole block of every phase
-REACH = 64  # coefficients from here up are left out: they are few, and small steps show in the small ones
-MAXIMUM_WINDOWS = 640
-FIRST_FREQUENCIES = 20  # of all phases; the best are looked at with more
-FINALISTS = 8
-SAMPLES = 20_000  # coefficients of a finalist
-LINE_COST = 6.0  # nats of a block that is constant along one side: a step or a ramp of one or two coefficients
-EDGE_LINES = 512
-EDGE_LIMIT = 12  # steps beyond it are the picture's own
-FAINT = 1.0  # nats a block that a phase must have which only its own blocks prefer
-DECISIVE = 15.0  # nats: 64 phases x 100 qualities are a choice of 9 nats, the rest is safety
-VISIBLE = 5.0  # standard errors by which steps stand out, down and across, of a grid that can be seen; else below 3.6
-
-
-@dataclass(frozen=True)
-class Phase:
-    """Where the grid lies and how sure that is."""
-
-    reading: score.Reading  # of all blocks of this grid
-    scores: NDArray[np.float64]  # (8, 8) nats of all phases, on a sample; only differences mean something
-
-    @property
-    def phase(self) -> tuple[int, int]:
-        """First row and column of a block, 0..7 each; (0, 0) unless decisively other."""
-        return self.reading.phase
-
-    @property
-    def evidence(self) -> float:
-        """Nats by which the best quality's lattice on this grid beats no lattice."""
-        return self.reading.nats
-
-    @property
-    def decisive(self) -> bool:
-        """Whether the pixels show a grid at all."""
-        return self.evidence > DECISIVE
-
-    @property
-    def margin(self) -> float:
-        """Nats by which the best phase is ahead of the second best."""
-        second, best = np.sort(self.scores, axis=None)[-2:]
-        return float(best - second)
+WINDOW = 15  # pixels; a window of this side holds one whole block of every phase
 
 
 @functools.cache
@@ -82,11 +43,13 @@ def predictive_cost(values: NDArray[np.int16]) -> NDArray[np.float64]:
     activity = high - low  # what is known when a pixel's turn comes
     activity[:, :, 1:] += size[:, :, :-1]
     activity[:, 1:] += size[:, :-1]
-    context = np.digitize(activity, (1, 2, 3, 5, 8, 13, 21, 34, 55))
-    total = np.bincount(context.ravel(), weights=size.ravel(), minlength=10)
-    number = np.bincount(context.ravel(), minlength=10)
-    decay = (total + 0.1) / (total + number + 0.2)  # of a geometric law of |residual|
-    return -np.log1p(-decay)[context] - np.log(decay)[context] * size + np.log(2) * (size > 0)
+    context = np.digitize(activity, LATTICE.predictor_contexts)
+    classes = len(LATTICE.predictor_contexts) + 1
+    total = np.bincount(context.ravel(), weights=size.ravel(), minlength=classes) + LATTICE.residual_prior
+    number = np.bincount(context.ravel(), minlength=classes) + LATTICE.residual_prior
+    decay = total / (total + number)  # of a geometric law of |residual|
+    cost: NDArray[np.float64] = -np.log1p(-decay)[context] - np.log(decay)[context] * size + np.log(2) * (size > 0)
+    return cost
 
 
 def _sum_inside(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -101,7 +64,7 @@ class Sample:
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
         height, width = pixels.shape[:2]
-        places, _ = blocks.choose(pixels[: max(height - 7, 0), : max(width - 7, 0)], (0, 0), MAXIMUM_WINDOWS)
+        places = blocks.choose(pixels[: max(height - 7, 0), : max(width - 7, 0)], (0, 0), LATTICE.most_windows)
         self.number = len(places)
         if not self.number:
             return
@@ -117,7 +80,7 @@ class Sample:
         across = _any_inside(values[:, :, 1:] != values[:, :, :-1], 8, 7)
         down = _any_inside(values[:, 1:] != values[:, :-1], 7, 8)
         self.usable = kept & across & down
-        balance = (_sum_inside(cost) - LINE_COST * (across ^ down)) * kept
+        balance = (_sum_inside(cost) - LATTICE.line_cost * (across ^ down)) * kept
         self.plain = balance.sum(0).ravel()
         matrix = jpeg.dct_matrix()
         slide = np.lib.stride_tricks.sliding_window_view
@@ -131,21 +94,21 @@ class Sample:
 
     def _reference(self) -> NDArray[np.float64]:
         """Return the log-likelihood of each phase's AC coefficients without a lattice: (64,)."""
-        bins = BINS
-        edges = coarse_edges(bins)
-        coarse = np.searchsorted(edges, np.arange(bins), "right").astype(np.int32) - 1
+        edges = coarse_edges(BINS)
+        coarse = np.searchsorted(edges, np.arange(BINS), "right").astype(np.int32) - 1
         index = coarse[self.index].reshape(self.number, 64, 64)
         index += np.arange(64 * 64, dtype=np.int32).reshape(64, 64) * (len(edges) - 1)
         kept = index[self.usable.reshape(-1, 64)]
         counts = np.bincount(kept.ravel(), minlength=64 * 64 * (len(edges) - 1)).reshape(64 * 64, -1)
-        values = likelihood.reference(counts.astype(np.float32), bins).reshape(64, 64)
-        return values[:, 1:].sum(1, dtype=np.float64)
+        values = likelihood.reference(counts.astype(np.float32), BINS).reshape(64, 64)
+        total: NDArray[np.float64] = values[:, 1:].sum(1, dtype=np.float64)
+        return total
 
     def ratios(self, phases: NDArray[np.int64], frequencies: NDArray[np.int64], noise: str) -> NDArray[np.float32]:
         """Return nats of all steps for phases (n, 2) in some frequencies: (n, frequencies, 255)."""
         y, x = phases.T
         v, u = np.divmod(frequencies, 8)
-        bins = REACH * RESOLUTION + 1
+        bins = LATTICE.sample_reach * RESOLUTION + 1
         index = self.index[:, y[:, None], x[:, None], u, v]  # (windows, phases, frequencies)
         keep = (index < bins) & self.usable[:, y, x, None]
         rows = len(phases) * len(frequencies)
@@ -153,29 +116,31 @@ class Sample:
         counts = np.bincount(index[keep], minlength=rows * bins).reshape(rows, bins)
         return likelihood.ratios(counts.astype(np.float32), noise).reshape(len(phases), len(frequencies), -1)
 
-    def scores(self, phases: NDArray[np.int64], frequencies: NDArray[np.int64], noise: str) -> NDArray[np.float64]:
+    def scores(self, phases: NDArray[np.int64], frequencies: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return nats by which the best quality beats "no lattice" for phases (n, 2) in some frequencies: (n,)."""
-        ratios = self.ratios(phases, frequencies, noise)
+        ratios = self.ratios(phases, frequencies, "exact")
         steps = likelihood.steps_of_quality()[:, frequencies]
-        return ratios[:, np.arange(len(frequencies)), steps].sum(-1, dtype=np.float64).max(1)
+        best: NDArray[np.float64] = ratios[:, np.arange(len(frequencies)), steps].sum(-1, dtype=np.float64).max(1)
+        return best
 
 
-def _search(pixels: NDArray[np.uint8], noise: str) -> tuple[NDArray[np.float64], tuple[int, int]]:
-    """Return the scores of the phases (8, 8) and the phase whose own blocks prefer a lattice most.
+def score_phases(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float64], tuple[int, int]]:
+    """Return the scores of the phases (8, 8) and the phase whose lattice is the likeliest by its own blocks alone.
 
-    Scores say how many nats the best lattice saves against a code that knows no grid and, added to that, against the
-    phase's own blocks without a lattice: the first finds strong compression, the second the faint lattices of 99, 100.
-    The best phases are looked at with more frequencies than the rest.
+    A score is the sum of two log-likelihood ratios of the phase's best lattice: against a predictive code of the same
+    pixels, which knows no grid (`ratio + plain`: strong compression shows), and against the same DCT coefficients never
+    quantised (`ratio`: the faint lattices of 99 and 100 show). The best phases are looked at with more frequencies.
     """
     sample = Sample(pixels)
     if not sample.number:
         return np.zeros((8, 8)), (0, 0)
     phases = np.stack(np.divmod(np.arange(64), 8), axis=1)
-    ratio = sample.scores(phases, zigzag()[:FIRST_FREQUENCIES], noise)
+    ratio = sample.scores(phases, zigzag()[: LATTICE.first_frequencies])
     scores = 2 * ratio + sample.plain
-    finalists = np.union1d(np.argsort(scores)[-FINALISTS:], np.argsort(ratio)[-2:])
-    more = zigzag()[: int(np.clip(SAMPLES // sample.number, FIRST_FREQUENCIES, 63))]
-    final = sample.scores(phases[finalists], more, noise)
+    finalists = np.union1d(np.argsort(scores)[-LATTICE.finalists :], np.argsort(ratio)[-LATTICE.faint_finalists :])
+    most = LATTICE.finalist_coefficients // sample.number
+    more = zigzag()[: int(np.clip(most, LATTICE.first_frequencies, 63))]
+    final = sample.scores(phases[finalists], more)
     y, x = divmod(int(finalists[final.argmax()]), 8)
     final = 2 * final + sample.plain[finalists]
     scores += final.min() - scores[finalists].min()  # roughly the same scale
@@ -183,22 +148,19 @@ def _search(pixels: NDArray[np.uint8], noise: str) -> tuple[NDArray[np.float64],
     return scores.reshape(8, 8), (y, x)
 
 
-def find_phase(pixels: NDArray[np.uint8], noise: str = "exact") -> Phase:
-    """Find the grid's phase in (height, width, 3) uint8 RGB pixels; (0, 0) unless another one is decisively better.
-
-    `noise` is a key of `likelihood.NOISES`: what happened to the pixels after they were decoded.
-    """
-    scores, faint = _search(pixels, noise)
+def find_phase(pixels: NDArray[np.uint8]) -> score.Reading:
+    """Read (height, width, 3) uint8 RGB pixels on the likeliest grid, (0, 0) unless another is decisively better."""
+    scores, faint = score_phases(pixels)
     y, x = divmod(int(scores.argmax()), 8)
-    reading = score.read(pixels, (y, x), noise)
-    if reading.nats < DECISIVE and faint != (y, x):
-        other = score.read(pixels, faint, noise)
-        if other.nats > max(DECISIVE, FAINT * other.scores.used):
+    reading = score.read(pixels, (y, x))
+    if reading.nats < LATTICE.presence and faint != (y, x):
+        other = score.read(pixels, faint)
+        if other.nats > max(LATTICE.presence, LATTICE.faint_per_block * other.scores.used):
             reading = other
             scores[faint] = scores.max() + other.nats
-    if reading.phase != (0, 0) and (reading.nats < DECISIVE or scores[reading.phase] - scores[0, 0] < DECISIVE):
-        reading = score.read(pixels, (0, 0), noise)
-    return Phase(reading, scores)
+    if reading.phase != (0, 0) and min(reading.nats, scores[reading.phase] - scores[0, 0]) < LATTICE.presence:
+        return score.read(pixels, (0, 0))
+    return reading
 
 
 def edges(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -209,9 +171,9 @@ def edges(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.fl
     """
     answers = []
     for plane in (pixels[..., 1].T, pixels[..., 1]):  # the last axis runs across the edges
-        lines = np.unique(np.linspace(0, len(plane) - 1, min(len(plane), EDGE_LINES)).astype(int))
+        lines = np.unique(np.linspace(0, len(plane) - 1, min(len(plane), LATTICE.edge_lines)).astype(int))
         line = plane[lines].astype(np.int16)
-        step = np.minimum(np.abs(np.diff(line, axis=1)), EDGE_LIMIT).astype(np.float32)
+        step = np.minimum(np.abs(np.diff(line, axis=1)), LATTICE.edge_limit).astype(np.float32)
         excess = (step[:, 1:-1] - (step[:, :-2] + step[:, 2:]) / 2).mean(0)  # of the steps to pixels 2, 3, ...
         period = len(excess) // 8
         if period < 2:
@@ -234,7 +196,7 @@ class BlockEdges:
     @property
     def visible(self) -> bool:
         """Whether a grid is there for sure."""
-        return self.strength > VISIBLE
+        return self.strength > LATTICE.edges_visible
 
 
 def block_edges(pixels: NDArray[np.uint8]) -> BlockEdges:

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.lattice import prior
-from q1net_msroi.classifier.lattice.noise import RESOLUTION, STEPS, Floats, expected, noise_table
+from q1net_msroi.classifier.lattice.noise import RESOLUTION, SHORT, STEPS, Floats, expected, noise_table
+from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils import jpeg
 
 PIXELS = 8.0  # a block's side: a flat block of value v has the DC 8 v
-FEW = 128  # most frequencies hold no coefficients from here up
-FLOOR = 1e-4  # share of a uniform prior that keeps every lattice point possible
+RANGE = 2048  # coefficients lie in -1024..1024
 
 
 def reference(coarse: Floats, bins: int) -> Floats:
@@ -30,8 +30,9 @@ def reference(coarse: Floats, bins: int) -> Floats:
     edges, components = prior.coarse_edges(bins), prior.coarse_components(bins)
     widths = 2 * np.diff(edges) / RESOLUTION  # both signs
     widths[0] = 1 / RESOLUTION
-    density = (1 - FLOOR) * (prior.fit(coarse, components) @ components) / widths + FLOOR / 2048
-    return (coarse * np.log(density)).sum(1)
+    density = (1 - LATTICE.uniform_share) * (prior.fit(coarse, components) @ components) / widths
+    total: Floats = (coarse * np.log(density + LATTICE.uniform_share / RANGE)).sum(1)
+    return total
 
 
 def _lattice_weights(counts: Floats, cumulative: Floats, noise: str) -> Floats:
@@ -42,12 +43,17 @@ def _lattice_weights(counts: Floats, cumulative: Floats, noise: str) -> Floats:
     return prior.fit(known, np.concatenate([prior.near_density(1, noise), far_density], axis=1))
 
 
-def prior_tails(counts: Floats) -> Floats:
-    """Return the fitted prior's mass of |c| above 0, 1/2, 1, ... for histograms (rows, bins): (rows, halves)."""
+def prior_tails(counts: Floats, dc: NDArray[np.bool_]) -> Floats:
+    """Return the prior's mass of |c| above 0, 1/2, 1, ... for histograms (rows, bins): (rows, halves).
+
+    It is fitted to the rows, but uniform over -1024..1024 for those marked in `dc`.
+    """
     cumulative = np.zeros((len(counts), counts.shape[1] + 1), np.float32)
     np.cumsum(counts, axis=1, out=cumulative[:, 1:])
     weights = _lattice_weights(counts, cumulative, "exact")
-    return weights @ prior.half_tails(2 * counts.shape[1] // RESOLUTION + 2 * STEPS)
+    tails: Floats = weights @ prior.half_tails(2 * counts.shape[1] // RESOLUTION + 2 * STEPS)
+    tails[dc] = np.maximum(1 - np.arange(tails.shape[1]) / RANGE, 0)
+    return tails
 
 
 def excess(counts: Floats, noise: str, rounding: Floats) -> Floats:
@@ -56,19 +62,20 @@ def excess(counts: Floats, noise: str, rounding: Floats) -> Floats:
     About 0 for lattices on which the coefficients do lie, whatever a prior says; large for the others. `rounding` is
     the second answer of `explain`.
     """
-    return counts.sum(1)[:, None] * expected(noise) - rounding
+    further: Floats = counts.sum(1)[:, None] * expected(noise) - rounding
+    return further
 
 
 def occupied(counts: Floats) -> NDArray[np.int64]:
     """Return the largest |c| that each row of histograms (rows, bins) holds, in whole units rounded up."""
-    last = counts.shape[1] - 1 - (counts[:, ::-1] > 0).argmax(1)
+    last: NDArray[np.int64] = counts.shape[1] - 1 - (counts[:, ::-1] > 0).argmax(1)
     return last // RESOLUTION + 1
 
 
 def ratios(counts: Floats, noise: str) -> Floats:
     """Return the nats by which lattices of step 1..255 explain histograms better than none does: (rows, STEPS).
 
-    `counts` (rows, bins) are numbers of |c| in bins of 1/8; `noise` is a key of NOISES.
+    `counts` (rows, bins) are numbers of |c| in bins of 1/8; `noise` is a key of `noise.NOISES`.
     """
     return explain(counts, noise)[0]
 
@@ -81,7 +88,7 @@ def explain(counts: Floats, noise: str, uniform: NDArray[np.bool_] | None = None
     uniform = np.zeros(len(counts), bool) if uniform is None else uniform
     score, rounding = np.empty((2, len(counts), STEPS), np.float32)
     most = counts.shape[1]
-    few = min(FEW * RESOLUTION + 1, most)
+    few = min(SHORT, most)
     short = ~counts[:, few:].any(1)  # most frequencies: their long empty ends cost time
     for chosen, bins in ((short & ~uniform, few), (~short & ~uniform, most)):
         if chosen.any():
@@ -106,12 +113,13 @@ def _mixture_ratios(counts: Floats, rounding: Floats, noise: str) -> Floats:
     low, high, first, masses = prior.cells(bins)
     step = np.repeat(np.arange(1, STEPS + 1), np.diff(np.append(first, len(low))))
     held = cumulative[:, high] - cumulative[:, low]
-    logs = held * np.log((1 - FLOOR) * (weights @ masses) + (FLOOR / 2048 * step).astype(np.float32))
+    share, everywhere = 1 - LATTICE.uniform_share, LATTICE.uniform_share / RANGE
+    logs = held * np.log(share * (weights @ masses) + (everywhere * step).astype(np.float32))
     score = rounding + np.add.reduceat(logs, first, axis=1)
     for small in (1, 2):  # around zero all points of a narrow lattice count, not only the nearest
         split = prior.near_bins(small)
         near = counts[:, :split]
-        density = (1 - FLOOR) * (weights @ prior.near_density(small, noise)) + FLOOR / 2048
+        density = share * (weights @ prior.near_density(small, noise)) + everywhere
         start = first[small - 1] + prior.NEAR // small
         score[:, small - 1] = (
             (near * np.log(density)).sum(1)
@@ -130,8 +138,8 @@ def flat_table() -> NDArray[np.float32]:
     table = np.zeros((STEPS, 256))
     inside = (value >= 0) & (value <= 255)
     np.add.at(table, (np.broadcast_to(np.arange(STEPS)[:, None], value.shape)[inside], value[inside]), 1)
-    # A lattice point has the mass step / 2048, a value without a lattice 8 / 2048; 0.002 are decoders that differ.
-    return np.log(0.998 * table * step / PIXELS + 0.002).T.astype(np.float32)
+    # A lattice point has the mass step / 2048, a value without a lattice 8 / 2048.
+    return np.log((1 - LATTICE.flat_error) * table * step / PIXELS + LATTICE.flat_error).T.astype(np.float32)
 
 
 @functools.cache
@@ -143,4 +151,5 @@ def steps_of_quality(channel: int = 0) -> NDArray[np.int64]:
 def sum_tables(ratio: Floats, frequency: NDArray[np.int64], channel: int = 0) -> Floats:
     """Sum scores (rows, STEPS) of rows with the given frequencies 0..63 along each of the 100 tables: (100,)."""
     steps = steps_of_quality(channel)[:, frequency]
-    return ratio[np.arange(len(frequency)), steps].sum(1, dtype=np.float64)
+    sums: NDArray[np.float64] = ratio[np.arange(len(frequency)), steps].sum(1, dtype=np.float64)
+    return sums

@@ -4,48 +4,29 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from q1net_msroi.classifier.lattice.settings import LATTICE, Noise
+
 STEPS = 255  # quantisation steps of 8-bit tables
 RESOLUTION = 8  # bins per unit of a coefficient
 BINS = 1024 * RESOLUTION + 1  # |c| of a block of values -128..127 is at most 1024
 
-SHORT = 128 * RESOLUTION + 1  # bins that hold nearly all coefficients, and half a period of every lattice
+SHORT = 128 * RESOLUTION + 1  # bins of half a period of every lattice; they hold nearly all coefficients
 
 Floats = NDArray[Any]  # of single or double precision
 
 
-@dataclass(frozen=True)
-class Noise:
-    """What a decoder and what came after it added to the coefficients: two normals and an unexplained share."""
-
-    sigma: float  # standard deviation of the core
-    tail_sigma: float
-    tail: float  # share of the wider normal
-    outliers: float  # share spread over the whole cell
-
-
-# A pixel's rounding has variance 1/12. Lines: a block that is constant along rows or columns repeats the rounding of 8
-# pixels, so its 8 coefficients have variance 8/12.
-NOISES = {
-    "exact": Noise(0.280, 0.50, 0.05, 2e-4),
-    "line": Noise(0.816, 1.2, 0.05, 1e-3),
-    "chroma": Noise(0.36, 0.70, 0.20, 5e-3),
-    "blurred": Noise(0.289, 0.82, 0.30, 5e-3),
-    "noisy": Noise(0.85, 1.3, 0.10, 1e-2),
-    "coarse": Noise(1.50, 2.5, 0.20, 1e-2),
-    "rough": Noise(2.5, 4.0, 0.20, 1e-2),
-    "rougher": Noise(4.5, 7.0, 0.20, 1e-2),
-}
+NOISES: dict[str, Noise] = {name[6:]: kind for name, kind in vars(LATTICE).items() if name.startswith("noise_")}
 
 
 def normal(x: Floats, sigma: float) -> Floats:
     """Return the normal density of standard deviation sigma."""
-    return np.exp(-0.5 * (x / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+    density: Floats = np.exp(-0.5 * (x / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+    return density
 
 
 def noise_table(name: str, bins: int = BINS) -> NDArray[np.float32]:

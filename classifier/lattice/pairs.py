@@ -14,30 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.lattice import blocks, grid, likelihood
-from q1net_msroi.classifier.lattice.noise import RESOLUTION
+from q1net_msroi.classifier.lattice.noise import RESOLUTION, SHORT
+from q1net_msroi.classifier.lattice.settings import LATTICE
 
-SIGMA = 0.289  # rounding of the pixels between the two compressions
-UNEXPLAINED = 0.01  # share of coefficients of which the first compression says nothing: clipped or changed since
-CANDIDATES = 4  # last qualities that are looked at beside the likeliest
-GLANCE = 12  # frequencies that are looked at first
-CLOSE = 15.0  # nats below the likeliest, of last qualities that are looked at too
-MISFIT = 0.02  # nats a coefficient by which their lattices must fit better than the likeliest's
-CLOSEST = 8  # a first quality must be this far below the last: closer ones leave hardly a hole
-FINEST = 97  # last qualities above it leave steps of 1 and 2, which are hardly more than another kind of noise
-PRESENT = 10.0  # nats that the pair must be ahead of the single compression: the choice of 100 qualities is one of 5
-# The same from this last quality (less 1) on: the errors of a fast inverse transform look like a second, fine
-# quantisation, which gains up to 100 nats.
-FINE, FINE_PRESENT = 85, 200.0
-TIE = 5.0  # nats below the likeliest: not told apart
-
-NOISES = ("blurred", "noisy", "coarse", "rough", "rougher")  # that a second quantisation may leave
-LOW_FREQUENCIES = 30  # of another grid that are looked at
-REACH = 128 * RESOLUTION + 1  # bins of coefficients of another grid that are looked at
-LIKELIEST = 3  # grids of all that are looked at again with more blocks
-SHIFTED_BLOCKS = 2048
-SHIFTED_PRESENT = 250.0  # nats of another grid's lattice: each frequency has its choice of noise
-EDGE = 3.0  # standard errors by which steps stand out, both ways, before another grid is looked at
-EDGE_ALONE = 5.0  # the same for a grid that is shifted one way only
+Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -53,9 +33,68 @@ class Pair:
     margin: float = 0.0  # nats ahead of the next last quality, alone or as a pair
 
 
+@dataclass(frozen=True)
+class _Cells:
+    """The occupied cells of the last lattice, of all frequencies in one row: (cells,) each."""
+
+    frequency: Integers  # row of `tails`
+    point: Integers  # number k of the lattice point, 0 and up: |c| = k * step
+    step: Integers  # of the last compression
+    held: NDArray[np.float64]  # coefficients in it
+
+
 def _below(x: NDArray[np.floating]) -> NDArray[np.floating]:
     """Approximate the normal distribution function by the logistic one (to 0.01)."""
-    return 1 / (1 + np.exp(np.clip(-1.702 * x, -60, 60)))
+    share: NDArray[np.floating] = 1 / (1 + np.exp(np.clip(-1.702 * x, -60, 60)))
+    return share
+
+
+def _fullest(cumulative: NDArray[np.float64], most: int) -> Integers:
+    """Return the frequencies that hold more than zeros; of fewer than 64, the `most` fullest without DC."""
+    others = cumulative[:, -1] - cumulative[:, RESOLUTION]
+    speaking = np.flatnonzero(others)
+    if most == 64:
+        return speaking
+    others[0] = 0
+    return np.intersect1d(speaking, np.argsort(others)[-most:])
+
+
+def _cells(cumulative: NDArray[np.float64], reach: Integers, steps: Integers) -> _Cells:
+    """Cut cumulative histograms (rows, bins + 1) into `reach` (rows,) cells of the lattices of `steps` (rows,)."""
+    row = np.repeat(np.arange(len(steps)), reach)
+    point = np.arange(reach.sum()) - np.repeat(np.cumsum(reach) - reach, reach)
+    step = steps[row]
+    low, high = (np.clip((2 * point + s) * step * RESOLUTION // 2, 0, cumulative.shape[1] - 1) for s in (-1, 1))
+    held = cumulative[row, high] - cumulative[row, low]
+    some = held > 0
+    return _Cells(row[some], point[some], step[some], held[some])
+
+
+def _mass(tails: NDArray[np.floating], row: Integers, k: Integers, step: Integers) -> NDArray[np.floating]:
+    """Return the prior's mass, both signs, of the lattice points k >= 0; `tails` (rows, halves) is above 0, 1/2, ..."""
+    last = tails.shape[1] - 1
+    above = np.where(k > 0, tails[row, np.minimum(np.maximum(2 * k - 1, 0) * step, last)], 1.0)
+    mass: NDArray[np.floating] = above - tails[row, np.minimum((2 * k + 1) * step, last)]
+    return mass
+
+
+def _mass_by_way_of(steps: Integers, cells: _Cells, tails: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the mass that first lattices of `steps` (first qualities, cells) send into the cells, shape as `steps`.
+
+    A point k1 of the first reaches a cell as far as the rounding of pixels between the two puts it there. Only the
+    two points next to the cell's middle can: the others are at least half a step of the last lattice off.
+    """
+    middle = cells.point * cells.step
+    row = np.broadcast_to(cells.frequency, steps.shape)
+    reached = np.zeros(steps.shape)
+    for k1 in (middle // steps, middle // steps + 1):
+        distance = middle - k1 * steps
+        share = _below((distance + cells.step / 2) / LATTICE.pixel_sigma) - _below(
+            (distance - cells.step / 2) / LATTICE.pixel_sigma
+        )
+        # Zero's cell has two sides; a point k1 > 0 reaches it from both, each with half of its mass.
+        reached += _mass(tails, row, k1, steps) * share
+    return reached
 
 
 def gains(counts: NDArray[np.float32], quality: int, most: int = 64) -> NDArray[np.float64]:
@@ -63,76 +102,68 @@ def gains(counts: NDArray[np.float32], quality: int, most: int = 64) -> NDArray[
 
     `counts` (64, bins) are histograms of textured blocks; of `most` AC frequencies (64: of all, DC too), the fullest.
     """
-    steps = likelihood.steps_of_quality() + 1
     cumulative = np.concatenate([np.zeros((64, 1)), np.cumsum(counts, axis=1, dtype=np.float64)], axis=1)
-    end = counts.shape[1]
-    others = cumulative[:, -1] - cumulative[:, RESOLUTION]  # than zeros
-    speaking = np.flatnonzero(others)
-    if most < 64:
-        others[0] = 0
-        speaking = np.intersect1d(speaking, np.argsort(others)[-most:])
-    result = np.zeros(quality - 1)
+    speaking = _fullest(cumulative, most)
     if not len(speaking):
-        return result
-    halves = likelihood.prior_tails(counts[speaking])  # (frequencies, halves): mass of |c| above i / 2, both signs
-    halves[speaking == 0] = np.maximum(1 - np.arange(halves.shape[1]) / 2048, 0)  # DC: uniform
-    last = steps[quality - 1, speaking]
-    reach = likelihood.occupied(counts[speaking]) // last + 1
-    frequency = np.repeat(np.arange(len(speaking)), reach)
-    k2 = np.arange(reach.sum()) - np.repeat(np.cumsum(reach) - reach, reach)
-    step2 = last[frequency]
-    edges = [np.clip((2 * k2 + s) * step2 * RESOLUTION // 2, 0, end) for s in (-1, 1)]
-    held = cumulative[speaking[frequency], edges[1]] - cumulative[speaking[frequency], edges[0]]
-    frequency, k2, step2, held = (a[held > 0] for a in (frequency, k2, step2, held))
-
-    def mass(k: NDArray[np.int64], step: NDArray[np.int64], row: NDArray[np.int64]) -> NDArray[np.floating]:
-        low = np.where(k > 0, halves[row, np.minimum(np.maximum(2 * k - 1, 0) * step, halves.shape[1] - 1)], 1.0)
-        return low - halves[row, np.minimum((2 * k + 1) * step, halves.shape[1] - 1)]
-
-    alone = mass(k2, step2, frequency) + 1e-9
-    step1 = steps[: quality - 1][:, speaking[frequency]]  # (q1, cells)
-    centre = k2 * step2
-    reached = np.zeros(step1.shape)
-    nearest = centre // step1
-    for k1 in (nearest, nearest + 1):
-        high = _below((centre + step2 / 2 - k1 * step1) / SIGMA)
-        low = _below((centre - step2 / 2 - k1 * step1) / SIGMA)
-        # Zero's cell has two sides; a point k1 > 0 reaches it from both, each with half of its mass.
-        reached += mass(k1, step1, np.broadcast_to(frequency, step1.shape)) * (high - low)
-    pair = (1 - UNEXPLAINED) * reached + UNEXPLAINED * alone
-    return (held * np.log(pair / alone)).sum(1)
+        return np.zeros(quality - 1)
+    steps = likelihood.steps_of_quality()[:quality, speaking] + 1
+    tails = likelihood.prior_tails(counts[speaking], speaking == 0)
+    cells = _cells(cumulative[speaking], likelihood.occupied(counts[speaking]) // steps[-1] + 1, steps[-1])
+    alone = _mass(tails, cells.frequency, cells.point, cells.step) + 1e-9
+    reached = _mass_by_way_of(steps[:-1, cells.frequency], cells, tails)
+    pair = (1 - LATTICE.pair_outliers) * reached + LATTICE.pair_outliers * alone
+    total: NDArray[np.float64] = (cells.held * np.log(pair / alone)).sum(1)
+    return total
 
 
-def search(counts: NDArray[np.float32], nats: NDArray[np.float64], misfit: NDArray[np.float64]) -> Pair | None:
-    """Return the likeliest pair if it is decisively better than every single compression and than none.
+def likeliest(counts: NDArray[np.float32], nats: NDArray[np.float64], misfit: NDArray[np.float64]) -> Pair | None:
+    """Return the likeliest pair, decisive or not; None where no last quality gains anything from a first one.
 
     `counts` (64, bins) are histograms of textured blocks, `nats` (100,) their scores as single compressions
     and `misfit` (100,) their distances from each table's lattice.
     """
     best: Pair | None = None
     totals = nats.astype(np.float64).copy()
-    likeliest = int(nats.argmax())
-    exact = [int(i) for i in np.argsort(misfit[:FINEST])[:CANDIDATES] if misfit[i] < misfit[likeliest] - MISFIT]
-    alike = [int(i) for i in np.argsort(nats[:FINEST])[-CANDIDATES:] if nats[i] > nats[likeliest] - CLOSE]
-    for index in {likeliest, *exact, *alike}:
-        if not CLOSEST <= index < FINEST:
+    for index in _last_ones(nats, misfit):
+        firsts = slice(index + 1 - LATTICE.quality_gap)
+        if gains(counts, index + 1, LATTICE.glance_frequencies)[firsts].max() < 0:
             continue
-        if gains(counts, index + 1, GLANCE)[: index + 1 - CLOSEST].max() < 0:
-            continue
-        gain = gains(counts, index + 1)[: index + 1 - CLOSEST]
+        gain = gains(counts, index + 1)[firsts]
         first = int(gain.argmax())
         total = float(nats[index] + gain[first])
         totals[index] = max(totals[index], total)
         if best is None or total > best.total:
-            ties = tuple(int(q) for q in np.flatnonzero(gain >= gain[first] - TIE) + 1)
+            ties = tuple(int(q) for q in np.flatnonzero(gain >= gain[first] - LATTICE.tie) + 1)
             best = Pair(first + 1, index + 1, float(gain[first]), total, ties)
     if best is None:
         return None
-    present = PRESENT if best.last <= FINE else FINE_PRESENT
-    if best.gain < present or best.total < max(float(nats.max()), 0.0) + present:
-        return None
-    ties = tuple(int(q) for q in np.flatnonzero(totals >= best.total - TIE) + 1)
+    ties = tuple(int(q) for q in np.flatnonzero(totals >= best.total - LATTICE.tie) + 1)
     return replace(best, last_ties=ties, margin=best.total - float(np.delete(totals, best.last - 1).max()))
+
+
+def _last_ones(nats: NDArray[np.float64], misfit: NDArray[np.float64]) -> list[int]:
+    """Return the indices of last qualities worth a look: the likeliest, those that fit better and those as likely."""
+    best, end, most = int(nats.argmax()), LATTICE.finest_last, LATTICE.pair_alternatives
+    fitting = [int(i) for i in np.argsort(misfit[:end])[:most] if misfit[i] < misfit[best] - LATTICE.alternative_fit]
+    alike = [int(i) for i in np.argsort(nats[:end])[-most:] if nats[i] > nats[best] - LATTICE.alternative_tie]
+    return [index for index in {best, *fitting, *alike} if LATTICE.quality_gap <= index < end]
+
+
+def lead(pair: Pair, nats: NDArray[np.float64]) -> float:
+    """Return the nats by which a pair is ahead of its last quality alone, every other single one and none."""
+    return min(pair.gain, pair.total - max(float(nats.max()), 0.0))
+
+
+def search(counts: NDArray[np.float32], nats: NDArray[np.float64], misfit: NDArray[np.float64]) -> Pair | None:
+    """Return the likeliest pair if it is decisively better than every single compression and than none.
+
+    The arguments are those of `likeliest`.
+    """
+    best = likeliest(counts, nats, misfit)
+    if best is None:
+        return None
+    needed = LATTICE.pair_presence if best.last <= LATTICE.fine_last else LATTICE.fine_pair_presence
+    return best if lead(best, nats) >= needed else None
 
 
 @dataclass(frozen=True)
@@ -144,7 +175,7 @@ class Shifted:
     nats: float
 
 
-def _standing_out(pixels: NDArray[np.uint8], phase: tuple[int, int]) -> list[tuple[int, int]]:
+def standing_out(pixels: NDArray[np.uint8], phase: tuple[int, int]) -> list[tuple[int, int]]:
     """Return the other phases at which steps between pixels stand out."""
     rows, columns = grid.edges(pixels)
     rows[phase[0]], columns[phase[1]] = -np.inf, -np.inf
@@ -153,25 +184,25 @@ def _standing_out(pixels: NDArray[np.uint8], phase: tuple[int, int]) -> list[tup
     return [
         place
         for place, stands_out in (
-            ((y, x), min(down, across) > EDGE),
-            ((y, phase[1]), down > EDGE_ALONE),
-            ((phase[0], x), across > EDGE_ALONE),
+            ((y, x), min(down, across) > LATTICE.edges_both_ways),
+            ((y, phase[1]), down > LATTICE.edges_one_way),
+            ((phase[0], x), across > LATTICE.edges_one_way),
         )
         if stands_out
     ]
 
 
-def _likeliest(pixels: NDArray[np.uint8], phase: tuple[int, int], finest: int) -> list[tuple[int, int]]:
+def likeliest_grids(pixels: NDArray[np.uint8], phase: tuple[int, int], finest: int) -> list[tuple[int, int]]:
     """Return the other phases whose lattices of a quality up to `finest` are the likeliest on a sample."""
     sample = grid.Sample(pixels)
     if not sample.number:
         return []
     phases = np.array([divmod(i, 8) for i in range(64) if divmod(i, 8) != phase])
-    frequencies = grid.zigzag()[: grid.FIRST_FREQUENCIES]
-    ratios = np.maximum(np.max([sample.ratios(phases, frequencies, noise) for noise in NOISES], axis=0), 0)
+    frequencies = grid.zigzag()[: LATTICE.first_frequencies]
+    ratios = np.maximum(np.max([sample.ratios(phases, frequencies, noise) for noise in LATTICE.left_noises], axis=0), 0)
     steps = likelihood.steps_of_quality()[:finest, frequencies]
     nats = ratios[:, np.arange(len(frequencies)), steps].sum(-1).max(1)
-    return [(int(y), int(x)) for y, x in phases[np.argsort(nats)[-LIKELIEST:]]]
+    return [(int(y), int(x)) for y, x in phases[np.argsort(nats)[-LATTICE.likeliest_grids :]]]
 
 
 def search_shifted(
@@ -182,23 +213,24 @@ def search_shifted(
     `pixels` is (height, width, 3) uint8 RGB. A lattice is looked for only where steps between pixels stand out, or, in
     some 0.3 seconds more, on all grids (`thorough`).
     """
-    finest = min(quality, FINEST) - CLOSEST
+    finest = min(quality, LATTICE.finest_last) - LATTICE.quality_gap
     if finest < 1:
         return None
-    found = _best_of(pixels, _standing_out(pixels, phase), finest)
-    if found is None and thorough:
-        found = _best_of(pixels, _likeliest(pixels, phase, finest), finest)
-    return found
+    found = best_of(pixels, standing_out(pixels, phase), finest)
+    if thorough and (found is None or found.nats <= LATTICE.shifted_presence):
+        found = best_of(pixels, likeliest_grids(pixels, phase, finest), finest)
+    return found if found is not None and found.nats > LATTICE.shifted_presence else None
 
 
-def _best_of(pixels: NDArray[np.uint8], phases: list[tuple[int, int]], finest: int) -> Shifted | None:
-    """Return the likeliest lattice of a quality up to `finest` on the given grids, if it is decisive."""
+def best_of(pixels: NDArray[np.uint8], phases: list[tuple[int, int]], finest: int) -> Shifted | None:
+    """Return the likeliest lattice of a quality up to `finest` on the given grids, decisive or not."""
     best: Shifted | None = None
-    frequencies = grid.zigzag()[:LOW_FREQUENCIES]
+    frequencies = grid.zigzag()[: LATTICE.low_frequencies]
     for place in phases:
-        counts = blocks.histograms(blocks.cut(pixels, place, SHIFTED_BLOCKS)).textured[frequencies, :REACH]
-        ratios = np.maximum(np.max([likelihood.ratios(counts, noise) for noise in NOISES], axis=0), 0)
+        textured = blocks.histograms(blocks.cut(pixels, place, LATTICE.shifted_blocks)).textured
+        counts = textured[frequencies, :SHORT]
+        ratios = np.maximum(np.max([likelihood.ratios(counts, noise) for noise in LATTICE.left_noises], axis=0), 0)
         nats = likelihood.sum_tables(ratios, frequencies)[:finest]
-        if nats.max() > max(SHIFTED_PRESENT, best.nats if best else 0):
+        if best is None or nats.max() > best.nats:
             best = Shifted(int(nats.argmax()) + 1, place, float(nats.max()))
     return best

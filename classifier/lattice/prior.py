@@ -9,24 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.lattice.noise import NOISES, RESOLUTION, STEPS, Floats, normal
+from q1net_msroi.classifier.lattice.settings import LATTICE
 
-# Scales of the prior's components in coefficient units. Laplacians, the first a spike at zero; normals for the faint
-# coefficients of smooth pictures, which are sums of sensor noise.
-LAPLACIANS = (0.04, 0.5, 1.2, 3.0, 7.5, 18.0, 45.0, 110.0, 280.0)
-NORMALS = (0.22, 0.4, 0.7, 1.2, 2.0)
-ITERATIONS = 20  # of expectation-maximisation; the likelihood moves by less than a nat afterwards
 NO_TAIL = 27.5  # erfc is 0 in double precision from here up
-NEAR = 16  # coefficients below it are scored under all points of the lattices of step 1 and 2
+NEAR = LATTICE.near_reach
 
 
 def _upper_tails(x: Floats) -> Floats:
     """Return what each component of the prior has above x >= 0, of the mass of one sign: (components, len(x))."""
-    normals = np.zeros((len(NORMALS), len(x)))
-    for row, sigma in zip(normals, NORMALS, strict=True):
+    normals = np.zeros((len(LATTICE.normal_sigmas), len(x)))
+    for row, sigma in zip(normals, LATTICE.normal_sigmas, strict=True):
         scaled = x / (sigma * math.sqrt(2))
         some = scaled < NO_TAIL
         row[some] = [math.erfc(value) for value in scaled[some]]
-    return np.concatenate([np.exp(-x / np.array(LAPLACIANS)[:, None]), normals])
+    return np.concatenate([np.exp(-x / np.array(LATTICE.laplacian_scales)[:, None]), normals])
 
 
 @functools.cache
@@ -40,7 +36,7 @@ def coarse_edges(bins: int) -> NDArray[np.int64]:
     """Edges, in fine bins, of the bins on which the prior is fitted: geometric from 1 up."""
     edges = [*range(10)]
     while edges[-1] < bins:
-        edges.append(min(bins, int(np.ceil(edges[-1] * 1.15))))
+        edges.append(min(bins, int(np.ceil(edges[-1] * LATTICE.bin_growth))))
     return np.array(edges)
 
 
@@ -114,20 +110,19 @@ def far_cells(bins: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Cells of integers from NEAR up, wider ones joined: edges in fine bins, the components' density in them."""
     edges = [2 * NEAR - 1]  # in halves
     while edges[-1] * RESOLUTION // 2 < bins:
-        edges.append(int(edges[-1] * 1.15) // 2 * 2 + 1)
+        edges.append(int(edges[-1] * LATTICE.bin_growth) // 2 * 2 + 1)
     tails = _upper_tails(np.array(edges) / 2)
     widths = np.diff(edges)  # both signs: twice the half
-    return np.minimum(np.array(edges) * RESOLUTION // 2, bins), ((tails[:, :-1] - tails[:, 1:]) / widths).astype(
-        np.float32
-    )
+    density = ((tails[:, :-1] - tails[:, 1:]) / widths).astype(np.float32)
+    return np.minimum(np.array(edges) * RESOLUTION // 2, bins), density
 
 
 def fit(coarse: NDArray[np.float32], components: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return mixture weights (rows, components) for histograms (rows, coarse bins)."""
     weights = np.full((len(coarse), len(components)), 1 / len(components), np.float32)
     total = np.maximum(coarse.sum(1, keepdims=True), 1)
-    for _ in range(ITERATIONS):
+    for _ in range(LATTICE.fit_rounds):
         ratio = coarse / np.maximum(weights @ components, 1e-30)
-        weights = weights * (ratio @ components.T) + 0.05  # a hint of every component
-        weights /= total + 0.05 * len(components)
+        weights = weights * (ratio @ components.T) + LATTICE.component_hint
+        weights /= total + LATTICE.component_hint * len(components)
     return weights

@@ -8,10 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.lattice import blocks, likelihood
-
-AC_PRESENT = 200.0  # nats of AC coefficients alone beyond which DC may be left out
-AC_CLOSE = 50.0  # nats below the best, without DC: what DC may still choose from
-DC_DENIES = -50.0  # nats of DC for all of those
+from q1net_msroi.classifier.lattice.settings import LATTICE
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ class Reading:
     """What one grid says under one kind of noise."""
 
     phase: tuple[int, int]  # first row and column of a block, 0..7 each
-    noise: str  # a key of likelihood.NOISES
+    noise: str  # a key of noise.NOISES
     scores: Scores
     counts: blocks.Histograms
     grid_seen: bool = False  # block edges stand out at this phase: compressed, however little the blocks say
@@ -75,7 +72,7 @@ class Reading:
 
 
 def read(
-    pixels: NDArray[np.uint8], phase: tuple[int, int], noise: str = "exact", limit: int = blocks.MAXIMUM_BLOCKS
+    pixels: NDArray[np.uint8], phase: tuple[int, int], noise: str = "exact", limit: int = LATTICE.most_blocks
 ) -> Reading:
     """Read (height, width, 3) uint8 RGB pixels on the grid from `phase` (y, x) on, from at most `limit` blocks."""
     counts = blocks.histograms(blocks.cut(pixels, phase, limit))
@@ -91,7 +88,7 @@ def shifted_dc(scores: Scores) -> bool:
     frequencies = np.arange(64)
     ac = likelihood.sum_tables(scores.ratios[1:], frequencies[1:])
     dc = likelihood.sum_tables(scores.ratios[:1], frequencies[:1])
-    return bool(ac.max() > AC_PRESENT and dc[ac > ac.max() - AC_CLOSE].max() < DC_DENIES)
+    return bool(ac.max() > LATTICE.ac_presence and dc[ac > ac.max() - LATTICE.ac_tie].max() < LATTICE.dc_denial)
 
 
 def without_dc(counts: blocks.Histograms) -> blocks.Histograms:

@@ -17,19 +17,10 @@ from numpy.typing import NDArray
 from q1net_msroi.classifier.lattice import likelihood
 from q1net_msroi.classifier.lattice.noise import STEPS
 from q1net_msroi.classifier.lattice.score import Reading
+from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils import jpeg
 
-CHOICE = float(np.log(STEPS))  # nats that a free step costs
-SHARE = 0.85  # of the free steps' nats that the best standard table must miss; after two compressions it is up to 0.76
-DECISIVE = 200.0  # nats that it must miss
-PAIR_SHARE = 0.8  # of the free steps' nats: two standard compressions that explain as much are the better reason
-KNOWN = 0.2  # share that the tables of a known encoder may miss
-CLOSE = 5.0  # nats: not told apart
-SURE_STEP = 10.0  # nats that a step is ahead of all others to count as determined
-FEWEST_STEPS = 10  # determined ones, to name a number
-RANGE = (10, 90)  # percentiles of the single steps' nearest qualities: the interval of unknown tables
-MISFIT = 0.05  # nats a coefficient by which pixels may lie further from the free steps' lattices than decoders do
-WIDEST = 20  # qualities; a wider interval names no number
+CHOICE = float(np.log(STEPS))  # nats that a free step costs: it is one of 255
 AC = slice(1, None)
 
 
@@ -47,15 +38,33 @@ class Tables:
 @functools.cache
 def mozjpeg_tables() -> NDArray[np.int64]:
     """Return mozjpeg's default tables (luma and chroma alike) of settings 1..100, not clipped: (100, 64)."""
-    return np.maximum((jpeg.MOZJPEG_BASE.ravel() * jpeg.quality_scale()[:, None] + 50) // 100, 1)
+    tables: NDArray[np.int64] = np.maximum((jpeg.MOZJPEG_BASE.ravel() * jpeg.quality_scale()[:, None] + 50) // 100, 1)
+    return tables
 
 
 @functools.cache
 def nearest_to_mozjpeg() -> NDArray[np.int64]:
     """Return the standard quality nearest to both tables of mozjpeg's settings 1..100: (100,)."""
     standard = jpeg.standard_tables().reshape(1, 100, 2, 64)
-    distance = ((standard - mozjpeg_tables()[:, None, None]) ** 2).sum(axis=(2, 3))
-    return distance.argmin(1) + 1
+    nearest: NDArray[np.int64] = ((standard - mozjpeg_tables()[:, None, None]) ** 2).sum(axis=(2, 3)).argmin(1)
+    return nearest + 1
+
+
+def missed_by_standard(ratios: NDArray[np.floating]) -> tuple[float, float]:
+    """Return the nats by which free AC steps beat the best standard table, and their share of the free steps' nats.
+
+    `ratios` are (64, STEPS) log-likelihood ratios; what the choice of the free steps costs is taken off.
+    """
+    rows = np.arange(1, 64)
+    best = int(likelihood.sum_tables(ratios[AC], rows).argmax())
+    free = ratios[AC].max(1)
+    missed = float(np.maximum(free - ratios[rows, likelihood.steps_of_quality()[best, AC]] - CHOICE, 0).sum())
+    return missed, missed / max(float(free.sum()), 1e-9)
+
+
+def misfit(reading: Reading) -> float:
+    """Return the nats a coefficient by which AC lies further from the free steps' lattices than decoders do."""
+    return float(reading.scores.excess[np.arange(1, 64), reading.scores.ratios[AC].argmax(1)].sum())
 
 
 def other_tables(reading: Reading, explained: float = 0.0) -> Tables | None:
@@ -64,42 +73,39 @@ def other_tables(reading: Reading, explained: float = 0.0) -> Tables | None:
     `explained` are the nats of two standard compressions. Only pixels as they were decoded can tell.
     """
     ratios = reading.scores.ratios  # (64, STEPS)
-    free = ratios.max(1)
-    total = float(free.sum())
-    if reading.noise != "exact" or total < max(DECISIVE, explained / PAIR_SHARE):
+    total = float(ratios.max(1).sum())
+    if reading.noise != "exact" or total < max(LATTICE.tables_missed, explained / LATTICE.pair_share):
         return None
-    rows = np.arange(1, 64)
-    standard = likelihood.sum_tables(ratios[AC], rows)
-    steps = likelihood.steps_of_quality()[int(standard.argmax()), AC]
-    missed = float(np.maximum(free[AC] - ratios[rows, steps] - CHOICE, 0).sum())
-    if missed < DECISIVE:
+    missed, share = missed_by_standard(ratios)
+    if missed < LATTICE.tables_missed:
         return None
-    determined = _determined(ratios)
-    number = int(determined.sum())
-    decisive = missed > SHARE * float(free[AC].sum())
+    decisive = share > LATTICE.tables_missed_share
+    sure = step_margins(ratios) > LATTICE.step_margin
+    number = int(sure.sum())
     known = ratios[np.arange(64), np.minimum(mozjpeg_tables(), STEPS) - 1].sum(1, dtype=np.float64)
-    if known.max() > total - (max(KNOWN * total, 64 * CHOICE) if decisive else KNOWN / 2 * total):
+    may_miss = LATTICE.known_misses * total
+    if known.max() > total - (max(may_miss, 64 * CHOICE) if decisive else may_miss / 2):
         near = nearest_to_mozjpeg()
-        alike = near[known > known.max() - CLOSE]
+        alike = near[known > known.max() - LATTICE.tie]
         return Tables("mozjpeg", int(near[known.argmax()]), (int(alike.min()), int(alike.max())), missed, number)
-    misfit = float(reading.scores.excess[rows, ratios[AC].argmax(1)].sum())
-    if not decisive or misfit > MISFIT:
+    if not decisive or misfit(reading) > LATTICE.free_misfit:
         return None
-    if number < FEWEST_STEPS:
-        return Tables("unknown", None, None, missed, number)
-    found = ratios[determined].argmax(1) + 1
-    table = jpeg.standard_tables()[:, 0].reshape(100, 64)[:, determined]
+    nearest, interval = _nearest(ratios[sure].argmax(1) + 1, sure) if number >= LATTICE.fewest_steps else (None, None)
+    return Tables("unknown", nearest, interval, missed, number)
+
+
+def _nearest(found: NDArray[np.int64], sure: NDArray[np.bool_]) -> tuple[int | None, tuple[int, int] | None]:
+    """Return the standard quality nearest to the steps found where `sure` (64,) is set, and its interval, or None."""
+    table = jpeg.standard_tables()[:, 0].reshape(100, 64)[:, sure]
     nearest = int(((table - found) ** 2).sum(1).argmin()) + 1
-    ends = np.percentile(np.abs(table - found).argmin(0) + 1, RANGE)
+    ends = np.percentile(np.abs(table - found).argmin(0) + 1, LATTICE.step_percentiles)
     low, high = min(int(ends[0]), nearest), max(int(np.ceil(ends[1])), nearest)
-    if high - low > WIDEST:
-        return Tables("unknown", None, None, missed, number)
-    return Tables("unknown", nearest, (low, high), missed, number)
+    return (nearest, (low, high)) if high - low <= LATTICE.widest_interval else (None, None)
 
 
-def _determined(ratios: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Return at which frequencies one step is far ahead of all others: (64,), never DC."""
+def step_margins(ratios: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return how many nats the likeliest step of a frequency is ahead of all others and of none: (64,), 0 for DC."""
     second, best = np.sort(ratios, axis=1)[:, -2:].T
-    sure = (best - second > SURE_STEP) & (best > SURE_STEP)
-    sure[0] = False
-    return sure
+    margins: NDArray[np.floating] = best - np.maximum(second, 0)
+    margins[0] = 0
+    return margins

@@ -17,13 +17,13 @@ class Inner:
 @dataclass(frozen=True)
 class Outer:
     inner: Inner = Inner()
-    level: float = tuned(0.5, unit="", decides="when to stop", found_on="Kodak", rate="1 %", refit="fit.py")
+    level: float = tuned(0.5, unit="", decides="when to stop", found_on="Kodak", rate="1 %", refit="fit.py", target=0.01)
 
 
 def test_entries_come_in_order_with_dotted_names() -> None:
     assert describe(Outer()) == [
-        Entry("inner.width", 3, "pixels", "how wide", "convention", "", ""),
-        Entry("level", 0.5, "", "when to stop", "Kodak", "1 %", "fit.py"),
+        Entry("inner.width", 3, "pixels", "how wide", "convention", "", "", None),
+        Entry("level", 0.5, "", "when to stop", "Kodak", "1 %", "fit.py", 0.01),
     ]
 
 
