@@ -8,10 +8,11 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from q1net_msroi.msroi.encoder import combine, folder, levels, rate_distortion, semantic
+from q1net_msroi.msroi.encoder import folder, levels
+from q1net_msroi.msroi.encoder.options import RATE_DISTORTION, EncodingOptions, parse_quality, parse_size
 from q1net_msroi.msroi.encoder.rate_distortion import SizeImpossibleError
+from q1net_msroi.msroi.encoder.settings import SETTINGS
 from q1net_msroi.utils import options as flags
 from q1net_msroi.utils import tasks
 from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
@@ -63,7 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         how,
         "model",
-        f"rule from map value to level; level l is JPEG quality 10 (l + 1). {rules}. {combine.RATE_DISTORTION}: no "
+        f"rule from map value to level; level l is JPEG quality 10 (l + 1). {rules}. {RATE_DISTORTION}: no "
         "rule but a rate-distortion encoder that the map steers (default: %(default)s)",
         type=int,
         default=3,
@@ -73,7 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
         "jpeg_compression",
         "the plain JPEG's quality, 1 to 100 (default: %(default)s)",
         type=int,
-        default=50,
+        default=EncodingOptions.jpeg_compression,
         metavar="QUALITY",
     )
     add(
@@ -130,11 +131,16 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_model_7(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the rate-distortion encoder."""
     group = parser.add_argument_group(
-        f"-model {combine.RATE_DISTORTION}",
-        "a file of the size asked for, never larger; the others' size flags do not hold",
+        f"-model {RATE_DISTORTION}",
+        "a file of the size asked for, never larger; -jpeg_compression is another name of --target_quality here, "
+        "-threshold_pct has no effect and -find_best 0 is refused",
+        argument_default=argparse.SUPPRESS,  # what is not given is not there, so that the level rules can refuse it
     )
     group.add_argument(
-        "--target_size", metavar="SIZE", help="largest file in bytes: 120kB, 1.5MB, 64KiB, 120000 (1 kB = 1000 bytes)"
+        "--target_size",
+        metavar="SIZE",
+        type=parse_size,
+        help="largest file in bytes: 120kB, 1.5MB, 64KiB, 120000 (1 kB = 1000 bytes)",
     )
     group.add_argument(
         "--target_quality",
@@ -147,7 +153,7 @@ def _add_model_7(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="0..1",
         help="0: no preference, simply a good encoder; 0.5: all for the region that leaves the whole picture as good "
-        f"as plain JPEG by PSNR-HVS and PSNR-HVS-M; 1: that may fall by {-rate_distortion.DEEPEST:g} dB (default: 0.5)",
+        f"as plain JPEG by PSNR-HVS and PSNR-HVS-M; 1: that may fall by {-SETTINGS.deepest_change:g} dB (default: 0.5)",
     )
     group.add_argument(
         "--min_background_quality",
@@ -158,6 +164,7 @@ def _add_model_7(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--source_quality",
         metavar="auto|QUALITY",
+        type=parse_quality,
         help="the JPEG quality that the picture has been through: no bytes are spent above it. auto: as its own header "
         "says, where it is a JPEG; for others predict_cls.py finds the number (default: auto)",
     )
@@ -166,28 +173,18 @@ def _add_model_7(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _model_7_settings(options: argparse.Namespace) -> dict[str, Any]:
-    """Return what was asked of model 7, as fields of `combine.Settings`; refuse it for the level rules."""
-    names = (
-        "target_size", "target_quality", "strength", "min_background_quality", "source_quality", "subsampling"
-    )  # fmt: skip
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    if given and options.model != combine.RATE_DISTORTION:
-        raise UserError(f"--{next(iter(given))} is for -model {combine.RATE_DISTORTION} only; add that or leave it out")
-    if "target_size" in given:
-        if "target_quality" in given:
-            raise UserError("--target_size and --target_quality exclude each other; give one")
-        try:
-            given["target_size"] = semantic.parse_size(given["target_size"])
-        except ValueError:
-            raise UserError(
-                f"--target_size {show(given['target_size'])} is no size; give bytes, or like 120kB, 1.5MB, 64KiB"
-            ) from None
-    if "target_quality" in given:
-        given["jpeg_compression"] = given.pop("target_quality")
-    if given.get("source_quality", "").isdecimal():
-        given["source_quality"] = int(given["source_quality"])
-    return given
+MODEL_7 = ("target_size", "target_quality", "strength", "min_background_quality", "source_quality", "subsampling")
+
+
+def _encoding(options: argparse.Namespace) -> EncodingOptions:
+    """Return what the flags ask of the encoder; those of model 7 are refused with the level rules."""
+    given = [name for name in MODEL_7 if hasattr(options, name)]
+    if given and options.model != RATE_DISTORTION:
+        raise UserError(f"--{given[0]} is for -model {RATE_DISTORTION} only; add that or leave it out")
+    if {"target_size", "target_quality"} <= set(given):
+        raise UserError("--target_size and --target_quality exclude each other; give one")
+    quality = getattr(options, "target_quality", options.jpeg_compression)
+    return flags.settings(EncodingOptions, options, jpeg_compression=quality, find_best=bool(options.find_best))
 
 
 def _say(image: Path, encoded: folder.Encoded, options: argparse.Namespace) -> None:
@@ -209,8 +206,8 @@ def _source_qualities(options: argparse.Namespace) -> dict[str, int]:
     """Return each picture's source quality as far as known."""
     if options.source_qualities is None:
         return {}
-    if options.model != combine.RATE_DISTORTION:
-        raise UserError(f"--source_qualities is for -model {combine.RATE_DISTORTION} only; add that or leave it out")
+    if options.model != RATE_DISTORTION:
+        raise UserError(f"--source_qualities is for -model {RATE_DISTORTION} only; add that or leave it out")
     return folder.read_qualities(Path(options.source_qualities), Path(options.images))
 
 
@@ -238,15 +235,7 @@ def _folder(request: folder.Request, options: argparse.Namespace) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = build_parser().parse_args(arguments)
-    asked = {
-        "model": options.model,
-        "jpeg_compression": options.jpeg_compression,
-        "threshold_pct": options.threshold_pct,
-        "find_best": bool(options.find_best),
-        "modifier": options.modifier,
-        "strip": options.strip,
-    }
-    settings = combine.Settings(**(asked | _model_7_settings(options)))
+    encoding = _encoding(options)
     several = options.single == 0 or options.images is not None
     if several and (options.images is None or options.maps is None):
         raise UserError(
@@ -261,7 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             Path(options.images),
             Path(options.maps),
             output,
-            settings,
+            encoding,
             options.recursive,
             options.overwrite,
             bool(options.print_metrics),
@@ -270,7 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return _folder(request, options)
     page = Path(options.report) if options.report else None
-    job = folder.Job(Path(options.image), Path(options.map), output, settings, page)
+    job = folder.Job(Path(options.image), Path(options.map), output, encoding, page)
     try:
         _say(job.image, folder.encode(bool(options.print_metrics), job), options)
     except SizeImpossibleError as error:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from q1net_msroi.msroi.benchmark import comparison
 from q1net_msroi.msroi.encoder import semantic
 from q1net_msroi.msroi.encoder.folder import MAP_SUFFIXES
+from q1net_msroi.msroi.encoder.options import AUTO
 from q1net_msroi.msroi.encoder.source import read_map, read_source
 from q1net_msroi.utils import files, images, jpeg, results, tasks
 from q1net_msroi.utils.errors import EXIT_OK, UserError, note, run_command, show
@@ -98,7 +99,7 @@ def _measure(options: argparse.Namespace, kept: Path) -> list[dict[str, Any]]:
             continue
         source = read_source(path)
         pixels = source.pixels
-        finest, source_quality = semantic.source_tables(path, source, semantic.AUTO)
+        finest, source_quality = semantic.source_tables(path, source, AUTO)
         saliency = _gray(maps[index], path)  # type: ignore[arg-type]
         # The map of the picture half the list away: the same for every run.
         other = (index + half) % len(found) if half else index

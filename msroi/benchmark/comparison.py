@@ -6,7 +6,7 @@ import importlib.util
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.msroi.encoder import blocks, jpeg_file, levels, mixture, rate_distortion
-from q1net_msroi.msroi.encoder.scene import RAMP, Ramp, Scene
+from q1net_msroi.msroi.encoder.options import RATE_DISTORTION, EncodingOptions
+from q1net_msroi.msroi.encoder.scene import Scene
+from q1net_msroi.msroi.encoder.settings import SETTINGS, EncoderSettings
 from q1net_msroi.msroi.metrics import suite
 from q1net_msroi.utils import jpeg
 from q1net_msroi.utils.codecs import CODECS
@@ -115,14 +117,19 @@ def _rule_3(task: Task) -> Files:
     return around(lambda quality: jpeg.encode(mixed, quality, progressive=True), task.size)
 
 
-RAMPS = {"wide": Ramp(0.9, 1.6), "narrow": Ramp(1.3, 2.2)}  # beside the default one
+RAMPS = {  # from map to region weight, beside the default one
+    "wide": replace(SETTINGS, ramp_low=0.9, ramp_high=1.6),
+    "narrow": replace(SETTINGS, ramp_low=1.3, ramp_high=2.2),
+}
 
 
-def _ours(strength: float, which: str = "map", ramp: Ramp = RAMP) -> Callable[[Task], Files]:
+def _ours(strength: float, which: str = "map", settings: EncoderSettings = SETTINGS) -> Callable[[Task], Files]:
     def encode(task: Task) -> Files:
         saliency = None if which == "flat" else getattr(task, which)
-        goal = rate_distortion.Goal(task.size, task.quality, strength, finest=task.finest, plain_size=task.size)
-        return [(1.0, rate_distortion.encode(Scene(task.pixels, saliency, ramp=ramp), goal).content)]
+        target = rate_distortion.Target(task.size, task.quality, task.finest, task.size)
+        options = EncodingOptions(RATE_DISTORTION, strength=strength)
+        scene = Scene(task.pixels, saliency, settings=settings)
+        return [(1.0, rate_distortion.encode(scene, target, options).content)]
 
     return encode
 
@@ -138,7 +145,7 @@ ENCODERS = (
     Encoder("ours_25", "model 7, strength 0.25", _ours(0.25)),
     Encoder("ours_50", "model 7, strength 0.5", _ours(0.5)),
     Encoder("ours_75", "model 7, strength 0.75", _ours(0.75)),
-    *(Encoder(f"ours_{name}", f"model 7, 0.5, {name} ramp", _ours(0.5, ramp=ramp)) for name, ramp in RAMPS.items()),
+    *(Encoder(f"ours_{name}", f"model 7, 0.5, {name} ramp", _ours(0.5, settings=ramp)) for name, ramp in RAMPS.items()),
     *(
         Encoder(f"shuffled_{name}", f"model 7, 0.5, {name} ramp, another map", _ours(0.5, "wrong_map", ramp))
         for name, ramp in RAMPS.items()

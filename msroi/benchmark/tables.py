@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from q1net_msroi.msroi.benchmark import comparison
-from q1net_msroi.msroi.encoder.scene import RAMP
+from q1net_msroi.msroi.encoder.settings import SETTINGS
 from q1net_msroi.utils import files, results
 
 METRICS = {
@@ -157,14 +157,14 @@ def encoder_ramps(things: str, kodak: str, quality: int) -> str:
     """What the ramp from map to weight decides: gains with the right map and with another picture's."""
     found, others = ({row["encoder"]: row for row in encoder_rows(name, "all", quality)} for name in (things, kodak))
     rows = []
-    for ending, ramp in {"wide": comparison.RAMPS["wide"], "": RAMP, **comparison.RAMPS}.items():
+    for ending, ramp in {"wide": comparison.RAMPS["wide"], "": SETTINGS, **comparison.RAMPS}.items():
         right, wrong = (f"{name}_{ending}" if ending else name for name in ("ours", "shuffled"))
         right = right if ending else "ours_50"
         gains = [found[name]["change"]["inside"] for name in (right, wrong)]
         cells = [*(signed("inside", gain) for gain in gains), f"{gains[1] / gains[0]:.0%}"]
         cells += [signed(key, row[right]["change"][key]) for row in (found, others) for key in ("ssim", "psnrhvsm")]
         cells.append(signed("psnrs", others[right]["change"]["psnrs"]))
-        rows.append([f"{ramp.low:g} to {ramp.high:g}" + ("" if ending else " (default)"), *cells])
+        rows.append([f"{ramp.ramp_low:g} to {ramp.ramp_high:g}" + ("" if ending else " (default)"), *cells])
     header = ["ramp, in the map's mean", "inside", "with another map", "share", "SSIM", "PSNR-HVS-M"]
     return results.table([*header, "Kodak: SSIM", "PSNR-HVS-M", "PSNR-S"], rows)
 

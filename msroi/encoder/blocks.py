@@ -112,4 +112,4 @@ def block_means(plane: NDArray[np.float32], side: int, rows: int, columns: int) 
     """Return the mean of each `side` x `side` square of a plane, (rows * columns,); outside the edge is repeated."""
     height, width = plane.shape
     padded = np.pad(plane, ((0, rows * side - height), (0, columns * side - width)), mode="edge")
-    return padded.reshape(rows, side, columns, side).mean(axis=(1, 3), dtype=np.float32).reshape(-1)
+    return np.asarray(padded.reshape(rows, side, columns, side).mean(axis=(1, 3), dtype=np.float32)).reshape(-1)

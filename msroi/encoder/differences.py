@@ -34,19 +34,20 @@ def _cells(values: NDArray[np.float32]) -> NDArray[np.float64]:
     height, width = values.shape
     padded = np.pad(values, ((0, -height % CELL), (0, -width % CELL)))
     rows, columns = padded.shape[0] // CELL, padded.shape[1] // CELL
-    return padded.reshape(rows, CELL, columns, CELL).sum(axis=(1, 3), dtype=np.float64)
+    return np.asarray(padded.reshape(rows, CELL, columns, CELL).sum(axis=(1, 3), dtype=np.float64))
 
 
 def _squared_error(original: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the mean over the channels of the squared difference, (height, width)."""
     difference = original.astype(np.float32) - other
-    return np.einsum("hwc,hwc->hw", difference, difference) / np.float32(original.shape[2])
+    return np.asarray(np.einsum("hwc,hwc->hw", difference, difference) / np.float32(original.shape[2]))
 
 
 def _window_sums(cells: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float64]:
     """Return the sum over every window of `rows` x `columns` cells."""
     total = np.pad(cells, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
-    return total[rows:, columns:] - total[:-rows, columns:] - total[rows:, :-columns] + total[:-rows, :-columns]
+    top, bottom = total[:-rows], total[rows:]
+    return np.asarray(bottom[:, columns:] - top[:, columns:] - bottom[:, :-columns] + top[:, :-columns])
 
 
 def find_places(

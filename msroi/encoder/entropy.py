@@ -106,10 +106,10 @@ def count_symbols(
     return counts
 
 
-def ac_costs(lengths: NDArray[np.float32]) -> NDArray[np.float32]:
+def ac_costs(lengths: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the bits of a value after a run of zeros, (12 sizes, 64 runs): codes and magnitude bits."""
     run, size = np.arange(RUNS + 1), np.arange(SIZES)[:, None]
-    return lengths[16 * (run % 16) + size] + lengths[SIXTEEN_ZEROS] * (run // 16) + size.astype(np.float32)
+    return np.asarray(lengths[16 * (run % 16) + size] + lengths[SIXTEEN_ZEROS] * (run // 16) + size)
 
 
 def total_bits(counts: NDArray[np.integer], lengths: NDArray[np.float32]) -> float:

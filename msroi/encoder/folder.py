@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from q1net_msroi.msroi.encoder import combine
+from q1net_msroi.msroi.encoder.options import EncodingOptions
 from q1net_msroi.utils import files, results, tasks, tree
 from q1net_msroi.utils.errors import UserError, existing_folder, show
 from q1net_msroi.utils.journal import SUFFIX, Fingerprint, Journal, fingerprint
@@ -32,7 +33,7 @@ class Request:
     pictures: Path
     maps: Path
     output: Path
-    settings: combine.Settings
+    settings: EncodingOptions
     recursive: bool = False
     overwrite: bool = False
     metrics: bool = False
@@ -55,7 +56,7 @@ class Job:
     image: Path
     map: Path | None
     output: Path
-    settings: combine.Settings
+    settings: EncodingOptions
     page: Path | None = None
     maps: Path = Path()
     finished: bool = False

@@ -49,7 +49,7 @@ class MapStatistics:
         low = np.searchsorted(cumulative, below, side="right").astype(np.float64)
         high = np.searchsorted(cumulative, np.minimum(below + 1, last), side="right").astype(np.float64)
         share = rank - below
-        return np.where(share < 0.5, low + (high - low) * share, high - (high - low) * (1 - share))
+        return np.asarray(np.where(share < 0.5, low + (high - low) * share, high - (high - low) * (1 - share)))
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from q1net_msroi.msroi.encoder.blocks import FREQUENCIES, RGB_TO_YCC, SIDE, ZIGZAG, Spectrum
 from q1net_msroi.msroi.metrics import hvs, pixel
 
-STUDIO = 219 / 255  # the metric's luma has 219 steps where JPEG's has 255
+STUDIO_RANGE = 219 / 255  # the metric's luma has 219 steps where JPEG's has 255
 
 MASKING = hvs.MASKING.reshape(FREQUENCIES)[ZIGZAG].astype(np.float32)
-VEIL = np.divide(1, MASKING, dtype=np.float32)  # hidden error = a block's masking times this
-VEIL[0] = 0  # the mean's error is never hidden
-SEEN = np.square(hvs.SENSITIVITY * STUDIO).reshape(FREQUENCIES)[ZIGZAG].astype(np.float32)
+THRESHOLD = np.divide(1, MASKING, dtype=np.float32)  # a block's masking times this is how much error it hides
+THRESHOLD[0] = 0  # the mean's error is never hidden
+# Squared contrast sensitivity: weight of a coefficient's squared error.
+SENSITIVITY = np.square(hvs.SENSITIVITY * STUDIO_RANGE).reshape(FREQUENCIES)[ZIGZAG].astype(np.float32)
 
 
 def block_masking(plane: NDArray[np.float32], spectrum: Spectrum) -> NDArray[np.float32]:
@@ -34,16 +35,16 @@ def block_masking(plane: NDArray[np.float32], spectrum: Spectrum) -> NDArray[np.
     spread = (squares - sums * sums / 16) * (16 / 15)
 
     def of_four(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return values.reshape(height // SIDE, 2, width // SIDE, 2).sum(axis=(1, 3))
+        return np.asarray(values.reshape(height // SIDE, 2, width // SIDE, 2).sum(axis=(1, 3)))
 
     # The block's own spread is its AC energy (Parseval).
     whole = np.square(spectrum[1:]).sum(axis=0) * (64 / 63)
     evenness = np.divide(of_four(spread).reshape(-1), whole, out=np.zeros_like(whole), where=whole > 1e-3)
     energy = MASKING[1:] @ np.square(spectrum[1:])
-    return np.sqrt(np.maximum(energy * np.clip(evenness, 0, None), 0)) / 32
+    return np.asarray(np.sqrt(np.maximum(energy * np.clip(evenness, 0, None), 0)) / 32)
 
 
-def block_structure(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+def ssim_sensitivity(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what a squared error in each 8x8 block of a luma plane takes from SSIM, (blocks,), up to a constant.
 
     What quantisation takes away, d, is nearly orthogonal to what is left, so that in a window of variance v the factor
@@ -62,18 +63,13 @@ def block_structure(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     return means.reshape(-1)
 
 
-def psnr_hvs_m(weighted_error: float, blocks: int) -> float:
-    """Return PSNR-HVS-M in dB from the sum of seen, weighted squared errors of that many blocks."""
-    return float(10 * np.log10(255**2 * FREQUENCIES * blocks / weighted_error)) if weighted_error > 0 else float("inf")
-
-
 def rgb_weights() -> NDArray[np.float64]:
     """Return what a squared error of Y, Cb, Cr adds to the sum of squared errors of R, G, B, (3,).
 
     Errors of the components are taken as independent.
     """
     back = np.linalg.inv(RGB_TO_YCC.astype(np.float64))
-    return np.square(back).sum(axis=0)
+    return np.asarray(np.square(back).sum(axis=0))
 
 
 def upsampling_gain() -> NDArray[np.float32]:

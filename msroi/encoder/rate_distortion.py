@@ -1,8 +1,8 @@
 """The rate-distortion encoder (model 7): one generation of loss, steered by the map, as large as asked for.
 
-A picture's setting has two numbers: how much the region is preferred, and the price of a bit. They are searched on a
-sample of blocks so that the size is met and the whole picture looks as good as the strength promises; then the whole
-picture is quantised and the price corrected until the file itself fits.
+A picture's operating point has two numbers: the weight of the region's error, and lambda, what a bit is worth. They
+are searched on a sample of blocks so that the size is met and the whole picture looks as good as the strength
+promises; then the whole picture is quantised and lambda corrected until the file itself fits.
 """
 
 from __future__ import annotations
@@ -15,24 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.msroi.encoder import jpeg_file
-from q1net_msroi.msroi.encoder.scene import Costs, Lengths, Scene, Setting
+from q1net_msroi.msroi.encoder.options import EncodingOptions
+from q1net_msroi.msroi.encoder.scene import Costs, Lengths, OperatingPoint, Scene
+from q1net_msroi.msroi.encoder.settings import SETTINGS, EncoderSettings
 from q1net_msroi.utils import jpeg
 from q1net_msroi.utils.errors import UserError
 
-DEEPEST = -1.5  # dB that strength 1 may take from the whole picture
-ESTIMATED_LOW = 0.27  # dB by which the estimate of the whole picture is too low, as measured on `things`
-SAFE = 0.05  # dB more than what a strength promises is aimed at
-NO_PREFERENCE = 1e-3  # the smallest preference that is searched, as good as none
-GREATEST_PREFERENCE = 6.0
-CHEAPEST, DEAREST = 1e-3, 1e7  # bounds of the price of a bit
-HEADER = 650  # bytes of a file's tables and scan headers, for a first guess
-TRIES, ENCODES = 12, 10
-NEAR = 0.995  # a file this close under its target size is done
-TABLES_SETTLED = 0.03  # relative distance from the target size from which on the tables stay as they are
-
 
 class SizeImpossibleError(UserError):
-    """No setting makes the file as small as asked; `smallest` is how many bytes it gets."""
+    """No operating point makes the file as small as asked; `smallest` is how many bytes it gets."""
 
     def __init__(self, message: str, smallest: int) -> None:
         super().__init__(message)
@@ -40,35 +31,31 @@ class SizeImpossibleError(UserError):
 
 
 @dataclass(frozen=True)
-class Goal:
-    """What is asked for: at most `size` bytes; whole-picture quality compared with plain JPEG of `plain_quality`.
+class Target:
+    """At most `size` bytes, compared with plain JPEG of `plain_quality`, which has `plain_size` (None: not known).
 
-    `strength` 0..1; `background_quality`: the dark part of the map shall look at least like plain JPEG of that quality,
-    None for no such limit; `finest` tables (2, 64), zigzag: no step shall be smaller, None for no such limit.
-    `plain_size`: the bytes of that plain JPEG, None where nobody knows.
+    `finest` tables (2, 64), zigzag: no step shall be smaller, None for no such limit.
     """
 
     size: int
     plain_quality: int
-    strength: float = 0.5
-    background_quality: int | None = None
     finest: NDArray[np.int64] | None = None
     plain_size: int | None = None
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A file: its bytes, its tables (1 or 2, 64) in zigzag order, the setting, and notices for a person."""
+    """A file: its bytes, its tables (1 or 2, 64) in zigzag order, the operating point, and notices for a person."""
 
     content: bytes
     tables: NDArray[np.int64]
-    setting: Setting
+    point: OperatingPoint
     notices: tuple[str, ...] = ()
 
 
-def _content(size: int) -> float:
+def content_bits(size: int, settings: EncoderSettings = SETTINGS) -> float:
     """Return about how many bits of a file of so many bytes are not headers."""
-    return 8.0 * max(size - HEADER, size / 4)
+    return 8.0 * max(size - settings.header_bytes, size * settings.least_content)
 
 
 def _decibels(before: float, after: float) -> float:
@@ -78,170 +65,171 @@ def _decibels(before: float, after: float) -> float:
 
 def whole_change(costs: Costs, plain: Costs) -> float:
     """Return the change in dB against plain JPEG of PSNR-HVS or of PSNR-HVS-M, whichever is worse."""
-    return min(
-        _decibels(plain.seen, costs.seen),
-        _decibels(plain.veiled, costs.veiled),
-    )
+    return min(_decibels(plain.hvs, costs.hvs), _decibels(plain.hvs_m, costs.hvs_m))
 
 
-def allowed_change(strength: float, without: float) -> float:
-    """Return the change in dB that a strength aims at; `without` is what no preference gives.
+def allowed_change(strength: float, without: float, settings: EncoderSettings = SETTINGS) -> float:
+    """Return the change in dB that a strength aims at; `without` is what no region weight gives.
 
     0: no preference; 0.5: the whole picture as good as plain JPEG of the same size; 1: 1.5 dB worse.
     """
     if strength <= 0.5:
         return max(without, 0.0) * (1 - 2 * strength)
-    return DEEPEST * (2 * strength - 1)
+    return settings.deepest_change * (2 * strength - 1)
 
 
-def encode(scene: Scene, goal: Goal, start_price: float | None = None) -> Encoded:
-    """Return the best file for a goal. Raises `SizeImpossibleError` where no file is small enough."""
-    flat = all(np.ptp(part.region) == 0 for part in scene.whole[:1])
-    search = _Search(scene, goal, start_price)
-    if flat or goal.strength == 0:
-        preference = NO_PREFERENCE
-        search.price_for(preference)
+def encode(scene: Scene, target: Target, options: EncodingOptions) -> Encoded:
+    """Return the best file for a target, with the strength and the background's quality that `options` ask for.
+
+    Raises `SizeImpossibleError` where no file is small enough.
+    """
+    search = _Search(scene, target, options)
+    if np.ptp(scene.whole[0].region) == 0 or options.strength == 0:
+        region_weight = scene.settings.least_region_weight
+        search.meet_size(region_weight, scene.settings.first_tries)
     else:
-        preference = search.preference()
-    setting = Setting(preference, search.price)
-    return _fit(scene, goal, setting, search)
+        region_weight = search.region_weight()
+    return _fit(scene, target, OperatingPoint(region_weight, search.lambda_), search)
 
 
 class _Search:
-    """The search on the sample: which preference and price meet size and strength."""
+    """The search on the sample: which region weight and lambda meet size and strength."""
 
-    def __init__(self, scene: Scene, goal: Goal, start_price: float | None) -> None:
-        self.scene, self.goal = scene, goal
-        self.plain = scene.plain_costs(goal.plain_quality)
-        self.floor = scene.plain_costs(goal.background_quality) if goal.background_quality else None
-        self.bits = _content(goal.size)
-        if goal.plain_size:
+    def __init__(self, scene: Scene, target: Target, options: EncodingOptions) -> None:
+        self.scene, self.target, self.options, self.settings = scene, target, options, scene.settings
+        self.plain = scene.plain_costs(target.plain_quality)
+        floor = options.min_background_quality
+        self.floor = scene.plain_costs(floor) if floor else None
+        self.bits = content_bits(target.size, self.settings)
+        if target.plain_size:
             # The estimate knows nothing of progressive scans: what it is off by for plain JPEG it is off by here too.
-            self.bits *= self.plain.bits / _content(goal.plain_size)
+            self.bits *= self.plain.bits / content_bits(target.plain_size, self.settings)
         self.lengths: Lengths | None = None
-        self.price = start_price or _first_price(goal.plain_quality)
+        # Lambda goes with the square of the table's step.
+        luma = jpeg.standard_tables()[:, 0]
+        self.lambda_ = float(
+            self.settings.first_lambda * (luma[target.plain_quality - 1].mean() / luma[49].mean()) ** 2
+        )
         self.notices: list[str] = []
 
-    def costs(self, preference: float, price: float) -> Costs:
-        found, self.lengths = self.scene.try_out(Setting(preference, price), self.lengths, self.goal.finest)
-        return found
-
-    def price_for(self, preference: float, tries: int = 5) -> Costs:
-        """Find the price of a bit that meets the size at a preference, and return the costs there."""
-        solver = _LogSecant(-0.5, CHEAPEST, DEAREST)
+    def meet_size(self, region_weight: float, tries: int) -> Costs:
+        """Find the lambda that meets the size at a region weight, and return the costs of the last trial."""
+        solver = LogSecant(self.settings.sample_slope, self.settings)
         for _ in range(tries):
-            found = self.costs(preference, self.price)
+            point = OperatingPoint(region_weight, self.lambda_)
+            found, self.lengths = self.scene.try_out(point, self.lengths, self.target.finest)
             missed = math.log(found.bits / self.bits)
-            if abs(missed) < 0.01:
+            if abs(missed) < self.settings.size_tolerance:
                 break
-            self.price = solver.next(self.price, missed)
+            self.lambda_ = solver.next(self.lambda_, missed)
         return found
 
     def margin(self, found: Costs, allowed: float) -> float:
         """Return how many dB a result is better than it must be; negative: worse than allowed."""
-        margin = whole_change(found, self.plain) - allowed + ESTIMATED_LOW - SAFE
+        settings = self.settings
+        margin = whole_change(found, self.plain) - allowed + settings.estimate_offset - settings.safety_margin
         if self.floor:
             margin = min(margin, _decibels(self.floor.background, found.background))
         return margin
 
-    def preference(self) -> float:
-        """Return the largest preference that the strength allows, the price that goes with it left in `price`."""
-        without = self.price_for(NO_PREFERENCE)
-        allowed = allowed_change(self.goal.strength, whole_change(without, self.plain))
-        low, low_margin = NO_PREFERENCE, self.margin(without, allowed)
-        low_price = self.price
+    def region_weight(self) -> float:
+        """Return the largest region weight that the strength allows, its lambda left in `lambda_`.
+
+        Grown by a factor until the allowed change lies between two weights, then interpolated in their logarithm.
+        """
+        settings = self.settings
+        low = settings.least_region_weight
+        without = self.meet_size(low, settings.first_tries)
+        allowed = allowed_change(self.options.strength, whole_change(without, self.plain), settings)
+        low_margin, low_lambda = self.margin(without, allowed), self.lambda_
         if low_margin <= 0:
             if self.floor and self.margin(without, -math.inf) < 0:
                 self.notices.append(
-                    f"the background does not reach quality {self.goal.background_quality} at this size: nothing is "
-                    "taken from it"
+                    f"the background does not reach quality {self.options.min_background_quality} at this size: "
+                    "nothing is taken from it"
                 )
             return low
-        preference, high, high_margin = 0.2, math.inf, -math.inf
-        # Prices grow about with the square root of the preference, from where it counts.
-        self.price *= 1.4
-        for _ in range(5):
-            margin = self.margin(self.price_for(preference, 3), allowed)
-            if abs(margin) < 0.06:
-                return preference
+        weight, high, high_margin = settings.first_region_weight, math.inf, -math.inf
+        self.lambda_ *= settings.first_lambda_factor
+        for _ in range(settings.region_weight_tries):
+            margin = self.margin(self.meet_size(weight, settings.later_tries), allowed)
+            greatest = math.isinf(high) and margin > 0 and weight >= settings.greatest_region_weight
+            if abs(margin) < settings.margin_tolerance or greatest:
+                return weight
             if margin > 0:
-                low, low_margin, low_price = preference, margin, self.price
+                low, low_margin, low_lambda = weight, margin, self.lambda_
             else:
-                high, high_margin = preference, margin
-            if math.isinf(high):
-                if preference >= GREATEST_PREFERENCE:
-                    return preference
-                after = min(preference * 3, GREATEST_PREFERENCE)
-            elif low == NO_PREFERENCE:
-                after = preference / 3
-            else:
-                share = low_margin / (low_margin - high_margin)
-                after = math.exp(math.log(low) + min(max(share, 0.1), 0.9) * math.log(high / low))
-            self.price *= (after / preference) ** 0.4
-            preference = after
-        self.price = low_price
+                high, high_margin = weight, margin
+            after = self._next_weight(low, high, low_margin, high_margin)
+            self.lambda_ *= (after / weight) ** settings.lambda_exponent
+            weight = after
+        self.lambda_ = low_lambda
         return low
 
+    def _next_weight(self, low: float, high: float, low_margin: float, high_margin: float) -> float:
+        """Return the region weight to try next: `low` is allowed, `high` is not; infinite where none was too much."""
+        settings = self.settings
+        if math.isinf(high):
+            return min(low * settings.region_weight_factor, settings.greatest_region_weight)
+        if low == settings.least_region_weight:
+            return high / settings.region_weight_factor
+        share = low_margin / (low_margin - high_margin)
+        share = min(max(share, settings.nearest_cut), 1 - settings.nearest_cut)
+        return math.exp(math.log(low) + share * math.log(high / low))
 
-def _first_price(quality: int) -> float:
-    """Return a price of a bit to begin with: it goes with the square of the table's step."""
-    scale = jpeg.standard_tables()[quality - 1, 0].mean() / jpeg.standard_tables()[49, 0].mean()
-    return float(22 * scale**2)
 
+class LogSecant:
+    """Secant steps towards the lambda at which a falling function of its logarithm is 0, kept between known signs."""
 
-class _LogSecant:
-    """Secant steps for a falling function of a logarithm, kept between bounds and between known signs."""
-
-    def __init__(self, slope: float, low: float, high: float) -> None:
-        self.slope, self.low, self.high = slope, math.log(low), math.log(high)
+    def __init__(self, slope: float, settings: EncoderSettings = SETTINGS) -> None:
+        self.slope, self.settings = slope, settings
+        self.low, self.high = math.log(settings.least_lambda), math.log(settings.greatest_lambda)
         self.last: tuple[float, float] | None = None
 
     def next(self, at: float, value: float) -> float:
-        """Return where to look next after the function's logarithm was `value` too high at `at`."""
-        x = math.log(at)
+        """Return where to look next after the function was `value` at `at`."""
+        settings, x = self.settings, math.log(at)
         if self.last and abs(x - self.last[0]) > 1e-6:
-            self.slope = min(max((value - self.last[1]) / (x - self.last[0]), -1.5), -0.1)
+            slope = (value - self.last[1]) / (x - self.last[0])
+            self.slope = min(max(slope, settings.steepest_slope), settings.flattest_slope)
         self.last = x, value
         if value > 0:
             self.low = max(self.low, x)
         else:
             self.high = min(self.high, x)
-        step = min(max(-value / self.slope, -2.5), 2.5)
-        after = x + step
+        after = x + min(max(-value / self.slope, -settings.longest_step), settings.longest_step)
         if not self.low < after < self.high:
-            after = (self.low + self.high) / 2 if self.high - self.low < 5 else min(max(after, self.low), self.high)
+            near = self.high - self.low < settings.bisection_range
+            after = (self.low + self.high) / 2 if near else min(max(after, self.low), self.high)
         return math.exp(after)
 
 
-def _fit(scene: Scene, goal: Goal, setting: Setting, search: _Search) -> Encoded:
-    """Return the file of a preference whose price makes it fit the size, the largest found."""
-    lengths = search.lengths
-    solver = _LogSecant(-0.5, CHEAPEST, DEAREST)
+def _fit(scene: Scene, target: Target, point: OperatingPoint, search: _Search) -> Encoded:
+    """Return the largest file that fits of those that are written while lambda is corrected."""
+    settings, lengths = scene.settings, search.lengths
+    solver = LogSecant(settings.sample_slope, settings)
     best: Encoded | None = None
-    aim = (1 + NEAR) / 2
-    price = setting.price
-    tables: NDArray[np.int64] | None = None
+    aim = (1 + settings.least_fill) / 2 * target.size
+    fixed: NDArray[np.int64] | None = None
     smallest = sys.maxsize
-    for _ in range(ENCODES):
-        now = Setting(setting.preference, price)
-        tables_now = scene.tables(now, goal.finest) if tables is None else tables
-        if lengths is None:
-            lengths = scene.first_lengths(tables_now)
-        levels, lengths = scene.quantise(now, tables_now, lengths)
-        content = jpeg_file.write(levels, scene.components, tables_now, scene.height, scene.width)
+    for _ in range(settings.most_encodes):
+        tables = scene.tables(point, target.finest) if fixed is None else fixed
+        levels, lengths = scene.quantise(point, tables, lengths or scene.first_lengths(tables))
+        content = jpeg_file.write(levels, scene.components, tables, scene.height, scene.width)
         size = len(content)
         smallest = min(smallest, size)
-        if size <= goal.size and (best is None or size > len(best.content)):
-            best = Encoded(content, tables_now, now, tuple(search.notices))
-        if NEAR * goal.size <= size <= goal.size or (size < goal.size and price <= CHEAPEST * 1.01):
+        if size <= target.size and (best is None or size > len(best.content)):
+            best = Encoded(content, tables, point, tuple(search.notices))
+        if settings.least_fill * target.size <= size <= target.size:
             break
-        if size > goal.size and price >= DEAREST * 0.99:
+        cheapest = size < target.size and point.lambda_ <= settings.least_lambda * 1.01
+        if cheapest or (size > target.size and point.lambda_ >= settings.greatest_lambda * 0.99):
             break
-        missed = math.log(size / (aim * goal.size))
-        if tables is None and abs(missed) < TABLES_SETTLED:
-            tables = tables_now
-            solver = _LogSecant(-0.35, CHEAPEST, DEAREST)
-        price = solver.next(price, missed)
+        missed = math.log(size / aim)
+        if fixed is None and abs(missed) < settings.tables_fixed_within:
+            fixed = tables
+            solver = LogSecant(settings.file_slope, settings)
+        point = OperatingPoint(point.region_weight, solver.next(point.lambda_, missed))
     if best is None:
-        raise SizeImpossibleError(f"{goal.size:,} bytes are too few, {smallest:,} the least", smallest)
+        raise SizeImpossibleError(f"{target.size:,} bytes are too few, {smallest:,} the least", smallest)
     return best

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from q1net_msroi.msroi.encoder.settings import SETTINGS
+
 TOP, BOTTOM = 90, 21  # the originals look from 90 down to 21
-DROP_SHARE, DROP_BYTES = 0.01, 64  # how much a file may shrink while its quality rises: see `largest_quality`
 
 
 @dataclass(frozen=True)
 class Found:
-    """A JPEG file in memory, the quality it was encoded at, and how many files were encoded to find it."""
+    """A JPEG file in memory and the quality it was encoded at."""
 
     quality: int
     content: bytes
-    encodes: int
 
 
 def largest_quality(encode: Callable[[int], bytes], budget: int, top: int = TOP, bottom: int = BOTTOM) -> Found | None:
@@ -29,15 +29,15 @@ def largest_quality(encode: Callable[[int], bytes], budget: int, top: int = TOP,
     is tried.
     """
     sizes: dict[int, int] = {}
-    best: tuple[int, bytes] | None = None
+    best: Found | None = None
 
     def fits(quality: int) -> bool:
         nonlocal best
         if quality not in sizes:
             content = encode(quality)
             sizes[quality] = len(content)
-            if len(content) <= budget and (best is None or quality > best[0]):
-                best = quality, content
+            if len(content) <= budget and (best is None or quality > best.quality):
+                best = Found(quality, content)
         return sizes[quality] <= budget
 
     if not fits(top):
@@ -45,8 +45,8 @@ def largest_quality(encode: Callable[[int], bytes], budget: int, top: int = TOP,
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if fits(middle) else (low, middle)
-        surely_larger = budget * (1 + DROP_SHARE) + DROP_BYTES
+        surely_larger = budget * (1 + SETTINGS.dip_share) + SETTINGS.dip_bytes
         for quality in range(high, top):
             if not fits(quality) and sizes[quality] > surely_larger:
                 break
-    return None if best is None else Found(best[0], best[1], len(sizes))
+    return best

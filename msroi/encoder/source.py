@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from q1net_msroi.msroi.encoder.settings import SETTINGS
 from q1net_msroi.utils import images
 from q1net_msroi.utils.errors import UserError, show
 
 JPEG_MAXIMUM_SIDE = 65_500  # libjpeg's limit
 EXIF_MAXIMUM = 65_533  # one APP1 segment
 ICC_MAXIMUM = 255 * 65_519  # 255 APP2 segments
-ASPECT_TOLERANCE = 0.02  # relative difference of width/height up to which a map of another size is stretched
 
 EXIF_PREFIX = b"Exif\x00\x00"
 ORIENTATION_TAG = 0x0112
@@ -124,8 +124,10 @@ def read_map(path: str | os.PathLike[str], source: Source) -> tuple[NDArray[np.u
         saliency = np.asarray(Image.fromarray(picture.pixels).convert("L"))
     if (map_height, map_width) == (height, width):
         return saliency, notices
-    if abs(map_width * height / (map_height * width) - 1) > ASPECT_TOLERANCE:
-        turned = source.orientation >= 5 and abs(map_height * height / (map_width * width) - 1) <= ASPECT_TOLERANCE
+    if abs(map_width * height / (map_height * width) - 1) > SETTINGS.aspect_tolerance:
+        turned = (
+            source.orientation >= 5 and abs(map_height * height / (map_width * width) - 1) <= SETTINGS.aspect_tolerance
+        )
         advice = (
             f"the picture is stored sideways (EXIF orientation {source.orientation}): make its map with generate_map.py"
             if turned

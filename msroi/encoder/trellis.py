@@ -7,7 +7,8 @@ distortion of what it sets to zero and the bits of its run and of the value it e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,47 +21,48 @@ CHUNK = 2048  # blocks; their arrays stay in the processor's cache
 LARGEST = 1023  # AC magnitude of baseline JPEG with 8-bit samples
 LAST = FREQUENCIES - 1
 
-Levels = NDArray[np.int16]  # (64, blocks), zigzag order
+Quantised = NDArray[np.int16]  # (64, blocks), zigzag order
 
 
 @dataclass(frozen=True)
 class Distortion:
-    """What an error e of a coefficient costs: square * e^2 + seen * max(|e| - hidden, 0)^2.
+    """What an error e of a coefficient costs: square * e^2 + masked * max(|e| - threshold, 0)^2.
 
-    `square` = region (blocks,) * gain (64,) + plain (64,); `hidden` = mask (blocks,) * veil (64,).
+    `square` = pixels (blocks,) * gain (64,) + unmasked (64,); `threshold` = masking (blocks,) * visible (64,).
     """
 
-    region: NDArray[np.float32]
+    pixels: NDArray[np.float32]
     gain: NDArray[np.float32]
-    plain: NDArray[np.float32]
-    seen: NDArray[np.float32]
-    mask: NDArray[np.float32]
-    veil: NDArray[np.float32]
+    unmasked: NDArray[np.float32]
+    masked: NDArray[np.float32]
+    masking: NDArray[np.float32]
+    visible: NDArray[np.float32]
 
     def take(self, blocks: NDArray[np.intp]) -> Distortion:
         """Return the same for some of the blocks."""
-        return Distortion(self.region[blocks], self.gain, self.plain, self.seen, self.mask[blocks], self.veil)
+        return replace(self, pixels=self.pixels[blocks], masking=self.masking[blocks])
 
     def of(
         self, error: NDArray[np.float32], place: NDArray[np.integer], block: NDArray[np.integer]
     ) -> NDArray[np.float32]:
         """Return the distortion of errors (n,) >= 0 at zigzag places (n,) of blocks (n,)."""
-        cost = (self.region[block] * self.gain[place] + self.plain[place]) * np.square(error)
-        if self.seen.any():
-            beyond = np.maximum(error - self.mask[block] * self.veil[place], 0)
-            cost += self.seen[place] * np.square(beyond)
+        square = self.pixels[block] * self.gain[place] + self.unmasked[place]
+        cost: NDArray[np.float32] = square * np.square(error)
+        if self.masked.any():
+            beyond = np.maximum(error - self.masking[block] * self.visible[place], 0)
+            cost += self.masked[place] * np.square(beyond)
         return cost
 
     def of_all(self, error: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the distortion of errors (64, blocks) >= 0."""
-        cost = np.multiply.outer(self.gain, self.region)
-        cost += self.plain[:, None]
+        cost = np.multiply.outer(self.gain, self.pixels)
+        cost += self.unmasked[:, None]
         cost *= np.square(error)
-        if self.seen.any():
-            beyond = error - np.multiply.outer(self.veil, self.mask)
+        if self.masked.any():
+            beyond = error - np.multiply.outer(self.visible, self.masking)
             np.maximum(beyond, 0, out=beyond)
             np.square(beyond, out=beyond)
-            beyond *= self.seen[:, None]
+            beyond *= self.masked[:, None]
             cost += beyond
         return cost
 
@@ -78,12 +80,12 @@ def quantise_ac(
     spectrum: Spectrum,
     table: NDArray[np.float32],
     distortion: Distortion,
-    price: float,
+    lambda_: float,
     lengths: NDArray[np.float32],
-) -> tuple[Levels, NDArray[np.int64]]:
+) -> tuple[Quantised, NDArray[np.int64]]:
     """Return the AC levels, (64, blocks) int16 with row 0 left zero, and how often each symbol occurs, (256,).
 
-    `spectrum` and `table` (64,) in zigzag order; `price` (lambda) is distortion per bit; `lengths` (256,) are the bits
+    `spectrum` and `table` (64,) in zigzag order; `lambda_` is distortion per bit; `lengths` (256,) are the bits
     of each AC symbol.
     """
     blocks = spectrum.shape[1]
@@ -94,10 +96,10 @@ def quantise_ac(
     # Blocks of like many non-zero values go together, so that little of the padded arrays is empty.
     occupied = np.count_nonzero(np.abs(spectrum[1:]) >= table[1:, None] * np.float32(0.5), axis=0)
     order = np.argsort(-occupied, kind="stable")
-    costs = entropy.ac_costs(lengths) * np.float32(price)
-    end = np.float32(lengths[entropy.END_OF_BLOCK] * price)
+    costs = entropy.ac_costs(lengths) * np.float32(lambda_)
+    end = np.float32(lengths[entropy.END_OF_BLOCK] * lambda_)
 
-    def chunk(start: int) -> tuple[NDArray[np.intp], Levels, NDArray[np.int64]]:
+    def chunk(start: int) -> tuple[NDArray[np.intp], Quantised, NDArray[np.int64]]:
         some = order[start : start + CHUNK]
         found, symbols = _quantise_chunk(spectrum[:, some], table, distortion.take(some), costs, end)
         return some, found, symbols
@@ -116,7 +118,7 @@ def quantise_dc(
     component: Component,
     step: float,
     distortion: Distortion,
-    price: float,
+    lambda_: float,
     lengths: NDArray[np.float32],
 ) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
     """Return the DC levels, (blocks,) int16, and how often each DC symbol (magnitude category) occurs, (256,).
@@ -132,7 +134,7 @@ def quantise_dc(
     error = np.abs(candidates - exact) * np.float32(step)
     first = np.zeros(component.rows * component.columns, np.intp)
     cost = np.stack([distortion.of(each, first, np.arange(len(first))) for each in error])
-    bits = (lengths[: entropy.SIZES + 1] + np.arange(entropy.SIZES + 1)).astype(np.float32) * np.float32(price)
+    bits = (lengths[: entropy.SIZES + 1] + np.arange(entropy.SIZES + 1)).astype(np.float32) * np.float32(lambda_)
 
     def edge(before: NDArray[np.int32], after: NDArray[np.int32]) -> NDArray[np.float32]:
         return bits[entropy.size_of(np.abs(after - before))]
@@ -178,7 +180,7 @@ def scan_order(component: Component) -> tuple[NDArray[np.intp], NDArray[np.bool_
     inside = (row < component.rows)[:, None] & (column < component.columns)
     index = np.minimum(row, component.rows - 1)[:, None] * component.columns + np.minimum(column, component.columns - 1)
 
-    def scan(grid: NDArray) -> NDArray:
+    def scan(grid: NDArray[Any]) -> NDArray[Any]:
         units = grid.reshape(len(row) // side, side, len(column) // side, side)
         return units.transpose(0, 2, 1, 3).reshape(len(row) // side, -1)
 
@@ -188,70 +190,101 @@ def scan_order(component: Component) -> tuple[NDArray[np.intp], NDArray[np.bool_
     return np.take_along_axis(order, last_real, axis=1), real
 
 
+@dataclass(frozen=True)
+class _Candidates:
+    """Values that rounding leaves non-zero, listed block by block: `block`, zigzag `place`, magnitudes, all (n,).
+
+    `step` (n,) is a value's number in its block from 1, its row in arrays of (steps + 1, blocks), row 0 the start;
+    `number` (blocks,) counts them, and up to block `alive[step]` a block has so many.
+    """
+
+    block: NDArray[np.intp]
+    place: NDArray[np.intp]
+    step: NDArray[np.intp]
+    level: NDArray[np.int32]
+    lower: NDArray[np.int32]
+    number: NDArray[np.intp]
+    alive: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, magnitude: NDArray[np.float32], table: NDArray[np.float32]) -> _Candidates:
+        """List those of |coefficients| (64, blocks), blocks sorted by falling number."""
+        quotient = magnitude / table[:, None]
+        quotient += np.float32(0.5)
+        rounded = np.minimum(quotient.astype(np.int32), LARGEST)
+        rounded[0] = 0
+        block, place = np.nonzero(rounded.T)
+        number = np.bincount(block, minlength=magnitude.shape[1])
+        step = np.arange(len(block)) - np.repeat(np.cumsum(number) - number, number) + 1
+        most = np.maximum.accumulate(number[::-1])[::-1]
+        alive = np.searchsorted(-most, -np.arange(number.max() + 1), side="right")
+        level = rounded[place, block]
+        return cls(block, place, step, level, lower_candidate(level), number, alive)
+
+    def padded(self, values: NDArray[np.float32] | NDArray[np.integer], kind: type) -> NDArray[Any]:
+        """Return values (n,) as (steps + 1, blocks), zero where there is none."""
+        array: NDArray[Any] = np.zeros((len(self.alive), len(self.number)), kind)
+        array[self.step, self.block] = values
+        return array
+
+
 def _quantise_chunk(
     spectrum: Spectrum,
     table: NDArray[np.float32],
     distortion: Distortion,
-    costs: NDArray[np.float32],
+    costs: NDArray[np.float64],
     end: np.float32,
-) -> tuple[Levels, NDArray[np.int64]]:
+) -> tuple[Quantised, NDArray[np.int64]]:
     """Return levels and symbol counts of some blocks, sorted by falling number of non-zero values."""
-    blocks = spectrum.shape[1]
     magnitude = np.abs(spectrum)
-    quotient = magnitude / table[:, None]
-    quotient += np.float32(0.5)
-    rounded = np.minimum(quotient.astype(np.int32), LARGEST)
-    rounded[0] = 0
-
+    found = _Candidates.of(magnitude, table)
     # Distortion of zeros from position 1 up to each position: what an edge pays for what it passes over.
     zeros = distortion.of_all(magnitude)
     zeros[0] = 0
     np.cumsum(zeros, axis=0, out=zeros)
+    kept, lowered = _best_path(found, magnitude, table, distortion, zeros, costs, end)
+    keep = kept[found.step, found.block]
+    block, place = found.block[keep], found.place[keep]
+    value = np.where(lowered[found.step[keep], block], found.lower[keep], found.level[keep])
+    levels = np.zeros(spectrum.shape, np.int16)
+    levels[place, block] = np.where(spectrum[place, block] < 0, -value, value)
+    return levels, entropy.count_symbols(block, place, entropy.size_of(value), spectrum.shape[1])
 
-    # The candidates, listed block by block, and their place in arrays of (steps + 1, blocks); row 0 is the start.
-    block, place = np.nonzero(rounded.T)
-    number = np.bincount(block, minlength=blocks)
-    step = np.arange(len(block)) - np.repeat(np.cumsum(number) - number, number) + 1
-    steps = int(number.max())
-    level = rounded[place, block]
-    lower = lower_candidate(level)
-    exact = magnitude[place, block]
-    step_size = table[place]
 
-    def padded(values: NDArray[np.float32] | NDArray[np.integer], kind: type) -> NDArray:
-        array: NDArray = np.zeros((steps + 1, blocks), kind)
-        array[step, block] = values
-        return array
+def _best_path(
+    found: _Candidates,
+    magnitude: NDArray[np.float32],
+    table: NDArray[np.float32],
+    distortion: Distortion,
+    zeros: NDArray[np.float32],
+    costs: NDArray[np.float64],
+    end: np.float32,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which candidates the cheapest path keeps, and which of those it keeps at their lower value.
 
-    position = padded(place, np.int32)
-    size = padded(entropy.size_of(level), np.int32)
-    # Distortion of all that ends at a candidate if it is kept: its own minus what `zeros` would count for it.
-    before = padded(zeros[place - 1, block], np.float32)
-    upto = padded(zeros[place, block], np.float32)
-    own = padded(distortion.of(np.abs(exact - level * step_size), place, block), np.float32)
-    other = padded(distortion.of(np.abs(exact - lower * step_size), place, block), np.float32)
+    `costs` (12 sizes, 64 runs) and `end`: lambda times the bits of a value after zeros and of the end of a block.
+    """
+    block, place = found.block, found.place
+    exact, steps = magnitude[place, block], table[place]
 
-    reach = np.zeros((steps + 1, blocks), np.float32)  # least cost of a path to here, minus `upto`
-    previous = np.zeros((steps + 1, blocks), np.int16)
-    lowered = np.zeros((steps + 1, blocks), bool)
-    flat = costs.reshape(-1)
-    width = costs.shape[1]
-    most = np.maximum.accumulate(number[::-1])[::-1]
-    alive = np.searchsorted(-most, -np.arange(steps + 1), side="right")  # up to the last block with so many candidates
-    for here in range(1, steps + 1):
-        count = int(alive[here])
+    def distortion_of(level: NDArray[np.int32]) -> NDArray[np.float32]:
+        return found.padded(distortion.of(np.abs(exact - level * steps), place, block), np.float32)
+
+    position, size = found.padded(place, np.int32), found.padded(entropy.size_of(found.level), np.int32)
+    before, upto = found.padded(zeros[place - 1, block], np.float32), found.padded(zeros[place, block], np.float32)
+    own, other = distortion_of(found.level), distortion_of(found.lower)
+    reach = np.zeros(position.shape, np.float32)  # least cost of a path to here, minus `upto`
+    previous, lowered = np.zeros(position.shape, np.int16), np.zeros(position.shape, bool)
+    flat, width = costs.reshape(-1), costs.shape[1]
+    for here, count in enumerate(found.alive.tolist()[1:], 1):
         run = position[here, :count] - position[:here, :count]
         run += size[here, :count] * width - 1
-        way = flat.take(run)
-        way += reach[:here, :count]
-        best = way.argmin(axis=0)
-        cost = np.take_along_axis(way, best[None], axis=0)[0] + own[here, :count]
+        best, cost = _cheapest(flat, run, reach[:here, :count])
+        cost += own[here, :count]
         small = np.flatnonzero(size[here, :count] > 1)
         if len(small):
-            way = flat.take(run[:, small] - width)
-            way += reach[:here, small]
-            best_small = way.argmin(axis=0)
-            cost_small = np.take_along_axis(way, best_small[None], axis=0)[0] + other[here, small]
+            best_small, cost_small = _cheapest(flat, run[:, small] - width, reach[:here, small])
+            cost_small += other[here, small]
             wins = cost_small < cost[small]
             chosen = small[wins]
             cost[chosen] = cost_small[wins]
@@ -262,18 +295,29 @@ def _quantise_chunk(
 
     # The end: everything after the last kept value is zero, and a code says so unless the value is the 63rd.
     finish = reach + np.where(position < LAST, end, np.float32(0))
-    finish[np.arange(steps + 1)[:, None] > number] = np.inf
-    at = finish.argmin(axis=0)
-    kept = np.zeros((steps + 1, blocks), bool)
-    for here in range(steps, 0, -1):
+    finish[np.arange(len(reach))[:, None] > found.number] = np.inf
+    return _traced(finish.argmin(axis=0), previous, found.alive), lowered
+
+
+def _cheapest(
+    flat: NDArray[np.float64], run: NDArray[np.int32], reach: NDArray[np.float32]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the best predecessor of each block's value and the cost of coming from there, both (blocks,).
+
+    `run` (predecessors, blocks) indexes the costs of codes, `reach` is what a path to a predecessor costs.
+    """
+    way = flat.take(run)
+    way += reach
+    best = way.argmin(axis=0)
+    return best, np.take_along_axis(way, best[None], axis=0)[0]
+
+
+def _traced(at: NDArray[np.intp], previous: NDArray[np.int16], alive: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return which candidates, (steps + 1, blocks), lie on the paths that end `at` (blocks,)."""
+    kept = np.zeros(previous.shape, bool)
+    for here in range(len(alive) - 1, 0, -1):
         count = int(alive[here])
         on_path = at[:count] == here
         kept[here, :count] = on_path
         at[:count] = np.where(on_path, previous[here, :count], at[:count])
-
-    keep = kept[step, block]
-    block, place = block[keep], place[keep]
-    value = np.where(lowered[step[keep], block], lower[keep], level[keep])
-    levels = np.zeros((FREQUENCIES, blocks), np.int16)
-    levels[place, block] = np.where(spectrum[place, block] < 0, -value, value)
-    return levels, entropy.count_symbols(block, place, entropy.size_of(value), blocks)
+    return kept

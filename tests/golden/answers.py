@@ -21,6 +21,7 @@ from q1net_msroi.classifier.estimators import explain, registry
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.msroi.encoder import combine, levels, size_search
+from q1net_msroi.msroi.encoder.options import EncodingOptions
 from q1net_msroi.msroi.metrics import pixel, suite
 from q1net_msroi.msroi.roi import generate
 from q1net_msroi.msroi.roi.network import load_lite
@@ -225,7 +226,7 @@ def _encoded(image: Path, saliency: Path, settings: Record) -> Record:
     """Return what became of a picture: qualities, bytes and PSNR of the plain and of our files."""
     folder = image.parent
     try:
-        done = combine.combine(image, saliency, folder, combine.Settings(**settings))
+        done = combine.combine(image, saliency, folder, EncodingOptions(**settings))
     except UserError as error:
         return {"error": str(error).replace(f"{folder}/", "")}
     luma = suite.Reference(done.pixels).luma
@@ -279,8 +280,14 @@ def size_searches() -> Record:
     for name, pixels in (("cat", _crops()["cat"]), ("cat of 60", twice), ("flat", flat)):
         for budget in (100, 900, 2500, 5000, 9000, 10**6):
             for top, bottom in ((size_search.TOP, size_search.BOTTOM), (100, 1)):
-                done = size_search.largest_quality(functools.partial(jpeg.encode, pixels), budget, top, bottom)
-                said = "none" if done is None else f"{done.quality}, {len(done.content)} bytes, {done.encodes} encodes"
+                tried: list[int] = []
+
+                def encode(quality: int, of: NDArray[np.uint8] = pixels, tried: list[int] = tried) -> bytes:
+                    tried.append(quality)
+                    return jpeg.encode(of, quality)
+
+                done = size_search.largest_quality(encode, budget, top, bottom)
+                said = "none" if done is None else f"{done.quality}, {len(done.content)} bytes, {len(tried)} encodes"
                 found[f"{name} in {budget}, {top} to {bottom}"] = {"pixels": sha(pixels), "found": said}
     return found
 

@@ -5,6 +5,7 @@ import pytest
 
 from q1net_msroi.msroi.benchmark import comparison
 from q1net_msroi.msroi.encoder import blocks, jpeg_file, rate_distortion
+from q1net_msroi.msroi.encoder.options import EncodingOptions
 from q1net_msroi.msroi.encoder.scene import Scene
 from q1net_msroi.msroi.metrics import ssimulacra2, suite
 from q1net_msroi.utils import jpeg
@@ -63,9 +64,9 @@ def test_every_encoder_meets_the_size(picture: tuple[np.ndarray, np.ndarray]) ->
 def test_strength_0_is_what_a_flat_map_gives(picture: tuple[np.ndarray, np.ndarray]) -> None:
     pixels, mask = picture
     task = comparison.task_of(pixels, mask, mask, 50)
-    goal = rate_distortion.Goal(task.size, 50, 0.0)
+    target = rate_distortion.Target(task.size, 50)
     (flat,) = (row for row in comparison.compare(task, mask, ["flat"]) if row["encoder"] == "flat")
-    content = rate_distortion.encode(Scene(pixels, mask), goal).content
+    content = rate_distortion.encode(Scene(pixels, mask), target, EncodingOptions(7, strength=0.0)).content
     assert inside(pixels, jpeg.decode(content), mask) == pytest.approx(flat["inside"], abs=0.15)
 
 

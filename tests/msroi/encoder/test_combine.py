@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from q1net_msroi.msroi.encoder import combine, levels, mixture
+from q1net_msroi.msroi.encoder.options import EncodingOptions
 from q1net_msroi.utils import jpeg
 from q1net_msroi.utils.errors import UserError
 
@@ -28,7 +29,7 @@ def test_files_are_what_the_originals_are(tmp_path: Path) -> None:
     image, saliency_map = write_pair(tmp_path)
     out = tmp_path / "out"
     out.mkdir()
-    outcome = combine.combine(image, saliency_map, out, combine.Settings())
+    outcome = combine.combine(image, saliency_map, out, EncodingOptions())
     assert sorted(path.name for path in out.iterdir()) == ["_compressed_a.png_.jpg", "_original_a.png_50.jpg"]
     pixels = np.asarray(Image.open(image))
     mixed = mixture.mix(pixels, levels.choose_levels(np.asarray(Image.open(saliency_map)), 3))
@@ -42,7 +43,7 @@ def test_files_are_what_the_originals_are(tmp_path: Path) -> None:
 
 def test_both_files_have_the_same_kind_of_encoding(tmp_path: Path) -> None:
     image, saliency_map = write_pair(tmp_path)
-    outcome = combine.combine(image, saliency_map, tmp_path, combine.Settings())
+    outcome = combine.combine(image, saliency_map, tmp_path, EncodingOptions())
     for written in (outcome.plain, outcome.ours[0]):
         with (
             Image.open(written.path) as found,
@@ -54,7 +55,7 @@ def test_both_files_have_the_same_kind_of_encoding(tmp_path: Path) -> None:
 
 def test_fixed_qualities(tmp_path: Path) -> None:
     image, saliency_map = write_pair(tmp_path)
-    outcome = combine.combine(image, saliency_map, tmp_path, combine.Settings(find_best=False, modifier="m-"))
+    outcome = combine.combine(image, saliency_map, tmp_path, EncodingOptions(find_best=False, modifier="m-"))
     assert [w.path.name for w in outcome.ours] == [f"m-a.png_{q}.jpg" for q in (100, 85, 65, 45)]
     sizes = [w.path.stat().st_size for w in outcome.ours]
     assert sizes == sorted(sizes, reverse=True)
@@ -64,7 +65,7 @@ def test_fixed_qualities(tmp_path: Path) -> None:
 @pytest.mark.parametrize("quality", [1, 2, 5, 10, 20, 50, 75, 95, 100])
 def test_threshold_0_is_never_larger_than_plain_jpeg(tmp_path: Path, model: int, quality: int) -> None:
     image, saliency_map = write_pair(tmp_path)
-    settings = combine.Settings(model=model, jpeg_compression=quality, threshold_pct=0)
+    settings = EncodingOptions(model=model, jpeg_compression=quality, threshold_pct=0)
     outcome = combine.combine(image, saliency_map, tmp_path, settings)
     assert outcome.ours[0].path.stat().st_size <= outcome.plain.path.stat().st_size
     assert bool(outcome.notices) == (outcome.ours[0].quality < 21)
@@ -72,16 +73,16 @@ def test_threshold_0_is_never_larger_than_plain_jpeg(tmp_path: Path, model: int,
 
 def test_threshold_0_falls_back_to_the_plain_jpeg_itself() -> None:
     quality, content, notices = combine.within_budget(
-        lambda q: bytes(1000 + q), bytes(900), combine.Settings(threshold_pct=0, jpeg_compression=7)
+        lambda q: bytes(1000 + q), bytes(900), EncodingOptions(threshold_pct=0, jpeg_compression=7)
     )
     assert (quality, content) == (7, bytes(900))
     assert "plain JPEG is written" in notices[0]
 
 
 def test_above_the_budget_the_originals_lowest_quality_is_kept_and_said() -> None:
-    quality, content, notices = combine.within_budget(lambda q: bytes(1000 + q), bytes(900), combine.Settings())
+    quality, content, notices = combine.within_budget(lambda q: bytes(1000 + q), bytes(900), EncodingOptions())
     assert (quality, len(content), notices) == (80, 1080, [])
-    quality, content, notices = combine.within_budget(lambda q: bytes(2000 + q), bytes(900), combine.Settings())
+    quality, content, notices = combine.within_budget(lambda q: bytes(2000 + q), bytes(900), EncodingOptions())
     assert (quality, len(content)) == (21, 2021)
     assert "not within the size asked for" in notices[0]
     assert "2,021 bytes instead of at most 1,080" in notices[0]
@@ -95,13 +96,13 @@ def test_orientation_and_profile_stay_in_both_files(tmp_path: Path, orientation:
     exif[0x0112] = orientation
     turned = tmp_path / "b.jpg"
     Image.open(image).save(turned, quality=95, exif=exif, icc_profile=profile)
-    outcome = combine.combine(turned, saliency_map, tmp_path, combine.Settings())
+    outcome = combine.combine(turned, saliency_map, tmp_path, EncodingOptions())
     for written in (outcome.plain, *outcome.ours):
         with Image.open(written.path) as found:
             assert found.size == (120, 96)
             assert found.getexif()[0x0112] == orientation
             assert found.info["icc_profile"] == profile
-    stripped = combine.combine(turned, saliency_map, tmp_path, combine.Settings(strip=True))
+    stripped = combine.combine(turned, saliency_map, tmp_path, EncodingOptions(strip=True))
     for before, after in ((outcome.plain, stripped.plain), (outcome.ours[0], stripped.ours[0])):
         assert after.bytes < before.bytes or after.quality > before.quality
         with Image.open(after.path) as found:
@@ -113,7 +114,7 @@ def test_orientation_and_profile_stay_in_both_files(tmp_path: Path, orientation:
 def test_a_flat_map_is_said(tmp_path: Path, value: int, level: int) -> None:
     image, _ = write_pair(tmp_path)
     Image.new("L", (120, 96), value).save(tmp_path / "flat.png")
-    outcome = combine.combine(image, tmp_path / "flat.png", tmp_path, combine.Settings(model=2))
+    outcome = combine.combine(image, tmp_path / "flat.png", tmp_path, EncodingOptions(model=2))
     assert f"is flat (every pixel {value}): rule 2 gives the whole picture level {level}" in outcome.notices[0]
 
 
@@ -126,7 +127,7 @@ def test_refuses_to_overwrite_its_input(tmp_path: Path) -> None:
     before = own.read_bytes(), saliency_map.read_bytes()
     for map_file in (own, saliency_map):
         with pytest.raises(UserError, match="would overwrite the input"):
-            combine.combine(image, map_file, tmp_path, combine.Settings(find_best=False))
+            combine.combine(image, map_file, tmp_path, EncodingOptions(find_best=False))
     assert (own.read_bytes(), saliency_map.read_bytes()) == before
 
 
@@ -144,4 +145,4 @@ def test_refuses_to_overwrite_its_input(tmp_path: Path) -> None:
 )
 def test_settings_out_of_range(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(UserError, match=said):
-        combine.Settings(**wrong)
+        EncodingOptions(**wrong)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from q1net_msroi.msroi.encoder import combine, folder
+from q1net_msroi.msroi.encoder import folder
+from q1net_msroi.msroi.encoder.options import EncodingOptions
 from q1net_msroi.utils.errors import UserError
 
 
@@ -23,7 +24,7 @@ def request_(tmp_path: Path) -> folder.Request:
         Image.new("RGB", (16, 16), 90).save(pictures / name)
         Image.new("L", (16, 16), 90).save(maps / f"map_{name}{suffix}")
     Image.new("RGB", (16, 16), 90).save(pictures / "c.png")
-    return folder.Request(pictures, maps, output, combine.Settings())
+    return folder.Request(pictures, maps, output, EncodingOptions())
 
 
 def finished(request: folder.Request) -> list[bool]:
@@ -63,7 +64,7 @@ def test_finished_pictures_are_known_until_something_changes(request_: folder.Re
 
 def test_other_settings_do_everything_again_also_when_interrupted(request_: folder.Request) -> None:
     do(request_)
-    other = replace(request_, settings=combine.Settings(model=5))
+    other = replace(request_, settings=EncodingOptions(model=5))
     running = folder.run(other, folder.plan(other), workers=1)
     next(running)
     running.close()  # type: ignore[attr-defined]
@@ -114,7 +115,7 @@ def test_summary_has_every_picture_once(request_: folder.Request) -> None:
 
 
 def test_four_fixed_qualities_are_four_rows(request_: folder.Request) -> None:
-    do(replace(request_, settings=combine.Settings(find_best=False)))
+    do(replace(request_, settings=EncodingOptions(find_best=False)))
     assert [row["quality"] for row in summary(request_)[:4]] == ["100", "85", "65", "45"]
 
 

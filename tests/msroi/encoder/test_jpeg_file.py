@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from q1net_msroi.msroi.encoder import blocks, jpeg_file, rate_distortion
+from q1net_msroi.msroi.encoder.options import EncodingOptions
 from q1net_msroi.msroi.encoder.scene import Scene
 from q1net_msroi.utils import jpeg
 
@@ -75,8 +76,9 @@ def files(photograph: np.ndarray) -> tuple[np.ndarray, dict[str, bytes]]:
                 levels, components, tables, *pixels.shape[:2], progressive=progressive
             )
         size = len(jpeg.encode(pixels, 50, subsampling, progressive=True))
-        goal = rate_distortion.Goal(size, 50, 0.75)
-        made[f"model 7 {subsampling}"] = rate_distortion.encode(Scene(pixels, saliency, subsampling), goal).content
+        target, options = rate_distortion.Target(size, 50), EncodingOptions(7, strength=0.75)
+        scene = Scene(pixels, saliency, subsampling)
+        made[f"model 7 {subsampling}"] = rate_distortion.encode(scene, target, options).content
     return pixels, made
 
 

@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from q1net_msroi.msroi.encoder import combine, page, report
+from q1net_msroi.msroi.encoder.options import EncodingOptions
 from q1net_msroi.utils import jpeg, results
 
 VOID = {"meta", "link", "img", "input", "br", "hr"}
@@ -40,7 +41,7 @@ def encoded(tmp_path: Path, photograph: np.ndarray) -> Callable[..., tuple[combi
         image, gray = tmp_path / name, tmp_path / "map.png"
         Image.fromarray(pixels).save(image, **options)
         Image.fromarray(saliency(*pixels.shape[:2])).save(gray)
-        outcome = combine.combine(image, gray, tmp_path, combine.Settings(model=model))
+        outcome = combine.combine(image, gray, tmp_path, EncodingOptions(model=model))
         return outcome, report.records(outcome, report.measure(outcome))[0]
 
     return make

@@ -11,8 +11,8 @@ from q1net_msroi.utils import jpeg
 def test_masking_is_the_metrics(photograph: np.ndarray) -> None:
     pixels = np.ascontiguousarray(photograph[:120, :160])
     plane = blocks.planes_of(pixels, "4:2:0")[0]
-    ours = perception.block_masking(plane, blocks.to_spectrum(plane)) * perception.STUDIO
-    luma = hvs._blocks(plane.astype(np.float64) * perception.STUDIO)
+    ours = perception.block_masking(plane, blocks.to_spectrum(plane)) * perception.STUDIO_RANGE
+    luma = hvs._blocks(plane.astype(np.float64) * perception.STUDIO_RANGE)
     from scipy.fft import dctn
 
     theirs = hvs._masking(luma, dctn(luma, axes=(-2, -1), norm="ortho"))
@@ -26,13 +26,12 @@ def test_the_estimate_is_near_the_metric(photograph: np.ndarray, quality: int) -
     spectrum = blocks.to_spectrum(plane)
     table = jpeg.standard_tables()[quality - 1, 0].reshape(64)[blocks.ZIGZAG, None]
     error = np.abs(spectrum - table * np.rint(spectrum / table))
-    hidden = np.multiply.outer(perception.VEIL, perception.block_masking(plane, spectrum))
+    hidden = np.multiply.outer(perception.THRESHOLD, perception.block_masking(plane, spectrum))
     seen = np.square(np.maximum(error - hidden, 0))
     decoded = pixel.luma(jpeg.compress(pixels, quality))
     _, metric = hvs.psnr_hvs_pair(pixel.luma(pixels), decoded)
-    assert perception.psnr_hvs_m(float(perception.SEEN @ seen.sum(axis=1)), spectrum.shape[1]) == pytest.approx(
-        metric, abs=0.5
-    )
+    mean = float(perception.SENSITIVITY @ seen.mean(axis=1)) / 64
+    assert pixel.psnr_of(mean) == pytest.approx(metric, abs=0.5)
 
 
 def test_rgb_weights_are_those_of_random_errors() -> None:
@@ -74,7 +73,7 @@ def test_structure_tells_what_errors_take_from_ssim(photograph: np.ndarray, qual
     table = jpeg.standard_tables()[quality - 1, 0].reshape(64)[blocks.ZIGZAG, None]
     rounded = table * np.rint(spectrum / table)
     squared = np.square(spectrum - rounded).sum(axis=0)
-    estimate = float(perception.block_structure(plane) @ squared) / plane.size
+    estimate = float(perception.ssim_sensitivity(plane) @ squared) / plane.size
     back = jpeg.dct_matrix()
     coefficients = np.empty_like(rounded)
     coefficients[blocks.ZIGZAG] = rounded
@@ -88,6 +87,6 @@ def test_structure_tells_what_errors_take_from_ssim(photograph: np.ndarray, qual
 def test_structure_is_least_in_texture() -> None:
     plane = np.zeros((32, 64), np.float32)
     plane[:, 32:] = np.random.default_rng(0).normal(0, 40, (32, 32))
-    found = perception.block_structure(plane).reshape(4, 8)
+    found = perception.ssim_sensitivity(plane).reshape(4, 8)
     assert found[:, 0] == pytest.approx(np.full(4, 1 / pixel.C2), rel=1e-3)
     assert found[:, 6:].max() < 0.05 / pixel.C2

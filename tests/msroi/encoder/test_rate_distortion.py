@@ -3,6 +3,7 @@
 import io
 import math
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import jpeglib
@@ -11,6 +12,8 @@ import pytest
 from PIL import Image
 
 from q1net_msroi.msroi.encoder import rate_distortion, scene
+from q1net_msroi.msroi.encoder.options import EncodingOptions
+from q1net_msroi.msroi.encoder.settings import SETTINGS
 from q1net_msroi.msroi.metrics import hvs, pixel
 from q1net_msroi.utils import jpeg
 
@@ -31,6 +34,13 @@ def plain_of(pixels: np.ndarray, quality: int) -> bytes:
     return jpeg.encode(pixels, quality, progressive=True)
 
 
+def encode(prepared: scene.Scene, size: int, quality: int, **asked: object) -> rate_distortion.Encoded:
+    """Encode with model 7: `plain_size` and `finest` go to the target, all else is asked for."""
+    own = {name: asked.pop(name) for name in ("plain_size", "finest") if name in asked}
+    target = rate_distortion.Target(size, quality, **own)  # type: ignore[arg-type]
+    return rate_distortion.encode(prepared, target, EncodingOptions(7, **asked))  # type: ignore[arg-type]
+
+
 def psnr(pixels: np.ndarray, content: bytes, where: np.ndarray) -> float:
     error = np.square(pixels.astype(float) - jpeg.decode(content))[where].mean()
     return 10 * math.log10(255**2 / error)
@@ -39,8 +49,8 @@ def psnr(pixels: np.ndarray, content: bytes, where: np.ndarray) -> float:
 @pytest.mark.parametrize("quality", [20, 50, 80])
 def test_the_region_gains_and_the_whole_does_not_lose(part: np.ndarray, quality: int) -> None:
     plain, saliency = plain_of(part, quality), blob(*part.shape[:2])
-    found = rate_distortion.encode(scene.Scene(part, saliency), rate_distortion.Goal(len(plain), quality))
-    assert rate_distortion.NEAR * len(plain) <= len(found.content) <= len(plain)
+    found = encode(scene.Scene(part, saliency), len(plain), quality)
+    assert SETTINGS.least_fill * len(plain) <= len(found.content) <= len(plain)
     inside = saliency > 0
     assert psnr(part, found.content, inside) > psnr(part, plain, inside) + 0.5
     (_, ours), (_, theirs) = (
@@ -54,10 +64,7 @@ def test_the_region_gains_and_the_whole_does_not_lose(part: np.ndarray, quality:
 def test_more_strength_means_more_inside_and_less_outside(part: np.ndarray) -> None:
     plain, saliency = plain_of(part, 50), blob(*part.shape[:2])
     prepared, inside = scene.Scene(part, saliency), blob(*part.shape[:2]) > 0
-    files = [
-        rate_distortion.encode(prepared, rate_distortion.Goal(len(plain), 50, strength)).content
-        for strength in (0.0, 0.5, 1.0)
-    ]
+    files = [encode(prepared, len(plain), 50, strength=strength).content for strength in (0.0, 0.5, 1.0)]
     in_region = [psnr(part, content, inside) for content in files]
     outside = [psnr(part, content, ~inside) for content in files]
     assert in_region == sorted(in_region)
@@ -67,12 +74,10 @@ def test_more_strength_means_more_inside_and_less_outside(part: np.ndarray) -> N
 
 def test_a_map_without_a_preference_changes_nothing(part: np.ndarray) -> None:
     height, width = part.shape[:2]
-    goal = rate_distortion.Goal(len(plain_of(part, 40)), 40)
-    black = rate_distortion.encode(scene.Scene(part, np.zeros((height, width), np.uint8)), goal)
-    nothing = rate_distortion.encode(scene.Scene(part, None), goal)
-    weak = rate_distortion.encode(
-        scene.Scene(part, blob(height, width)), rate_distortion.Goal(goal.size, 40, strength=0)
-    )
+    size = len(plain_of(part, 40))
+    black = encode(scene.Scene(part, np.zeros((height, width), np.uint8)), size, 40)
+    nothing = encode(scene.Scene(part, None), size, 40)
+    weak = encode(scene.Scene(part, blob(height, width)), size, 40, strength=0)
     assert black.content == nothing.content
     assert (
         abs(psnr(part, weak.content, blob(height, width) >= 0) - psnr(part, black.content, blob(height, width) >= 0))
@@ -83,29 +88,28 @@ def test_a_map_without_a_preference_changes_nothing(part: np.ndarray) -> None:
 def test_the_background_keeps_the_quality_asked_for(part: np.ndarray) -> None:
     plain, saliency = plain_of(part, 50), blob(*part.shape[:2])
     prepared = scene.Scene(part, saliency)
-    free = rate_distortion.encode(prepared, rate_distortion.Goal(len(plain), 50, 1.0))
-    kept = rate_distortion.encode(prepared, rate_distortion.Goal(len(plain), 50, 1.0, background_quality=50))
-    assert kept.setting.preference < free.setting.preference
+    free = encode(prepared, len(plain), 50, strength=1.0)
+    kept = encode(prepared, len(plain), 50, strength=1.0, min_background_quality=50)
+    assert kept.point.region_weight < free.point.region_weight
     outside = saliency == 0
     assert psnr(part, kept.content, outside) > psnr(part, free.content, outside)
-    too_much = rate_distortion.encode(prepared, rate_distortion.Goal(len(plain), 50, 1.0, background_quality=95))
+    too_much = encode(prepared, len(plain), 50, strength=1.0, min_background_quality=95)
     assert "does not reach quality 95" in too_much.notices[0]
 
 
 def test_no_step_is_finer_than_allowed(part: np.ndarray) -> None:
     finest = np.full((2, 64), 20)
-    goal = rate_distortion.Goal(10**6, 90, finest=finest)
-    found = rate_distortion.encode(scene.Scene(part, blob(*part.shape[:2])), goal)
+    found = encode(scene.Scene(part, blob(*part.shape[:2])), 10**6, 90, finest=finest)
     assert (found.tables >= 20).all()
     assert len(found.content) < len(plain_of(part, 95))
 
 
 def test_impossible_sizes_are_said(part: np.ndarray) -> None:
     with pytest.raises(rate_distortion.SizeImpossibleError) as caught:
-        rate_distortion.encode(scene.Scene(part, None), rate_distortion.Goal(300, 1))
+        encode(scene.Scene(part, None), 300, 1)
     smallest = caught.value.smallest
     assert 300 < smallest < 1500
-    found = rate_distortion.encode(scene.Scene(part, None), rate_distortion.Goal(smallest + 20, 1))
+    found = encode(scene.Scene(part, None), smallest + 20, 1)
     assert len(found.content) <= smallest + 20
 
 
@@ -116,7 +120,7 @@ def test_any_size_of_picture(size: tuple[int, int], subsampling: str, textured) 
     saliency = np.zeros(size, np.uint8)
     saliency[: size[0] // 2 + 1, : size[1] // 2 + 1] = 255
     limit = len(jpeg.encode(pixels, 50, subsampling, progressive=True))
-    found = rate_distortion.encode(scene.Scene(pixels, saliency, subsampling), rate_distortion.Goal(limit, 50))
+    found = encode(scene.Scene(pixels, saliency, subsampling), limit, 50)
     assert len(found.content) <= limit
     with Image.open(io.BytesIO(found.content)) as image:
         assert image.size == size[::-1]
@@ -128,11 +132,10 @@ def test_flat_and_gray_pictures(value: int, textured) -> None:
     flat = np.full((40, 56, 3), value, np.uint8)
     limit = len(plain_of(flat, 50))
     for plain_size in (None, limit):
-        goal = rate_distortion.Goal(limit, 50, plain_size=plain_size)
-        found = rate_distortion.encode(scene.Scene(flat, blob(40, 56)), goal)
+        found = encode(scene.Scene(flat, blob(40, 56)), limit, 50, plain_size=plain_size)
         assert np.abs(jpeg.decode(found.content).astype(int) - value).max() <= 8
     gray = np.repeat(textured(40, 56)[..., :1], 3, axis=2)
-    found = rate_distortion.encode(scene.Scene(gray, blob(40, 56)), rate_distortion.Goal(len(plain_of(gray, 50)), 50))
+    found = encode(scene.Scene(gray, blob(40, 56)), len(plain_of(gray, 50)), 50)
     with Image.open(io.BytesIO(found.content)) as image:
         assert image.mode == "L"
     assert len(found.tables) == 1
@@ -141,17 +144,16 @@ def test_flat_and_gray_pictures(value: int, textured) -> None:
 def test_strengths_are_what_help_says() -> None:
     assert rate_distortion.allowed_change(0, 0.8) == 0.8
     assert rate_distortion.allowed_change(0.5, 0.8) == 0
-    assert rate_distortion.allowed_change(1, 0.8) == rate_distortion.DEEPEST
+    assert rate_distortion.allowed_change(1, 0.8) == SETTINGS.deepest_change
     assert rate_distortion.allowed_change(0.25, -0.3) == 0
 
 
-def test_the_estimate_of_a_sample_is_the_whole_pictures(monkeypatch: pytest.MonkeyPatch, part: np.ndarray) -> None:
+def test_the_estimate_of_a_sample_is_the_whole_pictures(part: np.ndarray) -> None:
     whole = scene.Scene(part, blob(*part.shape[:2])).plain_costs(60)
-    monkeypatch.setattr(scene, "SAMPLED_LUMA", 200)
-    monkeypatch.setattr(scene, "SAMPLED_CHROMA", 60)
-    sampled = scene.Scene(part, blob(*part.shape[:2])).plain_costs(60)
+    few = replace(SETTINGS, luma_sample=200, chroma_sample=60)
+    sampled = scene.Scene(part, blob(*part.shape[:2]), settings=few).plain_costs(60)
     assert sampled.bits == pytest.approx(whole.bits, rel=0.06)
-    assert sampled.seen == pytest.approx(whole.seen, rel=0.1)
+    assert sampled.hvs == pytest.approx(whole.hvs, rel=0.1)
 
 
 @pytest.mark.data
@@ -165,7 +167,7 @@ def test_no_preference_is_as_good_as_mozjpeg(data_folder) -> None:
             made.samp_factor = "4:2:0"
             made.write_spatial(file.name, qt=60)
             theirs = Path(file.name).read_bytes()
-        found = rate_distortion.encode(scene.Scene(pixels, None), rate_distortion.Goal(len(theirs), 50, 0.0))
+        found = encode(scene.Scene(pixels, None), len(theirs), 50, strength=0.0)
         luma = pixel.luma(pixels)
         ours, moz = (hvs.psnr_hvs_pair(luma, pixel.luma(jpeg.decode(c)))[1] for c in (found.content, theirs))
         changes.append(ours - moz)

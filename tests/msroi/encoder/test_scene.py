@@ -1,9 +1,12 @@
 """What a map means for the blocks of a picture."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from q1net_msroi.msroi.encoder.scene import Ramp, region_weights
+from q1net_msroi.msroi.encoder.scene import region_weights
+from q1net_msroi.msroi.encoder.settings import SETTINGS
 
 
 def weights(saliency: np.ndarray) -> np.ndarray:
@@ -65,6 +68,9 @@ def test_a_map_that_is_bright_nearly_everywhere_still_tells_bright_from_dark() -
 
 def test_a_narrower_ramp_never_weighs_more() -> None:
     saliency = np.random.default_rng(0).integers(0, 256, (80, 80)).astype(np.uint8)
-    wide, narrow = (region_weights(saliency, 8, 10, 10, Ramp(*ends)) for ends in ((0.4, 1.2), (1.2, 2.2)))
+    wide, narrow = (
+        region_weights(saliency, 8, 10, 10, replace(SETTINGS, ramp_low=low, ramp_high=high))
+        for low, high in ((0.4, 1.2), (1.2, 2.2))
+    )
     assert (wide >= narrow).all()
     assert wide.mean() > 1.5 * narrow.mean()

@@ -1,12 +1,14 @@
 """What a person asks for, and what is said when it cannot be."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from q1net_msroi.msroi.encoder import combine, jpeg_file, rate_distortion, semantic
+from q1net_msroi.msroi.encoder import jpeg_file, rate_distortion, semantic
+from q1net_msroi.msroi.encoder.options import AUTO, EncodingOptions, parse_size
 from q1net_msroi.msroi.encoder.source import read_source
 from q1net_msroi.utils import jpeg
 from q1net_msroi.utils.errors import UserError
@@ -27,13 +29,13 @@ def picture(tmp_path: Path, photograph: np.ndarray) -> tuple[Path, np.ndarray]:
     [("120kB", 120_000), ("120k", 120_000), ("120000", 120_000), ("1.5 MB", 1_500_000), ("64KiB", 65_536), ("7B", 7)],
 )
 def test_sizes(text: str, size: int) -> None:
-    assert semantic.parse_size(text) == size
+    assert parse_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "kB", "-5", "12 parsecs", "1e5", "0", "0.2", "1,5MB", "nan"])
 def test_no_sizes(text: str) -> None:
-    with pytest.raises(ValueError, match=r".*"):
-        semantic.parse_size(text)
+    with pytest.raises(UserError, match="is no size"):
+        parse_size(text)
 
 
 def test_nearest_quality() -> None:
@@ -42,21 +44,21 @@ def test_nearest_quality() -> None:
     assert semantic.nearest_quality(tables[74][:1]) == 75
 
 
-def ask(picture: tuple[Path, np.ndarray], **wish: object) -> semantic.Answer:
+def ask(picture: tuple[Path, np.ndarray], **asked: object) -> semantic.Answer:
     path, saliency = picture
-    return semantic.encode(path, read_source(path), saliency, semantic.Wish(**wish))  # type: ignore[arg-type]
+    return semantic.encode(path, read_source(path), saliency, EncodingOptions(7, **asked))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("size", [1500, 4000, 9000, 40_000])
 def test_never_larger_than_asked(picture: tuple[Path, np.ndarray], size: int) -> None:
-    answer = ask(picture, size=size)
+    answer = ask(picture, target_size=size)
     assert len(answer.content) <= size
     assert len(answer.content) > 0.97 * min(size, 28_000)
     assert len(answer.plain) <= size or answer.plain_quality == 1
 
 
 def test_the_plain_jpeg_is_the_largest_that_fits(picture: tuple[Path, np.ndarray]) -> None:
-    answer = ask(picture, size=5000)
+    answer = ask(picture, target_size=5000)
     pixels = read_source(picture[0]).pixels
     assert len(jpeg.encode(pixels, answer.plain_quality + 1, progressive=True)) > 5000
     assert answer.plain == jpeg.encode(pixels, answer.plain_quality, progressive=True)
@@ -64,7 +66,7 @@ def test_the_plain_jpeg_is_the_largest_that_fits(picture: tuple[Path, np.ndarray
 
 def test_impossible_size(picture: tuple[Path, np.ndarray]) -> None:
     with pytest.raises(rate_distortion.SizeImpossibleError, match=r"a\.png cannot be as small as 200 bytes"):
-        ask(picture, size=200)
+        ask(picture, target_size=200)
 
 
 def test_no_bytes_above_the_source(tmp_path: Path, picture: tuple[Path, np.ndarray]) -> None:
@@ -72,23 +74,23 @@ def test_no_bytes_above_the_source(tmp_path: Path, picture: tuple[Path, np.ndarr
     once = tmp_path / "once.jpg"
     once.write_bytes(jpeg.encode(read_source(path).pixels, 40))
     floor = jpeg_file.zigzag_tables(jpeg.standard_tables())[39]
-    answer = ask((once, saliency), quality=90)
+    answer = ask((once, saliency), jpeg_compression=90)
     assert answer.plain_quality == 40
     assert "quality 40" in answer.notices[0]
     with Image.open(once) as image:
         assert image.quantization
     found = tmp_path / "found.jpg"
     found.write_bytes(answer.content)
-    tables, quality = semantic.source_tables(found, read_source(found), semantic.AUTO)
+    tables, quality = semantic.source_tables(found, read_source(found), AUTO)
     assert tables is not None
     assert (tables >= floor).all()
     assert quality is not None
     assert quality <= 40
-    assert ask((once, saliency), quality=90, source_quality=None).plain_quality == 90
+    assert ask((once, saliency), jpeg_compression=90, source_quality=None).plain_quality == 90
     # A PNG has no header to ask; the number comes from outside.
-    assert ask(picture, quality=90).plain_quality == 90
-    assert ask(picture, quality=90, source_quality=40).plain_quality == 40
-    worth = ask(picture, size=100_000, source_quality=40)
+    assert ask(picture, jpeg_compression=90).plain_quality == 90
+    assert ask(picture, jpeg_compression=90, source_quality=40).plain_quality == 40
+    worth = ask(picture, target_size=100_000, source_quality=40)
     assert len(worth.content) <= len(worth.plain) < 20_000
     assert "all it is worth" in worth.notices[0]
 
@@ -99,9 +101,9 @@ def test_metadata_counts(tmp_path: Path, picture: tuple[Path, np.ndarray]) -> No
     exif[0x010E] = "words " * 300
     described = tmp_path / "described.jpg"
     Image.open(path).save(described, quality=95, exif=exif)
-    for wish in ({"size": 6000}, {"quality": 50}):
-        answer = ask((described, saliency), **wish)
-        assert len(answer.content) <= wish.get("size", len(answer.plain))
+    for asked in ({"target_size": 6000}, {"jpeg_compression": 50}):
+        answer = ask((described, saliency), **asked)
+        assert len(answer.content) <= asked.get("target_size", len(answer.plain))
         found = tmp_path / "found.jpg"
         found.write_bytes(answer.content)
         with Image.open(found) as image:
@@ -120,6 +122,26 @@ def test_metadata_counts(tmp_path: Path, picture: tuple[Path, np.ndarray]) -> No
         ({"find_best": False}, "-find_best 0"),
     ],
 )
-def test_wishes_out_of_range(wrong: dict[str, object], said: str) -> None:
+def test_options_out_of_range(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(UserError, match=said):
-        combine.Settings(model=7, **wrong)  # type: ignore[arg-type]
+        EncodingOptions(model=7, **wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "RGB"])
+@pytest.mark.parametrize("asked", [{}, {"target_size": 2500}])
+def test_a_gray_pictures_plain_jpeg_is_gray_too(
+    tmp_path: Path, photograph: np.ndarray, mode: str, asked: dict[str, int]
+) -> None:
+    """Both files have one component, so that none pays for chroma that is not there, whatever mode the picture has."""
+    gray = Image.fromarray(photograph[40:136, 60:180]).convert("1" if mode == "1" else "L").convert(mode)
+    gray.save(tmp_path / "g.png")
+    saliency = np.zeros((96, 120), np.uint8)
+    saliency[20:60, 30:80] = 255
+    answer = ask((tmp_path / "g.png", saliency), **asked)
+    for content in (answer.plain, answer.content):
+        with Image.open(io.BytesIO(content)) as image:
+            assert image.mode == "L"
+    if not asked:
+        expected = jpeg.encode(np.asarray(gray.convert("L")), 50, progressive=True)
+        assert answer.plain == expected
+        assert 0.9 * len(expected) < len(answer.content) <= len(expected)

@@ -8,12 +8,12 @@ import pytest
 from q1net_msroi.msroi.encoder import blocks, entropy, trellis
 
 
-def distortion_for(count: int, random: np.random.Generator, veiled: bool = True) -> trellis.Distortion:
+def distortion_for(count: int, random: np.random.Generator, masked: bool = True) -> trellis.Distortion:
     def some(*shape: int) -> np.ndarray:
         return random.uniform(0.2, 2, shape).astype(np.float32)
 
-    seen = some(64) if veiled else np.zeros(64, np.float32)
-    return trellis.Distortion(some(count), some(64), some(64), seen, some(count), some(64) * 3)
+    hidden = some(64) if masked else np.zeros(64, np.float32)
+    return trellis.Distortion(some(count), some(64), some(64), hidden, some(count), some(64) * 3)
 
 
 def lengths_like_a_files(random: np.random.Generator) -> np.ndarray:
@@ -21,19 +21,19 @@ def lengths_like_a_files(random: np.random.Generator) -> np.ndarray:
 
 
 def cost_of(
-    levels: np.ndarray, spectrum: np.ndarray, table: np.ndarray, distortion: trellis.Distortion, price: float,
+    levels: np.ndarray, spectrum: np.ndarray, table: np.ndarray, distortion: trellis.Distortion, lambda_: float,
     lengths: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
     """The whole cost of each block, counted symbol by symbol."""
     error = np.abs(spectrum - levels * table[:, None]).astype(np.float32)
     lost = distortion.of_all(error)[1:].sum(axis=0)
     bits = [entropy.total_bits(entropy.ac_symbols(levels[:, [i]]), lengths) for i in range(levels.shape[1])]
-    return lost + price * np.array(bits)
+    return lost + lambda_ * np.array(bits)
 
 
-@pytest.mark.parametrize("price", [0.01, 1.0, 20.0, 500.0])
+@pytest.mark.parametrize("lambda_", [0.01, 1.0, 20.0, 500.0])
 @pytest.mark.parametrize("seed", range(4))
-def test_nothing_is_cheaper(price: float, seed: int) -> None:
+def test_nothing_is_cheaper(lambda_: float, seed: int) -> None:
     """Every combination of all smaller values at up to five places, some of them more than 16 zeros apart."""
     random = np.random.default_rng(seed)
     spectrum = np.zeros((64, 6), np.float32)
@@ -45,8 +45,8 @@ def test_nothing_is_cheaper(price: float, seed: int) -> None:
     table = random.uniform(6, 12, 64).round().astype(np.float32)
     lengths = lengths_like_a_files(random)
     distortion = distortion_for(6, random)
-    levels, counts = trellis.quantise_ac(spectrum, table, distortion, price, lengths)
-    found = cost_of(levels, spectrum, table, distortion, price, lengths)
+    levels, counts = trellis.quantise_ac(spectrum, table, distortion, lambda_, lengths)
+    found = cost_of(levels, spectrum, table, distortion, lambda_, lengths)
     assert (counts == entropy.ac_symbols(levels)).all()
     for block in range(6):
         rounded = np.rint(spectrum[:, block] / table).astype(int)
@@ -58,7 +58,7 @@ def test_nothing_is_cheaper(price: float, seed: int) -> None:
         tried[places] = alternatives.T
         one = distortion.take(np.full(len(alternatives), block))
         same = np.repeat(spectrum[:, [block]], len(alternatives), axis=1)
-        least = cost_of(tried, same, table, one, price, lengths).min()
+        least = cost_of(tried, same, table, one, lambda_, lengths).min()
         assert found[block] == pytest.approx(least, rel=2e-5)
 
 
@@ -79,7 +79,7 @@ def test_a_free_bit_leaves_plain_rounding() -> None:
     random = np.random.default_rng(6)
     spectrum = random.laplace(0, 20, (64, 50)).astype(np.float32)
     table, lengths = np.full(64, 7, np.float32), lengths_like_a_files(random)
-    levels, _ = trellis.quantise_ac(spectrum, table, distortion_for(50, random, veiled=False), 0.0, lengths)
+    levels, _ = trellis.quantise_ac(spectrum, table, distortion_for(50, random, masked=False), 0.0, lengths)
     assert (levels[1:] == np.rint(spectrum / 7).astype(int)[1:]).all()
     levels, _ = trellis.quantise_ac(spectrum, table, distortion_for(50, random), 1e9, lengths)
     assert not levels.any()

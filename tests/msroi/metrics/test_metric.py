@@ -12,6 +12,7 @@ from PIL import Image
 
 from q1net_msroi.msroi import metrics
 from q1net_msroi.msroi.encoder import combine, log, log_plots, page, report
+from q1net_msroi.msroi.encoder.options import EncodingOptions
 from q1net_msroi.msroi.metrics import suite
 from q1net_msroi.msroi.metrics.metric import Metric, Pair
 
@@ -42,7 +43,7 @@ def outcome(tmp_path: Path, photograph: np.ndarray, monkeypatch: pytest.MonkeyPa
     gray[20:70, 30:90] = 255
     for name, values in (("cat.png", pixels), ("map.png", gray)):
         Image.fromarray(values).save(tmp_path / name)
-    return combine.combine(tmp_path / "cat.png", tmp_path / "map.png", tmp_path, combine.Settings(model=3))
+    return combine.combine(tmp_path / "cat.png", tmp_path / "map.png", tmp_path, EncodingOptions(model=3))
 
 
 def test_an_added_metric_is_shown_everywhere(outcome: combine.Outcome, tmp_path: Path) -> None:
