@@ -1,6 +1,7 @@
 """The mixture against whole pictures of every level."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 
 from q1net_msroi.msroi.encoder import mixture
 from q1net_msroi.utils import jpeg
+from q1net_msroi.utils.codecs import JPEG
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -39,8 +41,8 @@ def test_equals_the_loop_over_pixels(height: int, width: int) -> None:
 
 def test_encodes_only_levels_that_occur(monkeypatch: pytest.MonkeyPatch) -> None:
     used = []
-    compress = jpeg.compress
-    monkeypatch.setattr(jpeg, "compress", lambda pixels, quality: (used.append(quality), compress(pixels, quality))[1])
+    codec = replace(JPEG, encode=lambda pixels, quality: (used.append(quality), jpeg.encode(pixels, quality))[1])
+    monkeypatch.setattr(mixture, "JPEG", codec)
     levels = np.where(np.arange(64).reshape(8, 8) < 20, 2, 8).astype(np.uint8)
     mixture.mix(picture(8, 8), levels)
     assert sorted(used) == [30, 90]
