@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.classifier.q1net.configs import CONFIGS
 from q1net_msroi.utils import images, tasks
 from q1net_msroi.utils import options as flags
-from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
+from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show, text
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -111,7 +110,7 @@ def _folder(folder: Path, options: argparse.Namespace, workers: int) -> int:
 
 
 def _print_json(file: Path, estimate: Estimate, wanted: Asked) -> None:
-    print(json.dumps(estimate.record(os.fsencode(file).decode("utf-8", "replace"), wanted.comp_type)), flush=True)
+    print(json.dumps(estimate.record(text(file), wanted.comp_type)), flush=True)
 
 
 def _print_evidence(estimate: Estimate, options: argparse.Namespace, always: bool = False) -> None:

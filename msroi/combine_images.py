@@ -213,23 +213,11 @@ def _source_qualities(options: argparse.Namespace) -> dict[str, int]:
 
 def _folder(request: folder.Request, options: argparse.Namespace) -> int:
     """Encode a folder of pictures; one bad file does not stop the rest."""
-    if options.scheduler:
-        request = request.absolute()
-    jobs = folder.plan(request)
-    finished = sum(job.finished for job in jobs)
-    failed = 0
-    outcomes = folder.run(request, jobs, options.workers, options.scheduler)
-    for job, outcome in tasks.progress(outcomes, total=len(jobs) - finished, unit="picture"):
-        if isinstance(outcome, UserError):
-            failed += 1
-            note(f"combine_images.py: {outcome}")
-        else:
+    work = folder.start(request, options.workers, options.scheduler, options.overwrite)
+    for job, outcome in folder.run(request, work):
+        if isinstance(outcome, folder.Encoded):
             _say(job.image, outcome, options)
-    if finished:
-        note(f"{finished} of {len(jobs)} pictures were finished before; --overwrite does them again")
-    if failed:
-        note(f"combine_images.py: {failed} of {len(jobs)} pictures failed, the rest is done")
-    return EXIT_SOME_FAILED if failed else EXIT_OK
+    return work.close()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -252,16 +240,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             output,
             encoding,
             options.recursive,
-            options.overwrite,
             bool(options.print_metrics),
             Path(options.report) if options.report else None,
             _source_qualities(options),
         )
         return _folder(request, options)
     page = Path(options.report) if options.report else None
-    job = folder.Job(Path(options.image), Path(options.map), output, encoding, page)
+    measured = bool(options.print_metrics)
+    job = folder.Job(Path(options.image), Path(options.map), output, encoding, page, metrics=measured)
     try:
-        _say(job.image, folder.encode(bool(options.print_metrics), job), options)
+        _say(job.image, folder.encode(job), options)
     except SizeImpossibleError as error:
         note(f"combine_images.py: {error}")
         return EXIT_SOME_FAILED

@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import json
 import sys
 from collections.abc import Sequence
@@ -18,8 +16,8 @@ from numpy.typing import NDArray
 
 from q1net_msroi.msroi.roi import baselines, evaluation, generate
 from q1net_msroi.msroi.roi.network import Network, load_lite, load_tensorflow
-from q1net_msroi.utils import files, images, tasks
-from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
+from q1net_msroi.utils import files, results, tasks
+from q1net_msroi.utils.errors import UserError, run_command, show
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -68,22 +66,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for method in methods
     ]
     items = evaluation.find_items(options.images, options.masks or options.density, options.points)
-    left_out = len(images.find_images(options.images)) - len(items)
-    if left_out:
-        note(f"{left_out} pictures have no mask or gaze and are left out")
     output = files.output_folder(options.out_path)
     network = load_tensorflow(options.checkpoint) if options.checkpoint else load_lite(workers)
     rules: dict[str, evaluation.MapRule] = {rule.method: partial(_map, network, rule) for rule in settings}
     known = baselines.BASELINES if options.baselines else {}
     names = [*rules, *known]
-    rows, failed = [], 0
-    outcomes = evaluation.evaluate(items, {**rules, **known}, gaze)
-    for outcome in tasks.progress(outcomes, total=len(items), unit="picture"):
-        if isinstance(outcome, UserError):
-            failed += 1
-            note(f"evaluate_map.py: {outcome}")
-        else:
-            rows.append(outcome)
+    job = tasks.FolderJob("evaluate_map.py", partial(evaluation.evaluate, {**rules, **known}, gaze), items, workers=1)
+    rows = [outcome for _, outcome in job.run() if not isinstance(outcome, UserError)]
     if not rows:
         raise UserError("no picture could be scored")
     summary = evaluation.summarise(rows, names)
@@ -100,7 +89,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "scores": summary,
     }
     files.write_json(output / "maps.json", record)
-    files.write_text(output / "maps.csv", _table(rows, names))
+    scored = [name for name in rows[0][names[0]] if name != "curve"]
+    cells = [(row["file"], rule, row[rule]) for row in rows for rule in names]
+    results.write_csv(
+        output / "maps.csv",
+        [{"file": file, "map": rule} | {s: found[s] for s in scored} for file, rule, found in cells],
+    )
     main_score = next(iter(summary[names[0]]))
     sheet = evaluation.contact_sheet(items, rows, names[0], main_score, rules[names[0]], gaze)
     with files.atomic_path(output / "maps.png") as temporary:
@@ -109,25 +103,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(record))
     else:
         _show(summary, output)
-    if failed:
-        note(f"evaluate_map.py: {failed} of {len(items)} pictures failed")
-    return EXIT_SOME_FAILED if failed else EXIT_OK
+    return job.close("failed")
 
 
 def _map(network: Network, settings: generate.Settings, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return generate.generate(network, pixels, settings).values
-
-
-def _table(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
-    """Return one CSV row a picture and rule."""
-    text = io.StringIO()
-    scored = [name for name in rows[0][names[0]] if name != "curve"]
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "map", *scored])
-    for row in rows:
-        for name in names:
-            writer.writerow([row["file"], name, *(f"{row[name][key]:.4f}" for key in scored)])
-    return text.getvalue()
 
 
 def _show(summary: dict[str, dict[str, Any]], output: Path) -> None:

@@ -7,14 +7,14 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from q1net_msroi.msroi.roi import batch, generate
 from q1net_msroi.msroi.roi.overlay import LEAST_SHARE
 from q1net_msroi.utils import files, tasks
 from q1net_msroi.utils import options as flags
-from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
-from q1net_msroi.utils.journal import Journal
+from q1net_msroi.utils.errors import EXIT_OK, UserError, note, run_command, show
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for remark in done.notes:
             note(f"{show(done.job.image)}: {remark}")
         if options.json:
-            print(json.dumps(done.record()), flush=True)
+            print(json.dumps(done.records), flush=True)
         else:
             saw = ", ".join(f"{name} {100 * share:.0f} %" for name, share in done.classes if share >= LEAST_SHARE)
             print(
@@ -93,27 +93,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report(batch.run_job(batch.load(network, workers), batch.single_job(path, output, options.lossless), settings))
         return EXIT_OK
 
-    record = batch.settings_record(settings, str(options.checkpoint or "mobilenet_v2"))
-    if options.scheduler:
-        path, output, network = path.absolute(), output.absolute(), network.absolute()
-    jobs = batch.plan(path, output, options.lossless, record, options.overwrite, options.recursive)
-    waiting = [job for job in jobs if not job.finished]
-    if len(waiting) < len(jobs):
-        note(f"{len(jobs) - len(waiting)} of {len(jobs)} pictures are finished already; --overwrite makes them again")
+    jobs = batch.plan(path, output, options.lossless, batch.made_with(network, settings), options.recursive)
     if not options.scheduler:
         batch.load(network, 1)  # a missing or damaged model is said once, before the first picture
-    journal = Journal.open(output / batch.RECORD)
-    outcomes = batch.run_folder(network, waiting, settings, journal, record, workers, options.scheduler)
-    failed = 0
-    for outcome in tasks.progress(outcomes, total=len(waiting), unit="picture"):
-        if isinstance(outcome, UserError):
-            failed += 1
-            note(f"generate_map.py: {outcome}")
-        else:
-            report(outcome)
-    if failed:
-        note(f"generate_map.py: {failed} of {len(jobs)} pictures failed; the others have their maps")
-    return EXIT_SOME_FAILED if failed else EXIT_OK
+    work = partial(batch.run_one, network.absolute() if options.scheduler else network, settings)
+    job = tasks.FolderJob(
+        "generate_map.py", work, jobs, workers, options.scheduler, output / batch.RECORD, options.overwrite
+    )
+    for _, done in job.run():
+        if isinstance(done, batch.Done):
+            report(done)
+    return job.close("failed; the others have their maps")
 
 
 def command() -> int:

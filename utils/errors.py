@@ -7,6 +7,7 @@ import importlib.util
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
@@ -41,11 +42,14 @@ class TerminatedError(Exception):
     """SIGTERM arrived; raised in the main thread so that temporary files are removed on the way out."""
 
 
+def text(path: str | os.PathLike[str]) -> str:
+    r"""Return a path as JSON and CSV hold it: itself; a byte that is not UTF-8 becomes `\xff`, as `show` has it too."""
+    return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def show(path: str | os.PathLike[str]) -> str:
-    """Return a file name as one printable line, also when it holds newlines or bytes that are not UTF-8."""
-    text = os.fspath(path)
-    printable = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in printable)
+    r"""Return a path as one printable line: `text`, and a newline as `\n`."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text(path))
 
 
 def note(message: str) -> None:
@@ -85,6 +89,7 @@ def run_command(name: str, main: Callable[[Sequence[str] | None], int], argument
     Bad input never shows a traceback; a programming error still does, because hiding it would help nobody.
     """
     signal.signal(signal.SIGTERM, _raise_terminated)
+    warnings.filterwarnings("ignore", module="PIL")  # oddities of EXIF and ICC do not touch the pixels
     try:
         code = main(arguments)
         if sys.stdout is not None:  # closed by `>&-`

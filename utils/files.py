@@ -7,12 +7,14 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from q1net_msroi.utils.errors import UserError, show
 
+LFS_POINTER = b"version https://git-lfs"
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -32,11 +34,23 @@ def output_folder(path: str | os.PathLike[str]) -> Path:
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any error.
 
-    A reader sees the old file or the new one, never a part, whatever moment the process dies at.
+    A reader sees the old file or the new one, never a part, whatever moment the process dies at. A link keeps leading
+    where it led. A device or a pipe is written to and stays what it is; a socket is refused.
     """
     final = Path(path)
     if final.is_dir():
         raise UserError(f"{show(final)} is a folder; give the name of a file to write")
+    if final.is_socket():
+        raise UserError(f"{show(final)} is a socket; give the name of a file to write")
+    if final.exists() and not final.is_file():
+        with tempfile.TemporaryDirectory() as folder:
+            whole = Path(folder) / final.name
+            yield whole
+            with whole.open("rb") as source, final.open("wb") as sink:
+                shutil.copyfileobj(source, sink)
+        return
+    if final.is_symlink() and final.exists():
+        final = final.resolve()
     temporary = final.with_name(f".{final.name}.{os.getpid()}.partial")
     try:
         yield temporary
@@ -94,3 +108,10 @@ def sha256(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file's content in hexadecimal."""
     with Path(path).open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def refuse_lfs_pointer(path: str | os.PathLike[str]) -> None:
+    """Raise `UserError` where a file is what Git LFS left in its place."""
+    with Path(path).open("rb") as handle:
+        if handle.read(len(LFS_POINTER)) == LFS_POINTER:
+            raise UserError(f"{show(path)} is a Git LFS pointer, not weights; run `git lfs pull` where it came from")

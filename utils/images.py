@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
+import collections
+import io
 import os
-import warnings
+import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
+from q1net_msroi.utils import journal
 from q1net_msroi.utils.errors import UserError, existing_folder, note, os_error_line, show
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
 )
+# Pictures all the same: named when they are left out, because whoever has a folder of them expects an answer.
+UNREAD = frozenset(
+    ".heic .heif .avif .jxl .jp2 .j2k .jpx .jpf .psd .psb .tga .exr .hdr .pcx .dng .cr2 .cr3 .nef .arw".split()
+)
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 JPEG_FORMATS = ("JPEG", "MPO")  # what Pillow calls a JPEG file, the second with more pictures behind the first
-MAXIMUM_PIXELS = 300_000_000  # 0.9 GB of RGB; a decompression bomb is far beyond, the largest scans are not
-
-Image.MAX_IMAGE_PIXELS = None  # our own limit below refuses by name, before a pixel is decoded
+MAXIMUM_PIXELS = 120_000_000
+MAXIMUM_SIDE = 65_500  # libjpeg's limit: what is read can be written
+STRIP = 4_000_000  # pixels converted at once, so that a large picture is not held twice
+ORIENTATION_TAG = 0x0112  # of EXIF
+TURNED = 5  # the first of the orientations with rows for columns
+PNG_SIGNATURE, CHUNK, CHECKSUM = b"\x89PNG\r\n\x1a\n", struct.Struct(">I4s"), 4
+LONG_TEXT = (b"zTXt", b"iTXt", b"tEXt", b"iCCP")
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture: `pixels` (height, width, 3) uint8 RGB as stored, and what had to be done to get them."""
+    """A decoded picture: `pixels` (height, width, 3) uint8 RGB as stored, and what had to be done to get them.
+
+    `orientation` is EXIF's, 1..8, of the pixels as they are here; `exif` and `icc_profile` are the file's bytes.
+    """
 
     pixels: NDArray[np.uint8]
     format: str
     notes: tuple[str, ...] = ()
+    orientation: int = 1
+    exif: bytes = b""
+    icc_profile: bytes = b""
 
 
 def find_images(folder: str | os.PathLike[str], recursive: bool = False) -> list[Path]:
     """Return the pictures in `folder` by suffix, sorted by name; hidden files and folder links are left out.
 
-    Raises `UserError` when the folder is missing, is a file, or holds no picture.
+    Says which other pictures are left out. Raises `UserError` when the folder is missing, is a file, or holds no
+    picture.
     """
     root = existing_folder(folder)
     if recursive:
@@ -51,35 +70,78 @@ def find_images(folder: str | os.PathLike[str], recursive: bool = False) -> list
             candidates = list(root.iterdir())
         except OSError as error:
             raise UserError(os_error_line(error)) from None
-    found = sorted(
-        path
-        for path in candidates
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not path.is_dir()
-    )
+    shown = [path for path in candidates if not path.name.startswith(".")]
+    found = sorted(path for path in shown if path.suffix.lower() in SUFFIXES and not path.is_dir())
+    unread = collections.Counter(path.suffix.lower() for path in shown if path.suffix.lower() in UNREAD)
+    counts = ", ".join(f"{suffix} {count}" for suffix, count in unread.most_common())
+    left_out = f"left out: {unread.total()} files in formats that are not read ({counts})" if unread else ""
     if not found:
         hint = "" if recursive else "; --recursive looks into its subfolders too"
+        hint = f"; {left_out}" if unread else hint
         raise UserError(f"no pictures ({', '.join(sorted(SUFFIXES))}) in {show(root)}{hint}")
+    if unread:
+        note(left_out)
     return found
+
+
+def find_pictures(root: Path, recursive: bool = False, without: Iterable[Path] = ()) -> list[Path]:
+    """Return the pictures in `root`, relative to it, sorted; those in folders `without` (outputs) are left out.
+
+    So is a subfolder that holds the journal of a folder job, with a word about it: its pictures are another's outputs.
+    Raises `UserError` for a folder that is missing or holds no picture, and where one of `without` is `root` itself.
+    """
+    found = [path.relative_to(root) for path in find_images(root, recursive)]
+    inside = []
+    for folder in without:
+        if folder.resolve() == root.resolve():
+            raise UserError(f"the output folder {show(folder)} is the input folder too; choose another")
+        if folder.resolve().is_relative_to(root.resolve()):
+            inside.append(folder.resolve().relative_to(root.resolve()))
+    kept = [path for path in found if not any(path.is_relative_to(folder) for folder in inside)]
+    parents = {parent for path in kept for parent in path.parents if parent != Path()}
+    written = {folder for folder in parents if any((root / folder).glob(f"*{journal.SUFFIX}"))}
+    for folder in sorted(written):
+        note(f"left out: {show(root / folder)}, whose pictures were written by a folder job")
+    kept = [path for path in kept if written.isdisjoint(path.parents)]
+    if not kept:
+        raise UserError(f"no pictures in {show(root)} but those that were written there")
+    return kept
 
 
 def _say(error: OSError) -> None:
     note(f"left out: {os_error_line(error)}")
 
 
-def _rgb(image: Image.Image) -> tuple[NDArray[np.uint8], list[str]]:
+def _all_rgb(image: Image.Image, on_white: bool) -> tuple[NDArray[np.uint8], list[str]]:
+    """Convert strip by strip, because Pillow holds four bytes a pixel and would hold as much again of the result."""
+    rows = max(1, STRIP // image.width)
+    if image.height <= rows:
+        pixels, notes = _rgb(image, on_white)
+        return np.ascontiguousarray(pixels), notes
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        pixels[top:bottom], notes = _rgb(image.crop((0, top, image.width, bottom)), on_white)
+    return pixels, notes
+
+
+def _rgb(image: Image.Image, on_white: bool) -> tuple[NDArray[np.uint8], list[str]]:
     """Convert a decoded Pillow image to (height, width, 3) uint8, with a note for everything that was not plain RGB."""
     mode = image.mode
+    keyed = mode in ("1", "L", "P", "RGB") and "transparency" in image.info
+    transparent = keyed or mode in ("LA", "RGBA", "La", "RGBa", "PA")
+    notes = ["palette"] if mode == "P" else ["gray"] if mode in ("L", "1") else []
+    if transparent and on_white:
+        layers = image.convert("RGBA")
+        white = Image.new("RGBA", layers.size, (255, 255, 255, 255))
+        return np.asarray(Image.alpha_composite(white, layers).convert("RGB")), [*notes, "transparency on white"]
     if mode == "RGB":
         return np.asarray(image), []
     if mode in ("L", "1"):
-        gray = np.asarray(image.convert("L"))
-        return np.repeat(gray[..., None], 3, axis=2), ["gray"]
-    if mode in ("LA", "RGBA", "La", "RGBa", "PA"):
+        return np.repeat(np.asarray(image.convert("L"))[..., None], 3, axis=2), notes
+    if mode in ("LA", "RGBA", "La", "RGBa", "PA", "P"):
         # The stored colours, not a blend with a background: a blend would disturb the compression's traces.
-        return np.asarray(image.convert("RGBA"))[..., :3], ["alpha ignored"]
-    if mode == "P":
-        transparent = ["alpha ignored"] if "transparency" in image.info else []
-        return np.asarray(image.convert("RGBA"))[..., :3], ["palette", *transparent]
+        return np.asarray(image.convert("RGBA"))[..., :3], [*notes, *(["alpha ignored"] if transparent else [])]
     if mode.startswith("I;16"):
         samples = np.asarray(image).astype(np.uint32)
         gray = ((samples * 255 + 32767) // 65535).astype(np.uint8)
@@ -89,10 +151,11 @@ def _rgb(image: Image.Image) -> tuple[NDArray[np.uint8], list[str]]:
     raise UserError(f"holds {mode} samples (floating point or 32 bits); save it with 8 or 16 bits a channel first")
 
 
-def read_rgb(path: str | os.PathLike[str], minimum_side: int = 1) -> Picture:
+def read_rgb(path: str | os.PathLike[str], minimum_side: int = 1, on_white: bool = False) -> Picture:
     """Read a picture's pixels as stored (EXIF orientation is not applied; first frame of an animation).
 
-    Raises `UserError` with one line for a missing, unreadable, damaged, too large or too small file.
+    Transparency is ignored, or with `on_white` laid on white. Raises `UserError` with one line for a missing,
+    unreadable, damaged, too large or too small file.
     """
     name = show(path)
     try:
@@ -100,39 +163,90 @@ def read_rgb(path: str | os.PathLike[str], minimum_side: int = 1) -> Picture:
             raise UserError(f"{name} is a folder, not a picture")
         if os.path.getsize(path) == 0:  # noqa: PTH202
             raise UserError(f"{name} is empty (0 bytes); restore it from its source")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # EXIF and ICC oddities do not touch the pixels
-            with Image.open(path, formats=FORMATS) as probe:
-                width, height = probe.size
-                if width * height > MAXIMUM_PIXELS:
-                    raise UserError(
-                        f"{name} claims {width}x{height} pixels, more than {MAXIMUM_PIXELS // 1_000_000} megapixels; "
-                        "cut it into parts first"
-                    )
-                if min(width, height) < minimum_side:
-                    raise UserError(
-                        f"{name} is {width}x{height} pixels; at least {minimum_side}x{minimum_side} are needed"
-                    )
-                if probe.format == "PNG":
-                    probe.verify()  # reads every chunk's checksum, which decoding alone skips
-            with Image.open(path, formats=FORMATS) as image:
-                notes = ["first frame of an animation"] if getattr(image, "n_frames", 1) > 1 else []
-                image.load()
-                pixels, conversions = _rgb(image)
-                return Picture(np.ascontiguousarray(pixels), image.format or "unknown", (*conversions, *notes))
+        try:
+            return _decoded(path, minimum_side, on_white)
+        except ValueError as error:
+            if "MAX_TEXT" not in str(error):
+                raise
+            # Pillow refuses a text or colour profile of over 1 MB; a sound picture may have one.
+            return _decoded(_without_text(Path(path).read_bytes()), minimum_side, on_white)
     except UserError as error:
         text = str(error)
         raise UserError(text if name in text else f"{name} {text}") from None
     except MemoryError:
         raise UserError(f"{name} does not fit into memory; cut it into parts first") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise UserError(f"{name} is not a picture in a format that can be read ({', '.join(FORMATS)})") from None
+    except Image.DecompressionBombError as error:  # Pillow's own limit lies above ours, and names the count alone
+        raise UserError(f"{name} {_too_large(str(error).partition('(')[2].partition(' ')[0])}") from None
     except OSError as error:
         if error.errno is not None:
             raise UserError(os_error_line(error)) from None
         raise UserError(f"{name} is damaged ({_first_line(error)}); restore it from its source") from None
     except Exception as error:  # decoders raise whatever a damaged file makes them raise
         raise UserError(f"{name} is damaged ({_first_line(error)}); restore it from its source") from None
+
+
+def _too_large(claimed: str) -> str:
+    return (
+        f"claims {claimed} pixels; at most {MAXIMUM_SIDE:,} a side and {MAXIMUM_PIXELS // 1_000_000} megapixels are "
+        "read: cut it into parts first"
+    )
+
+
+def _decoded(source: str | os.PathLike[str] | bytes, minimum_side: int, on_white: bool) -> Picture:
+    """Return the picture of a file, or of a file's content; raise what Pillow raises."""
+    with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as probe:
+        width, height = probe.size
+        if width * height > MAXIMUM_PIXELS or max(width, height) > MAXIMUM_SIDE:
+            raise UserError(_too_large(f"{width}x{height}"))
+        if min(width, height) < minimum_side:
+            raise UserError(f"is {width}x{height} pixels; at least {minimum_side}x{minimum_side} are needed")
+        if probe.format == "PNG":
+            probe.verify()  # reads every chunk's checksum, which decoding alone skips
+    with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+        notes = ["first frame of an animation"] if getattr(image, "is_animated", False) else []
+        image.load()
+        pixels, conversions = _all_rgb(image, on_white)
+        exif, profile = image.info.get("exif") or b"", image.info.get("icc_profile") or b""
+        form = image.format or "unknown"
+        return Picture(pixels, form, (*conversions, *notes), orientation(image), exif, profile)
+
+
+def _without_text(png: bytes) -> bytes:
+    """Return a PNG's content without its texts and colour profile."""
+    kept, at = [PNG_SIGNATURE], len(PNG_SIGNATURE)
+    while len(header := png[at : at + CHUNK.size]) == CHUNK.size:
+        length, kind = CHUNK.unpack(header)
+        end = at + CHUNK.size + length + CHECKSUM
+        if kind not in LONG_TEXT:
+            kept.append(png[at:end])
+        at = end
+    return b"".join(kept)
+
+
+def orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation 1..8 of an opened picture; 1 where there is none, where it is damaged, and of TIFF.
+
+    Pillow turns the pixels of a TIFF by itself.
+    """
+    try:
+        value = 1 if image.format == "TIFF" else int(image.getexif().get(ORIENTATION_TAG, 1))
+    except Exception:  # damaged EXIF raises whatever it likes, and a picture without it is a picture still
+        return 1
+    return value if 1 <= value <= 8 else 1
+
+
+def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Return pixels (height, width, ...) as a viewer shows them that heeds the EXIF orientation 1..8."""
+    turned = pixels.swapaxes(0, 1) if orientation >= TURNED else pixels
+    rows, columns = (-1 if orientation in mirrored else 1 for mirrored in ((3, 4, 7, 8), (2, 3, 6, 7)))
+    return np.ascontiguousarray(turned[::rows, ::columns])
+
+
+def as_stored(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Return upright pixels as a file with that EXIF orientation stores them; the inverse of `upright`."""
+    return upright(pixels, {6: 8, 8: 6}.get(orientation, orientation))
 
 
 def _first_line(error: Exception) -> str:

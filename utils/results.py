@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from q1net_msroi.utils import files, jpeg, tasks
-from q1net_msroi.utils.errors import UserError, show
+from q1net_msroi.utils.errors import UserError, show, text
 
 COMMIT_DIGITS = 10  # of a commit, as footers show it
 HASH_DIGITS = 16  # hexadecimal, of a SHA-256: what records and cache keys show
@@ -162,21 +162,23 @@ def _cell(value: Any, digits: int) -> Any:
     """Return a value as a CSV cell; a text that a spreadsheet would read as a formula begins with an apostrophe."""
     if isinstance(value, float):
         return f"{value:.{digits}f}"
-    return f"'{value}" if isinstance(value, str) and value[:1] in FORMULA and not _is_number(value) else value
+    if not isinstance(value, str):
+        return value
+    return f"'{text(value)}" if value[:1] in FORMULA and not _is_number(value) else text(value)
 
 
-def _is_number(text: str) -> bool:
+def _is_number(value: str) -> bool:
     try:
-        float(text)
+        float(value)
     except ValueError:
         return False
     return True
 
 
 def write_csv(path: Path, rows: Sequence[dict[str, Any]], digits: int = 4) -> None:
-    """Write rows as CSV, numbers with `digits` behind the point."""
+    """Write rows as CSV, the columns of all of them, numbers with `digits` behind the point."""
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(buffer, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _cell(value, digits) for name, value in row.items()} for row in rows)
     files.write_text(path, buffer.getvalue())

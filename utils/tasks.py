@@ -1,4 +1,7 @@
-"""A function over many inputs: in order, bounded, on all cores or on a Dask cluster, with a bar on a terminal."""
+"""The engine of every folder job: a function over many inputs, in order, bounded, on all cores or on a Dask cluster.
+
+`FolderJob` adds what a command does with a folder: resume by a journal, progress, failures, closing lines, exit code.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,16 @@ import functools
 import os
 import sys
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-from q1net_msroi.utils.errors import UserError
+from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, show
+from q1net_msroi.utils.journal import Entry, Fingerprint, Journal, fingerprint
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -112,3 +118,109 @@ def progress(items: Iterable[Item] | None = None, **options: Any) -> Any:
     from tqdm import tqdm
 
     return tqdm(items, file=sys.stderr, disable=not sys.stderr.isatty(), **options)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One input of a folder job: a picture and, where the job has a journal, its `key` there (its place in the folder).
+
+    Jobs that need more than the picture add fields; `sources` and `settings_record` are what its outputs are made from.
+    """
+
+    image: Path
+    key: str = field(default="", kw_only=True)
+
+    def sources(self) -> Sequence[Path]:
+        """Return the files whose change makes the outputs out of date."""
+        return [self.image]
+
+    def settings_record(self) -> dict[str, Any]:
+        """Return what else the outputs depend on, as JSON can write it."""
+        return {}
+
+    def is_complete(self, entry: Entry, folder: Path) -> bool:
+        """Return whether the journal's entry, of a journal in `folder`, has all that is asked for now."""
+        return True
+
+    def absolute(self) -> Self:
+        """Return the same task for a process with another current folder."""
+        values = ((found.name, getattr(self, found.name)) for found in fields(self))
+        paths: dict[str, Any] = {name: value.absolute() for name, value in values if isinstance(value, Path)}
+        return replace(self, **paths)
+
+
+class Written(Protocol):
+    """What the work function of a job with a journal returns: the files it wrote, and what is kept of it as JSON."""
+
+    @property
+    def outputs(self) -> Sequence[Path]: ...
+    @property
+    def records(self) -> Any: ...
+
+
+Work = TypeVar("Work", bound=Task)
+
+
+@dataclass
+class FolderJob(Generic[Work, Result]):
+    """Do `work` for every task of a folder; finished ones are skipped, one that fails does not stop the rest.
+
+    With a `journal` the work function returns `Written`; what is done is written down at once, after its files, so that
+    a job killed at any moment goes on where it stopped. On a cluster (`scheduler`) tasks have absolute paths.
+    `waiting` are the tasks that are not finished (all with `overwrite`); `failures` what was said of those that failed.
+    """
+
+    command: str
+    work: Callable[[Work], Result]
+    tasks: Sequence[Work]
+    workers: int | None = None
+    scheduler: str | None = None
+    journal: Path | None = None
+    overwrite: bool = False
+    failures: dict[str, str] = field(default_factory=dict, init=False)
+    waiting: Sequence[Work] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Plan: find out which tasks are finished; what the inputs are now is what will be written down."""
+        self._journal = Journal.open(self.journal) if self.journal else None
+        self._inputs = {task.key: _inputs(task) for task in self.tasks} if self.journal else {}
+        self.waiting = [task for task in self.tasks if self.overwrite or not self.entry(task)]
+
+    def entry(self, task: Work) -> Entry | None:
+        """Return what the journal says of a task that is finished, None of any other."""
+        if self._journal is None or not (inputs := self._inputs[task.key]):
+            return None
+        if not self._journal.is_finished(task.key, inputs, task.settings_record()):
+            return None
+        entry = self._journal.entries[task.key]
+        return entry if task.is_complete(entry, self._journal.path.parent) else None
+
+    def run(self) -> Iterator[tuple[Work, Result | UserError]]:
+        """Yield every task that is not finished with its outcome, in order; what failed has been said already."""
+        if finished := len(self.tasks) - len(self.waiting):
+            note(f"{finished} of {len(self.tasks)} pictures were finished before; --overwrite does them again")
+        handed = [task.absolute() for task in self.waiting] if self.scheduler else self.waiting
+        outcomes = folder_map(self.work, handed, self.workers, self.scheduler, lambda task: show(task.image))
+        bar = progress(outcomes, total=len(self.waiting), unit="picture")
+        for task, outcome in zip(self.waiting, bar, strict=True):
+            if isinstance(outcome, UserError):
+                self.failures[task.key or str(task.image)] = str(outcome)
+                note(f"{self.command}: {outcome}")
+            elif self._journal:
+                self._journal.add(
+                    task.key, self._inputs[task.key], task.settings_record(), outcome.outputs, outcome.records
+                )
+            yield task, outcome
+
+    def close(self, ending: str = "failed, the rest is done") -> int:
+        """Say how many failed and return the exit code."""
+        if self.failures:
+            note(f"{self.command}: {len(self.failures)} of {len(self.tasks)} pictures {ending}")
+        return EXIT_SOME_FAILED if self.failures else EXIT_OK
+
+
+def _inputs(task: Task) -> Fingerprint:
+    try:
+        return fingerprint(task.sources())
+    except OSError:  # said when it is read
+        return []

@@ -14,7 +14,6 @@ from q1net_msroi.utils.errors import UserError, show
 SAVE = files.REPOSITORY / "save"
 VARIABLES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
 FIRST_KERNEL = "layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE"
-GIT_LFS = b"version https://git-lfs"
 TFLITE_NAMES = {"float32": "comp_cls.tflite", "float16": "comp_cls_float16.tflite", "int8": "comp_cls_int8.tflite"}
 
 
@@ -62,11 +61,7 @@ def checkpoint_prefix(path: str | os.PathLike[str]) -> str:
             if not shards:
                 raise UserError(f"{show(index)} has no data file (.data-00000-of-00001) beside it; restore it")
             for part in (index, *shards):
-                with part.open("rb") as handle:
-                    if handle.read(len(GIT_LFS)) == GIT_LFS:
-                        raise UserError(
-                            f"{show(part)} is a Git LFS pointer, not weights; run `git lfs pull` where it came from"
-                        )
+                files.refuse_lfs_pointer(part)
             return prefix
     raise UserError(f"no weights at {show(base)} (looked for best/.index and .index); train them or restore them")
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from q1net_msroi.msroi.encoder import combine
 from q1net_msroi.msroi.encoder.options import EncodingOptions
-from q1net_msroi.utils import files, results, tasks, tree
-from q1net_msroi.utils.errors import UserError, existing_folder, show
-from q1net_msroi.utils.journal import SUFFIX, Fingerprint, Journal, fingerprint
+from q1net_msroi.utils import files, images, results, tasks
+from q1net_msroi.utils.errors import UserError, existing_folder, show, text
+from q1net_msroi.utils.journal import SUFFIX, Entry
 
 RECORD = f"combine{SUFFIX}"
 SUMMARY = "summary.csv"
@@ -35,33 +34,34 @@ class Request:
     output: Path
     settings: EncodingOptions
     recursive: bool = False
-    overwrite: bool = False
     metrics: bool = False
     pages: Path | None = None
     qualities: dict[str, int] = field(default_factory=dict)
 
-    def absolute(self) -> Request:
-        """Return the same request for processes with another current folder."""
-        paths = {name: getattr(self, name).absolute() for name in ("pictures", "maps", "output")}
-        return replace(self, **paths, pages=self.pages and self.pages.absolute())
-
 
 @dataclass(frozen=True)
-class Job:
-    """A picture, how to encode it, its map (None where `maps` has none), the folder for its JPEGs, its page's file.
+class Job(tasks.Task):
+    """A picture, its map (None where `maps` has none), the folder for its JPEGs, how to encode it, its page's file."""
 
-    In a folder's journal it is `key`, and `inputs` what picture and map were when the work was planned.
-    """
-
-    image: Path
     map: Path | None
     output: Path
     settings: EncodingOptions
     page: Path | None = None
     maps: Path = Path()
-    finished: bool = False
-    key: str = ""
-    inputs: Fingerprint = field(default_factory=list)
+    metrics: bool = False
+
+    def sources(self) -> list[Path]:
+        """Return picture and map."""
+        return [self.image, self.map or self.maps / f"map_{self.image.name}{MAP_SUFFIXES[0]}"]
+
+    def settings_record(self) -> dict[str, Any]:
+        """Return what the JPEGs depend on, the code that makes them too."""
+        return {**asdict(self.settings), "code": results.code_identity("msroi")}
+
+    def is_complete(self, entry: Entry, folder: Path) -> bool:
+        """Return whether the page and the metrics that are asked for were made."""
+        paged = self.page is None or os.path.relpath(self.page, folder) in entry.outputs
+        return paged and (not self.metrics or all(record["metrics"] for record in entry.record))
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class Encoded:
     outputs: list[Path]
 
 
-def encode(metrics: bool, job: Job) -> Encoded:
-    """Write a picture's JPEGs and page; measure it where `metrics` or the page ask for that."""
+def encode(job: Job) -> Encoded:
+    """Write a picture's JPEGs and page; measure it where that or a page is asked for."""
     from q1net_msroi.msroi.encoder import report
 
     if job.map is None:
@@ -90,7 +90,7 @@ def encode(metrics: bool, job: Job) -> Encoded:
         raise UserError(f"the page {show(job.page)} would overwrite the input; choose another --report")
     files.output_folder(job.output)
     outcome = combine.combine(job.image, job.map, job.output, job.settings)
-    measured = report.measure(outcome) if metrics or job.page else None
+    measured = report.measure(outcome) if job.metrics or job.page else None
     records = report.records(outcome, measured)
     outputs = [outcome.plain.path, *(written.path for written in outcome.ours)]
     if job.page:
@@ -103,7 +103,7 @@ def encode(metrics: bool, job: Job) -> Encoded:
         files.output_folder(job.page.parent)
         files.write_text(job.page, page.build_page(outcome.pixels, plain, ours, outcome.saliency, records[index]))
         outputs.append(job.page)
-    log = report.log_lines(outcome, measured) if measured and metrics else []
+    log = report.log_lines(outcome, measured) if measured and job.metrics else []
     return Encoded(records, report.sentences(outcome), log, outcome.notices, outputs)
 
 
@@ -111,11 +111,6 @@ def _find_map(maps: Path, name: str) -> Path | None:
     """Return `map_<file name>.jpg` or `.png`, whichever is newer, as generate_map.py names a folder's maps."""
     found = [path for suffix in MAP_SUFFIXES if (path := maps / f"map_{name}{suffix}").is_file()]
     return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
-
-
-def _utf_8(path: Path) -> str:
-    """Return a path as predict_cls.py prints it."""
-    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def read_qualities(path: Path, pictures: Path) -> dict[str, int]:
@@ -129,7 +124,7 @@ def read_qualities(path: Path, pictures: Path) -> dict[str, int]:
         for line in path.read_text(encoding="utf-8").splitlines():
             record = json.loads(line)
             if record["quality"] is not None:
-                name = os.path.relpath(record["file"], _utf_8(pictures))
+                name = os.path.relpath(record["file"], text(pictures))
                 qualities[name] = min(max(round(record["quality"]), 1), 100)
     except (ValueError, TypeError, KeyError):
         raise UserError(f"{show(path)} is not what predict_cls.py --json prints; make it anew") from None
@@ -137,11 +132,7 @@ def read_qualities(path: Path, pictures: Path) -> dict[str, int]:
 
 
 def plan(request: Request) -> list[Job]:
-    """Return a job for every picture of a folder, sorted by name; what comes from a subfolder goes to the same one.
-
-    Finished is a picture that is with its map what it was, whose files are there, and were made with these settings
-    (and measured, where that is asked for).
-    """
+    """Return a job for every picture of a folder, sorted by name; what comes from a subfolder goes to the same one."""
     maps = existing_folder(request.maps)
     for folder in (request.output, request.pages):
         if folder and folder.exists() and folder.samefile(maps):
@@ -149,76 +140,50 @@ def plan(request: Request) -> list[Job]:
     others = [folder for folder in (request.output, request.pages) if folder]
     if request.pictures.exists() and not maps.samefile(request.pictures):
         others.append(maps)
-    journal = Journal.open(request.output / RECORD)
     jobs = []
-    for path in tree.find_pictures(request.pictures, request.recursive, others):
-        image, into = request.pictures / path, request.output / path.parent
+    for path in images.find_pictures(request.pictures, request.recursive, others):
         saliency_map = _find_map(maps / path.parent, path.name)
         page = request.pages / path.parent / f"{path.name}.html" if request.pages else None
         settings = request.settings
-        if quality := request.qualities.get(_utf_8(path)):
+        if quality := request.qualities.get(text(path)):
             settings = replace(settings, source_quality=quality)
-        job = Job(image, saliency_map, into, settings, page, maps / path.parent, key=str(path))
-        if saliency_map:
-            with contextlib.suppress(OSError):  # said when it is read
-                job = replace(job, inputs=fingerprint([image, saliency_map]))
-        finished = not request.overwrite and bool(job.inputs) and _finished(journal, job, request)
-        jobs.append(replace(job, finished=finished))
+        image, into = request.pictures / path, request.output / path.parent
+        job = Job(image, saliency_map, into, settings, page, maps / path.parent, request.metrics, key=str(path))
+        jobs.append(job)
     return jobs
 
 
-def _finished(journal: Journal, job: Job, request: Request) -> bool:
-    if not journal.is_finished(job.key, job.inputs, asdict(job.settings)):
-        return False
-    entry = journal.entries[job.key]
-    if job.page and os.path.relpath(job.page, request.output) not in entry.outputs:
-        return False
-    return not request.metrics or all(record["metrics"] for record in entry.record)
+def start(
+    request: Request, workers: int | None = None, scheduler: str | None = None, overwrite: bool = False
+) -> tasks.FolderJob[Job, Encoded]:
+    """Return the folder job of a request: it skips what its journal says is finished (not with `overwrite`)."""
+    return tasks.FolderJob(
+        "combine_images.py", encode, plan(request), workers, scheduler, request.output / RECORD, overwrite
+    )
 
 
-def run(
-    request: Request, jobs: Sequence[Job], workers: int | None = None, scheduler: str | None = None
-) -> Iterator[tuple[Job, Encoded | UserError]]:
-    """Do the jobs that are not finished, on threads here or on a cluster, and yield each with its outcome, in order.
-
-    What is done is written down at once; at the end, also when that comes early, the summary is written.
-    """
-    journal = Journal.open(request.output / RECORD)
-    waiting = [job for job in jobs if not job.finished]
-    errors: dict[str, str] = {}
-    work = functools.partial(encode, request.metrics)
-    outcomes = tasks.folder_map(work, waiting, workers, scheduler, lambda job: show(job.image))
+def run(request: Request, work: tasks.FolderJob[Job, Encoded]) -> Iterator[tuple[Job, Encoded | UserError]]:
+    """Yield what `start` planned, job by job with its outcome; at the end, also when that comes early, write CSV."""
     try:
-        for job, outcome in zip(waiting, outcomes, strict=True):
-            if isinstance(outcome, UserError):
-                errors[job.key] = str(outcome)
-            else:
-                journal.add(job.key, job.inputs, asdict(job.settings), outcome.outputs, outcome.records)
-            yield job, outcome
+        yield from work.run()
     except BaseException:
         with contextlib.suppress(OSError, UserError):  # what ended the work is what must be said
-            _write_summary(request, jobs, journal, errors)
+            _write_summary(request, work)
         raise
-    _write_summary(request, jobs, journal, errors)
+    _write_summary(request, work)
 
 
-def _write_summary(request: Request, jobs: Sequence[Job], journal: Journal, errors: dict[str, str]) -> None:
+def _write_summary(request: Request, work: tasks.FolderJob[Job, Encoded]) -> None:
     """Write a row a JPEG as CSV, and one for each picture that failed or that nobody came to."""
     rows: list[dict[str, Any]] = []
-    for job in jobs:
-        if job.key in errors:
-            rows.append({"file": job.key, "status": FAILED, "error": errors[job.key]})
-        elif journal.is_finished(job.key, job.inputs, asdict(job.settings)):
-            records = journal.entries[job.key].record
-            rows.extend({"file": job.key, "status": DONE, **_flat(record)} for record in records)
+    for job in work.tasks:
+        if job.key in work.failures:
+            rows.append({"file": job.key, "status": FAILED, "error": work.failures[job.key]})
+        elif entry := work.entry(job):
+            rows.extend({"file": job.key, "status": DONE, **_flat(record)} for record in entry.record)
         else:
             rows.append({"file": job.key, "status": WAITING})
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    complete = [{name: row.get(name) for name in columns} for row in rows]
-    results.write_csv(
-        request.output / SUMMARY,
-        [{name: _text(value) if isinstance(value, str) else value for name, value in row.items()} for row in complete],
-    )
+    results.write_csv(request.output / SUMMARY, rows)
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:
@@ -229,8 +194,3 @@ def _flat(record: dict[str, Any]) -> dict[str, Any]:
         if isinstance(values, dict):
             row |= {f"{side}_{name}": value for name, value in values.items()}
     return row
-
-
-def _text(value: str) -> str:
-    """Return text that is valid UTF-8 also where a file name is not."""
-    return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -13,17 +13,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from q1net_msroi.msroi.encoder.differences import Place, find_places
 from q1net_msroi.msroi.metrics import pixel, suite
 from q1net_msroi.msroi.metrics.metric import Metric
 from q1net_msroi.msroi.roi import overlay
-from q1net_msroi.utils import files, jpeg, results
+from q1net_msroi.utils import files, images, jpeg, results
 from q1net_msroi.utils.errors import show
 
 TEMPLATE = "page.html"
-ORIENTATION_TAG, ORIENTATIONS = 0x0112, range(1, 9)
 OVERLAY_SIDE = 1200  # pixels of the overlay's long side at most
 OVERLAY_QUALITY = 85
 FACTS = {"psnrs": "inside the region", "outside": "outside it", "psnrhvsm": "PSNR-HVS-M, whole picture"}  # on top
@@ -41,25 +40,6 @@ def _saved(image: Image.Image, **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, **options)
     return buffer.getvalue()
-
-
-def _orientation(content: bytes) -> int:
-    """Return the EXIF orientation 1..8 that a viewer turns a JPEG by."""
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            value = int(image.getexif().get(ORIENTATION_TAG, 1))
-    except Exception:  # damaged EXIF raises whatever it likes, and viewers ignore it
-        return 1
-    return value if value in ORIENTATIONS else 1
-
-
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Return pixels as a viewer shows them."""
-    if orientation == 1:
-        return pixels
-    image = Image.fromarray(pixels)
-    image.getexif()[ORIENTATION_TAG] = orientation
-    return np.asarray(ImageOps.exif_transpose(image))
 
 
 def _number(value: float | None, digits: int = 2) -> str:
@@ -161,12 +141,12 @@ def build_page(pixels: Pixels, plain: bytes, semantic: bytes, saliency: Pixels, 
         {**record["metrics"][side], outside.key: outside.function(suite.pair_of(reference, other))}
         for other, side in zip(decoded, ("plain", "ours"), strict=True)
     )
-    orientation = _orientation(plain)
-    pictures = original, shown_plain, shown_ours = [_upright(picture, orientation) for picture in (pixels, *decoded)]
-    upright_map = _upright(saliency, orientation)
-    places = find_places(original, shown_plain, shown_ours, pixel.salient_region(upright_map))
     with Image.open(io.BytesIO(plain)) as opened:
-        profile = opened.info.get("icc_profile", b"")
+        orientation, profile = images.orientation(opened), opened.info.get("icc_profile", b"")
+    pictures = [images.upright(picture, orientation) for picture in (pixels, *decoded)]
+    original, shown_plain, shown_ours = pictures
+    upright_map = images.upright(saliency, orientation)
+    places = find_places(original, shown_plain, shown_ours, pixel.salient_region(upright_map))
 
     height, width = upright_map.shape
     scale = min(1.0, OVERLAY_SIDE / max(height, width))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -13,7 +11,7 @@ from PIL import Image
 from q1net_msroi.msroi.encoder.combine import Outcome, Written
 from q1net_msroi.msroi.metrics import suite
 from q1net_msroi.utils import jpeg
-from q1net_msroi.utils.errors import show
+from q1net_msroi.utils.errors import show, text
 
 Measured = dict[str, Any]
 
@@ -76,12 +74,12 @@ def records(outcome: Outcome, measured: Measured | None) -> list[dict[str, Any]]
         }
         answers.append(
             {
-                "file": _text(outcome.image),
-                "output": _text(ours.path),
+                "file": text(outcome.image),
+                "output": text(ours.path),
                 "model": outcome.model,
                 "quality": ours.quality,
                 "bytes": ours.bytes,
-                "plain": _text(outcome.plain.path),
+                "plain": text(outcome.plain.path),
                 "plain_quality": outcome.plain.quality,
                 "plain_bytes": outcome.plain.bytes,
                 "metrics": metrics,
@@ -89,8 +87,3 @@ def records(outcome: Outcome, measured: Measured | None) -> list[dict[str, Any]]
             }
         )
     return answers
-
-
-def _text(path: Path) -> str:
-    """Return a path as a string that is valid JSON also where its bytes are not UTF-8."""
-    return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

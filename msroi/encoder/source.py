@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +13,9 @@ from q1net_msroi.msroi.encoder.settings import SETTINGS
 from q1net_msroi.utils import images
 from q1net_msroi.utils.errors import UserError, show
 
-JPEG_MAXIMUM_SIDE = 65_500  # libjpeg's limit
 EXIF_MAXIMUM = 65_533  # one APP1 segment
 ICC_MAXIMUM = 255 * 65_519  # 255 APP2 segments
-
 EXIF_PREFIX = b"Exif\x00\x00"
-ORIENTATION_TAG = 0x0112
 
 
 @dataclass(frozen=True)
@@ -34,35 +30,22 @@ class Source:
     notices: tuple[str, ...] = ()
 
 
-def _metadata(image: Image.Image) -> tuple[bytes, bytes, int, list[str]]:
-    """Return EXIF bytes, ICC profile, EXIF orientation of an opened picture, and a notice for what cannot be kept."""
+def _metadata(picture: images.Picture) -> tuple[bytes, bytes, list[str]]:
+    """Return a picture's EXIF bytes and ICC profile for a JPEG, and a notice for what cannot be kept."""
     notices = []
-    exif = image.info.get("exif") or b""
+    exif, profile = picture.exif, picture.icc_profile
     if exif and not exif.startswith(EXIF_PREFIX):
         exif = EXIF_PREFIX + exif
     if len(exif) > EXIF_MAXIMUM:
         notices.append(f"EXIF data left out: {len(exif):,} bytes do not fit into a JPEG")
         exif = b""
-    try:
-        orientation = int(image.getexif().get(ORIENTATION_TAG, 1))
-    except Exception:  # damaged EXIF raises whatever it likes; it is copied byte for byte all the same
-        orientation = 1
-    if image.format == "TIFF":  # Pillow has turned the pixels already, and a TIFF's tags describe the file itself
-        orientation = 1
+    if picture.format == "TIFF":  # whose tags describe the file itself
         notices.append("a TIFF's tags are not copied; the colour profile is")
-    profile = image.info.get("icc_profile") or b""
     is_rgb = len(profile) >= 128 and profile[16:20] == b"RGB " and profile[36:40] == b"acsp"
     if profile and not (is_rgb and len(profile) <= ICC_MAXIMUM):
         notices.append("colour profile left out: it is damaged or not for RGB")
         profile = b""
-    return exif, profile, orientation, notices
-
-
-def _on_white(image: Image.Image) -> NDArray[np.uint8]:
-    """Return a picture with transparency laid on white, (height, width, 3) uint8."""
-    layers = image.convert("RGBA")
-    white = Image.new("RGBA", layers.size, (255, 255, 255, 255))
-    return np.asarray(Image.alpha_composite(white, layers).convert("RGB"))
+    return exif, profile, notices
 
 
 def read_source(path: str | os.PathLike[str], strip: bool = False) -> Source:
@@ -71,32 +54,12 @@ def read_source(path: str | os.PathLike[str], strip: bool = False) -> Source:
     EXIF orientation is not applied to the pixels but kept in the EXIF data, so viewers turn the output like the
     input. Transparency is laid on white. Raises `UserError` for what cannot be read or is too large for a JPEG.
     """
-    picture = images.read_rgb(path)
-    pixels = picture.pixels
-    height, width = pixels.shape[:2]
-    if max(height, width) > JPEG_MAXIMUM_SIDE:
-        raise UserError(
-            f"{show(path)} is {width}x{height} pixels; a JPEG holds at most {JPEG_MAXIMUM_SIDE:,} a side: cut it"
-        )
-    notices: list[str]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(path, formats=images.FORMATS) as image:
-            if image.format != "JPEG":  # whose metadata all comes before its pixels
-                image.load()
-            exif, profile, orientation, notices = _metadata(image)
-            transparent = "alpha ignored" in picture.notes or (
-                image.mode in ("1", "L", "RGB") and "transparency" in image.info
-            )
-            if transparent:
-                pixels = _on_white(image)
-    if strip:
-        exif, profile, notices = b"", b"", []
-        if orientation != 1:
-            notices = [f"EXIF orientation {orientation} stripped too: viewers will show the pixels as stored"]
-    if transparent:
-        notices.append("transparency flattened on white")
+    picture = images.read_rgb(path, on_white=True)
+    exif, profile, notices = (b"", b"", []) if strip else _metadata(picture)
+    if strip and picture.orientation != 1:
+        notices = [f"EXIF orientation {picture.orientation} stripped too: viewers will show the pixels as stored"]
     for found, notice in (
+        ("transparency on white", "transparency flattened on white"),
         ("palette", "palette flattened to RGB"),
         ("16 bits reduced to 8", "16 bits reduced to 8"),
         ("CMYK converted to RGB", "CMYK converted to RGB"),
@@ -104,7 +67,7 @@ def read_source(path: str | os.PathLike[str], strip: bool = False) -> Source:
     ):
         if found in picture.notes:
             notices.append(notice)
-    return Source(pixels, picture.format, exif, profile, orientation, tuple(notices))
+    return Source(picture.pixels, picture.format, exif, profile, picture.orientation, tuple(notices))
 
 
 def read_map(path: str | os.PathLike[str], source: Source) -> tuple[NDArray[np.uint8], list[str]]:

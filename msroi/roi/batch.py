@@ -1,52 +1,37 @@
-"""Maps of files: read a picture, make its map and overlay, write both whole; which of a folder are finished already."""
+"""Maps of files: read a picture, make its map and overlay, write both whole."""
 
 from __future__ import annotations
 
 import functools
-import os
+import glob
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from q1net_msroi.msroi.roi import generate, overlay
-from q1net_msroi.msroi.roi.network import Network, load_lite, load_tensorflow
-from q1net_msroi.utils import files, images, tasks, tree
-from q1net_msroi.utils.errors import UserError, os_error_line, show
-from q1net_msroi.utils.journal import SUFFIX, Fingerprint, Journal, fingerprint
+from q1net_msroi.msroi.roi.network import SHIPPED_MODEL, Network, load_lite, load_tensorflow
+from q1net_msroi.utils import files, images, results, tasks
+from q1net_msroi.utils.errors import UserError, os_error_line, show, text
+from q1net_msroi.utils.journal import SUFFIX
 
 RECORD = f"map{SUFFIX}"
 MAP_QUALITY = 95
-ORIENTATION_TAG = 0x0112
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-AS_STORED = {**UPRIGHT, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
 
 
 @dataclass(frozen=True)
-class Job:
-    """A picture, where its map and overlay go, and whether both are finished and up to date.
+class Job(tasks.Task):
+    """A picture, where its map and overlay go, and in a folder what they depend on besides it."""
 
-    In a folder's journal it is `key`, and `inputs` what it was when the work was planned.
-    """
-
-    image: Path
     map: Path
     overlay: Path
-    finished: bool = False
-    key: str = ""
-    inputs: Fingerprint = field(default_factory=list)
+    depends: dict[str, Any] = field(default_factory=dict)
+
+    def settings_record(self) -> dict[str, Any]:
+        """Return what the map depends on, besides the picture."""
+        return self.depends
 
 
 @dataclass(frozen=True)
@@ -59,6 +44,15 @@ class NetworkChoice:
     def absolute(self) -> NetworkChoice:
         """Return the same choice for a process with another current folder."""
         return replace(self, checkpoint=self.checkpoint and str(Path(self.checkpoint).absolute()))
+
+
+def made_with(choice: NetworkChoice, settings: generate.Settings) -> dict[str, Any]:
+    """Return what maps depend on besides their pictures: settings, hashes of the network's files and of the code."""
+    path = Path(choice.checkpoint or SHIPPED_MODEL)
+    weights = [path, *sorted(path.parent.glob(f"{glob.escape(path.name)}.*"))]
+    hashes = {file.name: files.sha256(file)[: results.HASH_DIGITS] for file in weights if file.is_file()}
+    code = results.code_identity("msroi")
+    return {**asdict(settings), "tensorflow": choice.tensorflow, "weights": hashes, "code": code}
 
 
 def load(choice: NetworkChoice, threads: int) -> Network:
@@ -81,20 +75,22 @@ class Done:
     notes: tuple[str, ...]
     seconds: float
 
-    def record(self) -> dict[str, Any]:
-        """Return the object that `--json` prints."""
+    @property
+    def outputs(self) -> list[Path]:
+        """The files written."""
+        return [self.job.map, self.job.overlay]
+
+    @property
+    def records(self) -> dict[str, Any]:
+        """The object that `--json` prints."""
         return {
-            "file": _text(self.job.image),
-            "map": _text(self.job.map),
-            "overlay": _text(self.job.overlay),
+            "file": text(self.job.image),
+            "map": text(self.job.map),
+            "overlay": text(self.job.overlay),
             "method": self.method,
             "classes": [{"name": name, "score": round(share, 4)} for name, share in self.classes],
             "seconds": round(self.seconds, 3),
         }
-
-
-def _text(path: Path) -> str:
-    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def single_job(image: Path, output: Path, lossless: bool) -> Job:
@@ -106,41 +102,18 @@ def single_job(image: Path, output: Path, lossless: bool) -> Job:
     return job
 
 
-def plan(
-    folder: Path, output: Path, lossless: bool, settings: dict[str, Any], overwrite: bool, recursive: bool = False
-) -> list[Job]:
+def plan(folder: Path, output: Path, lossless: bool, made_with: dict[str, Any], recursive: bool = False) -> list[Job]:
     """Return a job for every picture of `folder`, sorted by name: `map_<file name>.jpg`, `overlay_<file name>.png`.
 
-    Those of a subfolder (`recursive`) go to the same subfolder of `output`. Finished is one whose picture is what it
-    was, whose files are there, and were made with the same `settings`.
+    Those of a subfolder (`recursive`) go to the same subfolder of `output`.
     """
-    journal = Journal.open(output / RECORD)
+    suffix = ".png" if lossless else ".jpg"
     jobs = []
-    for path in tree.find_pictures(folder, recursive, [output]):
+    for path in images.find_pictures(folder, recursive, [output]):
         into = output / path.parent
-        outputs = into / f"map_{path.name}{'.png' if lossless else '.jpg'}", into / f"overlay_{path.name}.png"
-        try:
-            inputs = fingerprint([folder / path])
-        except OSError:  # said when it is read
-            inputs = []
-        finished = bool(inputs) and not overwrite and journal.is_finished(str(path), inputs, settings)
-        jobs.append(Job(folder / path, *outputs, finished, str(path), inputs))
+        gray, drawn = into / f"map_{path.name}{suffix}", into / f"overlay_{path.name}.png"
+        jobs.append(Job(folder / path, gray, drawn, depends, key=str(path)))
     return jobs
-
-
-def settings_record(settings: generate.Settings, network: str) -> dict[str, Any]:
-    """Return what a folder's maps depend on, besides the pictures."""
-    return {**asdict(settings), "network": network}
-
-
-def _orientation(path: Path) -> int:
-    """Return the EXIF orientation 1..8; 1 where there is none or it is damaged."""
-    try:
-        with Image.open(path, formats=images.FORMATS) as image:
-            value = int(image.getexif().get(ORIENTATION_TAG, 1))
-    except Exception:  # damaged EXIF raises whatever it likes, and a picture without it is a picture still
-        return 1
-    return value if value in UPRIGHT else 1
 
 
 def run_job(network: Network, job: Job, settings: generate.Settings) -> Done:
@@ -148,16 +121,11 @@ def run_job(network: Network, job: Job, settings: generate.Settings) -> Done:
     start = time.perf_counter()
     picture = images.read_rgb(job.image)
     notes = list(picture.notes)
-    pixels = picture.pixels
-    orientation = _orientation(job.image)
-    if orientation != 1:
-        pixels = np.ascontiguousarray(Image.fromarray(pixels).transpose(UPRIGHT[orientation]))
+    pixels = images.upright(picture.pixels, picture.orientation)
     result = generate.generate(network, pixels, settings)
     if not result.values.any():
         notes.append("nothing stands out: its map is flat (all zeros)")
-    gray = Image.fromarray(result.values)
-    if orientation != 1:
-        gray = gray.transpose(AS_STORED[orientation])
+    gray = Image.fromarray(images.as_stored(result.values, picture.orientation))
     drawn = overlay.draw(pixels, result.values, result.classes, settings.method)
     _save(drawn, job.overlay, compress_level=1)
     if job.map.suffix == ".png":
@@ -168,39 +136,16 @@ def run_job(network: Network, job: Job, settings: generate.Settings) -> Done:
 
 
 def _save(image: Image.Image, path: Path, **options: Any) -> None:
-    kind = "PNG" if path.suffix == ".png" else "JPEG"
-    if kind == "JPEG" and max(image.size) > 65_500:
-        raise UserError(f"{show(path)}: a JPEG has at most 65,500 pixels a side; give --lossless for a PNG map")
     try:
         with files.atomic_path(path) as temporary:
-            image.save(temporary, format=kind, **options)
+            image.save(temporary, format="PNG" if path.suffix == ".png" else "JPEG", **options)
     except OSError as error:
         if error.errno is None:
             raise UserError(f"{show(path)} cannot be written ({error})") from None
         raise UserError(os_error_line(error)) from None
 
 
-def _work(choice: NetworkChoice, settings: generate.Settings, job: Job) -> Done:
+def run_one(choice: NetworkChoice, settings: generate.Settings, job: Job) -> Done:
+    """Do one job of a folder; each thread or worker loads a network of its own."""
     files.output_folder(job.map.parent)
     return run_job(tasks.per_thread(load, choice, 1), job, settings)
-
-
-def run_folder(
-    choice: NetworkChoice,
-    jobs: Sequence[Job],
-    settings: generate.Settings,
-    journal: Journal,
-    recorded: dict[str, Any],
-    workers: int,
-    scheduler: str | None = None,
-) -> Iterator[Done | UserError]:
-    """Yield the outcome of every job in order, and write down in `journal`, with the settings `recorded`, what is done.
-
-    Each of `workers` threads, or of the workers of the cluster at `scheduler`, loads a network of its own.
-    """
-    work = functools.partial(_work, choice, settings)
-    for outcome in tasks.folder_map(work, jobs, workers, scheduler, lambda job: show(job.image)):
-        if isinstance(outcome, Done):
-            job = outcome.job
-            journal.add(job.key, job.inputs, recorded, [job.map, job.overlay])
-        yield outcome

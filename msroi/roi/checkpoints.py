@@ -24,7 +24,6 @@ SHIPPED_WEIGHTS = SHIPPED / "weights.npz"
 MATRIX = "GAP/W"
 BIAS = "GAP/b"
 SCALE = ":scale"
-LFS_POINTER = b"version https://git-lfs"
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -172,9 +171,7 @@ def _prefix(path: str | os.PathLike[str]) -> Path:
     found = prefix if prefix.is_file() else index
     if not found.is_file():
         raise UserError(f"{show(path)} does not exist, nor {show(index)}; give a checkpoint like models/model-50")
-    with found.open("rb") as handle:
-        if handle.read(len(LFS_POINTER)) == LFS_POINTER:
-            raise UserError(f"{show(found)} is a Git LFS pointer, not the weights; fetch them with `git lfs pull`")
+    files.refuse_lfs_pointer(found)
     return prefix
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from q1net_msroi.msroi.roi import scores
-from q1net_msroi.utils import images
-from q1net_msroi.utils.errors import UserError, existing_folder, os_error_line, show
+from q1net_msroi.utils import images, tasks
+from q1net_msroi.utils.errors import UserError, existing_folder, note, os_error_line, show
 
 Pixels = NDArray[np.uint8]
 MapRule = Callable[[Pixels], Pixels]
-MASK_SCORES = ("auc", "max_f", "mae", "pointing")
-GAZE_SCORES = ("auc_judd", "nss", "cc")
 DIGITS = 5  # of a summary's numbers
 GOOD, BAD = (140, 225, 150), (250, 150, 130)  # captions of the contact sheet
 
@@ -36,10 +34,9 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Item:
-    """A picture and the files that say what its map should be."""
+class Item(tasks.Task):
+    """A picture and what says what its map should be: a file, or gaze points (n, 2) x, y."""
 
-    image: Path
     truth: Path | None
     points: NDArray[np.float64] | None = None
 
@@ -56,6 +53,8 @@ def find_items(pictures: str, truths: str | None, points: str | None) -> list[It
     paired = [i for i in items if (not truths or i.truth) and (not points or i.points is not None)]
     if not paired:
         raise UserError(f"no picture in {show(pictures)} has a file of the same name in {show(truths or points or '')}")
+    if left_out := len(items) - len(paired):
+        note(f"{left_out} pictures have no mask or gaze and are left out")
     return paired
 
 
@@ -116,15 +115,11 @@ def score(values: Pixels, truth: Truth) -> dict[str, Any]:
     return result
 
 
-def evaluate(items: Sequence[Item], rules: Mapping[str, MapRule], gaze: bool) -> Iterator[dict[str, Any] | UserError]:
-    """Yield for each picture its `file` and, a rule, its scores; a `UserError` for one that cannot be scored."""
-    for item in items:
-        try:
-            pixels = images.read_rgb(item.image).pixels
-            truth = read_truth(item, pixels.shape[:2], gaze)
-            yield {"file": item.image.name, **{name: score(rule(pixels), truth) for name, rule in rules.items()}}
-        except UserError as error:
-            yield error
+def evaluate(rules: Mapping[str, MapRule], gaze: bool, item: Item) -> dict[str, Any]:
+    """Return a picture's `file` and, a rule, its scores; raise `UserError` where it cannot be scored."""
+    pixels = images.read_rgb(item.image).pixels
+    truth = read_truth(item, pixels.shape[:2], gaze)
+    return {"file": item.image.name, **{name: score(rule(pixels), truth) for name, rule in rules.items()}}
 
 
 def summarise(rows: Sequence[dict[str, Any]], rules: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -103,9 +103,9 @@ def test_a_flat_picture_has_a_note_or_a_map_but_no_error(tmp_path):
 @pytest.mark.parametrize("orientation", [3, 6, 8])
 def test_exif_orientation_map_as_stored_overlay_upright(tmp_path, lite, orientation):
     upright = scene(size=(96, 160))
-    stored = Image.fromarray(upright).transpose(batch.AS_STORED[orientation])
+    stored = Image.fromarray(images.as_stored(upright, orientation))
     exif = Image.Exif()
-    exif[batch.ORIENTATION_TAG] = orientation
+    exif[0x0112] = orientation
     stored.save(tmp_path / "p.png", exif=exif)
     settings = generate.Settings(scales="256")
     done = batch.run_job(lite, batch.single_job(tmp_path / "p.png", tmp_path, True), settings)
@@ -113,7 +113,7 @@ def test_exif_orientation_map_as_stored_overlay_upright(tmp_path, lite, orientat
         assert gray.size == stored.size
         assert drawn.size == (160, 96)
         expected = generate.generate(lite, upright, settings).values
-        assert (np.asarray(gray.transpose(batch.UPRIGHT[orientation])) == expected).all()
+        assert (images.upright(np.asarray(gray), orientation) == expected).all()
 
 
 def test_folder_resumes_and_names_what_failed(tmp_path, capsys):
@@ -134,7 +134,7 @@ def test_folder_resumes_and_names_what_failed(tmp_path, capsys):
     times = {p.name: p.stat().st_mtime_ns for p in out.iterdir()}
     assert run(folder, "--output_directory", out, *rule, "--json") == 0
     captured = capsys.readouterr()
-    assert "2 of 3 pictures are finished already" in captured.err
+    assert "2 of 3 pictures were finished before" in captured.err
     assert [json.loads(line)["file"] for line in captured.out.splitlines()] == [str(folder / "1.png")]
     assert (out / "map_0.png.jpg").stat().st_mtime_ns == times["map_0.png.jpg"]
     assert run(folder, "--output_directory", out, "--method", "threshold", "--json") == 0

@@ -277,7 +277,7 @@ def test_just_large_enough(tmp_path: Path) -> None:
 def test_a_decompression_bomb_is_refused_before_a_pixel_is_decoded(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     path.write_bytes(png(60_000, 60_000, 8, 2, b"\0"))
-    with pytest.raises(UserError, match=r"bomb\.png claims 60000x60000 pixels"):
+    with pytest.raises(UserError, match=r"bomb\.png claims 3600000000 pixels"):
         images.read_rgb(path)
 
 

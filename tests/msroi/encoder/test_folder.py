@@ -27,13 +27,14 @@ def request_(tmp_path: Path) -> folder.Request:
     return folder.Request(pictures, maps, output, EncodingOptions())
 
 
-def finished(request: folder.Request) -> list[bool]:
-    return [job.finished for job in folder.plan(request)]
+def finished(request: folder.Request, overwrite: bool = False) -> list[bool]:
+    work = folder.start(request, overwrite=overwrite)
+    return [job not in work.waiting for job in work.tasks]
 
 
 def do(request: folder.Request) -> list[str]:
     """Do what is not finished and return the names of those."""
-    return [job.image.name for job, _ in folder.run(request, folder.plan(request))]
+    return [job.image.name for job, _ in folder.run(request, folder.start(request))]
 
 
 def summary(request: folder.Request) -> list[dict[str, str]]:
@@ -45,13 +46,13 @@ def test_maps_are_found_by_the_pictures_file_name(request_: folder.Request) -> N
     jobs = folder.plan(request_)
     assert [job.image.name for job in jobs] == ["a.png", "b.jpg", "c.png"]
     assert [job.map and job.map.name for job in jobs] == ["map_a.png.jpg", "map_b.jpg.png", None]
-    assert not any(job.finished for job in jobs)
+    assert not any(finished(request_))
 
 
 def test_finished_pictures_are_known_until_something_changes(request_: folder.Request) -> None:
     do(request_)
     assert finished(request_) == [True, True, False]
-    assert not any(finished(replace(request_, overwrite=True)))
+    assert not any(finished(request_, overwrite=True))
     for changed in (request_.maps / "map_a.png.jpg", request_.pictures / "a.png"):
         older = changed.stat().st_mtime - 1000  # as `cp -p` of an older file leaves it
         os.utime(changed, (older, older))
@@ -65,7 +66,7 @@ def test_finished_pictures_are_known_until_something_changes(request_: folder.Re
 def test_other_settings_do_everything_again_also_when_interrupted(request_: folder.Request) -> None:
     do(request_)
     other = replace(request_, settings=EncodingOptions(model=5))
-    running = folder.run(other, folder.plan(other), workers=1)
+    running = folder.run(other, folder.start(other, workers=1))
     next(running)
     running.close()  # type: ignore[attr-defined]
     assert finished(other) == [True, False, False]

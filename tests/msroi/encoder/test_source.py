@@ -106,7 +106,7 @@ def test_other_modes(tmp_path: Path, mode: str, suffix: str, notice: str | None)
 
 def test_too_wide_for_a_jpeg(tmp_path: Path) -> None:
     Image.new("L", (65_501, 1)).save(tmp_path / "a.png")
-    with pytest.raises(UserError, match="65501x1 pixels; a JPEG holds at most 65,500"):
+    with pytest.raises(UserError, match="claims 65501x1 pixels; at most 65,500 a side"):
         source.read_source(tmp_path / "a.png")
 
 

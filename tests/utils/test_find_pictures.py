@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from q1net_msroi.utils import journal, tree
+from q1net_msroi.utils import images, journal
 from q1net_msroi.utils.errors import UserError
 
 
@@ -20,7 +20,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def names(*arguments: object) -> list[str]:
-    return [str(path) for path in tree.find_pictures(*arguments)]  # type: ignore[arg-type]
+    return [str(path) for path in images.find_pictures(*arguments)]  # type: ignore[arg-type]
 
 
 def test_places_in_the_tree(root: Path) -> None:
