@@ -102,7 +102,7 @@ def single_job(image: Path, output: Path, lossless: bool) -> Job:
     return job
 
 
-def plan(folder: Path, output: Path, lossless: bool, made_with: dict[str, Any], recursive: bool = False) -> list[Job]:
+def plan(folder: Path, output: Path, lossless: bool, depends: dict[str, Any], recursive: bool = False) -> list[Job]:
     """Return a job for every picture of `folder`, sorted by name: `map_<file name>.jpg`, `overlay_<file name>.png`.
 
     Those of a subfolder (`recursive`) go to the same subfolder of `output`.

@@ -40,6 +40,12 @@ def test_show_is_one_printable_line(name: str, shown: str) -> None:
     assert shown.isprintable()
 
 
+def test_text_is_the_path_itself_where_it_can_be() -> None:
+    for name in ("größe.png", "line\nbreak.png", "back\\slash"):
+        assert errors.text(Path(name)) == name
+    assert errors.text(os.fsdecode(b"a\xff.png")) == errors.show(os.fsdecode(b"a\xff.png")) == "a\\xff.png"
+
+
 def raising(error: BaseException) -> Callable[..., int]:
     def main(_: object) -> int:
         raise error

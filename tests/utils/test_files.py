@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,49 @@ def test_killed_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
     assert done.returncode == -signal.SIGKILL
     assert path.read_text() == "old"
     assert all(name == "a.txt" or name.startswith(".") for name in listed(tmp_path))
+
+
+def test_what_was_written_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = []
+    sync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: (steps.append(os.fstat(handle).st_size), sync(handle)))
+    monkeypatch.setattr(Path, "replace", lambda self, to: (steps.append("renamed"), replace(self, to))[1])
+    files.write_text(tmp_path / "a.txt", "12345")
+    assert steps == [5, "renamed"]
+
+
+def test_devices_and_pipes_are_written_to_and_links_followed(tmp_path: Path) -> None:
+    pipe, link, device = tmp_path / "pipe", tmp_path / "link", tmp_path / "null"
+    os.mkfifo(pipe)
+    device.symlink_to(os.devnull)
+    files.write_text(device, "x")
+    assert device.is_symlink()
+    assert device.is_char_device()
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    files.write_text(pipe, "through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert pipe.is_fifo()
+    (tmp_path / "there").write_text("old")
+    link.symlink_to("there")
+    files.write_text(link, "new")
+    assert link.is_symlink()
+    assert (tmp_path / "there").read_text() == "new"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "s"))
+        with pytest.raises(UserError, match="s is a socket"):
+            files.write_text(tmp_path / "s", "x")
+    assert listed(tmp_path) == ["link", "null", "pipe", "s", "there"]
+
+
+def test_a_git_lfs_pointer(tmp_path: Path) -> None:
+    (tmp_path / "w").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(UserError, match="w is a Git LFS pointer"):
+        files.refuse_lfs_pointer(tmp_path / "w")
+    (tmp_path / "w").write_bytes(b"version")
+    files.refuse_lfs_pointer(tmp_path / "w")
 
 
 def test_a_folder_in_the_way_is_said(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from q1net_msroi.utils import images, jpeg
 from q1net_msroi.utils.errors import UserError
@@ -274,6 +274,92 @@ def test_just_large_enough(tmp_path: Path) -> None:
     assert images.read_rgb(path, minimum_side=24).pixels.shape == (24, 24, 3)
 
 
+@pytest.mark.parametrize(("width", "height"), [(12_001, 10_000), (65_501, 1), (8, 18_219_008)])
+def test_one_rule_for_what_is_too_large(tmp_path: Path, width: int, height: int) -> None:
+    path = tmp_path / "large.png"
+    path.write_bytes(png(width, height, 8, 2, b"\0"))
+    with pytest.raises(
+        UserError, match=rf"large\.png claims {width}x{height} pixels; at most 65,500 a side and 120 mega"
+    ):
+        images.read_rgb(path)
+    path.write_bytes(png(12_000, 10_000, 8, 2, b"\0"))
+    with pytest.raises(UserError, match="is damaged"):  # of a size that is read
+        images.read_rgb(path)
+
+
+def test_scans_without_end_are_refused(tmp_path: Path, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = jpeg.encode(pixels, 70, progressive=True)
+    last = content.rindex(b"\xff\xda")
+    path = tmp_path / "x.jpg"
+    path.write_bytes(content[:-2] + content[last:-2] * 90 + content[-2:])
+    assert images.read_rgb(path).pixels.shape == pixels.shape
+    monkeypatch.setattr(images, "MOST_SCANNED", 99 * pixels[..., 0].size)
+    with pytest.raises(UserError, match=rf"x\.jpg holds 100 scans of {pixels.shape[1]}x{pixels.shape[0]} pixels"):
+        images.read_rgb(path)
+
+
+def test_a_large_picture_is_converted_strip_by_strip(
+    tmp_path: Path, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = Image.fromarray(pixels)
+    made = [image, image.convert("L"), image.convert("CMYK"), image.quantize(40), image.convert("1")]
+    made += [
+        Image.fromarray(np.dstack([pixels, pixels[..., 0]])),
+        Image.fromarray(pixels[..., 0].astype(np.uint16) * 99),
+    ]
+    for number, each in enumerate(made):
+        path = saved(tmp_path / f"{number}.tif", each)
+        for on_white in (False, True):
+            whole = images.read_rgb(path, on_white=on_white)
+            with monkeypatch.context() as context:
+                context.setattr(images, "STRIP", 7 * pixels.shape[1])
+                strips = images.read_rgb(path, on_white=on_white)
+            np.testing.assert_array_equal(strips.pixels, whole.pixels)
+            assert strips.notes == whole.notes
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"tEXt", b"iCCP"])
+def test_a_png_with_a_long_text_is_read(tmp_path: Path, pixels: np.ndarray, kind: bytes) -> None:
+    body = b"k\0" + {b"zTXt": b"\0", b"iCCP": b"\0", b"iTXt": b"\1\0\0\0", b"tEXt": b""}[kind]
+    text = b"a" * 70_000_000
+    body += text if kind == b"tEXt" else zlib.compress(text, 1)
+    chunk = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    path = saved(tmp_path / "x.png", Image.fromarray(pixels))
+    content = path.read_bytes()
+    end = content.index(b"IEND") - 4
+    places = [33] if kind == b"iCCP" else [33, end]
+    for at in places:  # before the pixels and after them
+        path.write_bytes(content[:at] + chunk + content[at:])
+        np.testing.assert_array_equal(images.read_rgb(path).pixels, pixels)
+        damaged = bytearray(path.read_bytes())
+        damaged[content.index(b"IDAT") + (len(chunk) if at == 33 else 0) + 400] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"x\.png is damaged"):
+            images.read_rgb(path)
+
+
+@pytest.mark.parametrize("value", range(1, 9))
+def test_orientations(tmp_path: Path, pixels: np.ndarray, value: int) -> None:
+    """A viewer's own turning (Pillow's) is the oracle."""
+    exif = Image.Exif()
+    exif[0x0112] = value
+    picture = images.read_rgb(saved(tmp_path / "x.png", Image.fromarray(pixels), exif=exif))
+    assert picture.orientation == value
+    with Image.open(tmp_path / "x.png") as image:
+        seen = np.asarray(ImageOps.exif_transpose(image))
+    np.testing.assert_array_equal(images.upright(picture.pixels, value), seen)
+    np.testing.assert_array_equal(images.as_stored(seen, value), pixels)
+    # Pillow turns the pixels of a TIFF by itself: they are not to be turned again.
+    turned = images.read_rgb(saved(tmp_path / "x.tif", Image.fromarray(pixels), exif=exif))
+    np.testing.assert_array_equal(images.upright(turned.pixels, turned.orientation), seen)
+    exif[0x0112] = 9
+    assert images.read_rgb(saved(tmp_path / "x.png", Image.fromarray(pixels), exif=exif)).orientation == 1
+
+
+def test_nothing_of_pillow_is_changed_on_import() -> None:
+    assert Image.MAX_IMAGE_PIXELS == 1024**3 // 4 // 3
+
+
 def test_a_decompression_bomb_is_refused_before_a_pixel_is_decoded(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     path.write_bytes(png(60_000, 60_000, 8, 2, b"\0"))
@@ -311,6 +397,17 @@ def test_find_images(tmp_path: Path) -> None:
     (tmp_path / "sub" / "loop").symlink_to(tmp_path)
     assert [p.name for p in images.find_images(tmp_path)] == wanted
     assert [p.name for p in images.find_images(tmp_path, recursive=True)] == [*wanted, "d.webp"]
+
+
+def test_what_is_left_out_of_a_folder_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.HEIC", "b.heic", "c.avif", ".hidden.heic", "notes.txt"):
+        (tmp_path / name).touch()
+    with pytest.raises(UserError, match=r"left out: 3 files in formats that are not read \(\.heic 2, \.avif 1\)"):
+        images.find_images(tmp_path)
+    assert capsys.readouterr().err == ""
+    (tmp_path / "d.png").touch()
+    assert images.find_images(tmp_path) == [tmp_path / "d.png"]
+    assert capsys.readouterr().err == "left out: 3 files in formats that are not read (.heic 2, .avif 1)\n"
 
 
 def test_folders_without_pictures(tmp_path: Path) -> None:

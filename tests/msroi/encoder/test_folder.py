@@ -11,7 +11,7 @@ from PIL import Image
 
 from q1net_msroi.msroi.encoder import folder
 from q1net_msroi.msroi.encoder.options import EncodingOptions
-from q1net_msroi.utils.errors import UserError
+from q1net_msroi.utils.errors import UserError, text
 
 
 @pytest.fixture
@@ -130,6 +130,11 @@ def test_source_qualities(request_: folder.Request, tmp_path: Path, monkeypatch:
         assert qualities == {"a.png": 30}
         jobs = folder.plan(replace(request_, pictures=pictures, qualities=qualities))
         assert [job.settings.source_quality for job in jobs] == [30, "auto", "auto"]
+    strange = os.fsdecode(b"a\xff\n.png")
+    (request_.pictures / "a.png").rename(request_.pictures / strange)
+    lines.write_text(json.dumps({"file": text(Path("pictures") / strange), "quality": 40}))
+    found = replace(request_, qualities=folder.read_qualities(lines, Path("pictures")))
+    assert [job.settings.source_quality for job in folder.plan(found)] == [40, "auto", "auto"]
     for wrong in ("{}", "[1]", "nonsense", "\xff"):
         lines.write_bytes(wrong.encode("latin-1"))
         with pytest.raises(UserError, match="is not what predict_cls"):
