@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Write save/SHA256SUMS over everything that is shipped there; --check compares instead.
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../save"
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+cd save
 if [ "${1:-}" = --check ]; then
     exec sha256sum --check --quiet SHA256SUMS
 fi

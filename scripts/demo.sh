@@ -1,15 +1,13 @@
 #!/usr/bin/env bash
 # The first thing to run after cloning: sets up what prediction needs, asks the sample pictures for their
 # quality, and finds what matters in one of them.
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 if [ -x .venv/bin/python ] && [ -f .venv/.stamp ]; then
     python=.venv/bin/python
 else
     scripts/setup.sh --predict
     python=.venv-predict/bin/python
 fi
-. ./env.sh
 
 echo "\$ python3 classifier/predict_cls.py --in_path sample_image"
 "$python" classifier/predict_cls.py --in_path sample_image

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """Draw the confusion matrices of several evaluations side by side and keep their numbers.
 
-usage: draw_figure4.py FIGURE.png RESULT.json FOLDER [FOLDER ...]
-
 FOLDER is an --out_path of evaluate_cls.py; FOLDER.json beside it is what record.py kept of that run.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,12 +26,13 @@ TITLES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw, and write the record."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if len(words) < 3:
-        raise UserError("usage: draw_figure4.py FIGURE.png RESULT.json FOLDER [FOLDER ...]")
-    figure, result, folders = Path(words[0]), Path(words[1]), [Path(word) for word in words[2:]]
+    parser = argparse.ArgumentParser(prog="draw_figure4.py", description=__doc__, allow_abbrev=False)
+    parser.add_argument("figure", type=Path, help="PNG file to write")
+    parser.add_argument("result", type=Path, help="JSON file to write: the records of the folders")
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="an evaluation, in the figure's order")
+    options = parser.parse_args(arguments)
     panels, records = [], []
-    for folder in folders:
+    for folder in options.folders:
         kept = folder.with_name(f"{folder.name}.json")
         if not kept.exists():
             raise UserError(f"{show(kept)} does not exist; scripts/reproduce_figure4.sh makes it")
@@ -40,9 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name = record["result"]["comp_type"]
         panels.append(Panel(TITLES.get(name, name), read_counts(folder / "confusion_matrix.csv"), record["result"]))
         records.append(record)
-    draw(panels, figure)
+    files.output_folder(options.figure.parent)
+    draw(panels, options.figure)
     # Each evaluation tells its own command, machine and date: they may have run on different days.
-    files.write_json(result, records)
+    files.write_json(options.result, records)
     return 0
 
 

@@ -8,7 +8,10 @@
 # that no bytes are spent above it; --source_quality N or auto saves that.
 # PYTHON names the interpreter (default: python3). Exit code 1: some pictures failed, the rest is done.
 set -u
-if [ $# -lt 2 ] || [ "$1" = "-h" ] || [ "$1" = "--help" ]; then
+case "${1:-}" in
+    -h | --help) sed -n '2,${/^#/!q;s/^# \{0,1\}//;p}' "$0" && exit ;;
+esac
+if [ $# -lt 2 ]; then
     echo "usage: encode_folder.sh IMAGES OUT [flags of combine_images.py]" >&2
     exit 2
 fi

@@ -1,29 +1,36 @@
 #!/usr/bin/env python3
-"""Make the pictures of sample_image/ from the photographs that come with scikit-image."""
+"""Make the sample pictures: photographs that come with scikit-image, after one JPEG compression or none."""
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from PIL import Image
-from skimage import data
 
-from q1net_msroi.utils import files, jpeg
+from q1net_msroi.utils import files, jpeg, results
+from q1net_msroi.utils.errors import run_command
 
-SAMPLES = {"coffee": 20, "astronaut": 50, "rocket": 80}
+SAMPLES = {"coffee": 20, "astronaut": 50, "rocket": 80, "chelsea": None}  # the quality of each
 
 
-def main() -> int:
-    """Write each photograph as PNG after one JPEG compression at its quality, and one as it is."""
-    folder = files.output_folder(files.REPOSITORY / "sample_image")
-    made = {
-        f"{name}_jpeg_q{quality}": jpeg.compress(getattr(data, name)(), quality) for name, quality in SAMPLES.items()
-    }
-    for name, pixels in {**made, "chelsea": data.chelsea()}.items():
-        with files.atomic_path(folder / f"{name}.png") as temporary:
-            Image.fromarray(pixels).save(temporary, "PNG", optimize=True)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write each photograph as PNG."""
+    parser = argparse.ArgumentParser(prog="make_samples.py", description=__doc__, allow_abbrev=False)
+    results.out_flags(parser, Path("sample_image"))
+    folder = files.output_folder(parser.parse_args(arguments).out)
+    from skimage import data
+
+    for name, quality in SAMPLES.items():
+        pixels = getattr(data, name)()
+        ending = "" if quality is None else f"_jpeg_q{quality}"
+        with files.atomic_path(folder / f"{name}{ending}.png") as temporary:
+            made = pixels if quality is None else jpeg.compress(pixels, quality)
+            Image.fromarray(made).save(temporary, "PNG", optimize=True)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command("make_samples.py", main))

@@ -22,10 +22,10 @@ from q1net_msroi.classifier.estimators.options import COMP_TYPES, HEADER, Asked
 from q1net_msroi.classifier.estimators.result import Estimate, Estimator, FileEstimator
 from q1net_msroi.classifier.evaluation.pictures import Scores, parse_qualities
 from q1net_msroi.classifier.q1net.configs import AREA
-from q1net_msroi.utils import files, images, results, tasks
+from q1net_msroi.utils import images, results, tasks
 from q1net_msroi.utils.errors import UserError, note, run_command
 
-OUT = files.REPOSITORY / "classifier" / "results" / "conditions.json"
+SHOWN = Path("classifier", "results", "conditions.json")  # the record that the repository shows
 OF_FILES = (HEADER, IDENTIFY)  # asked for the JPEG file; all others for the pixels alone
 ESTIMATORS = (*(name for name in COMP_TYPES if name != HEADER), *OF_FILES)
 HARDLY = 95  # photographs never compressed that are called compressed below this are counted
@@ -139,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--estimators", nargs="+", metavar="NAME", help=f"of {', '.join(ESTIMATORS)} (default: all that are there)"
     )
     parser.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
-    parser.add_argument("--out", type=Path, default=OUT, help="the record (default: %(default)s)")
+    results.out_flags(parser, SHOWN)
     options = parser.parse_args(arguments)
     for kind, given, allowed in (
         ("condition", options.conditions, tuple(CONDITIONS)),

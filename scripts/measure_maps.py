@@ -6,16 +6,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.estimators import local
 from q1net_msroi.classifier.estimators.options import Asked
-from q1net_msroi.utils import files, images, jpeg, results, tasks
+from q1net_msroi.utils import images, jpeg, results, tasks
 from q1net_msroi.utils.errors import run_command
 
-OUT = files.REPOSITORY / "classifier" / "results" / "maps.json"
+SHOWN = Path("classifier", "results", "maps.json")  # the record that the repository shows
 CASES = {  # quality of the photograph, of what is pasted, and how the pasted part's grid is shifted
     "qualities 85 and 60": (85, 60, (0, 0)),
     "qualities 90 and 80": (90, 80, (0, 0)),
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pictures", type=int, default=6, help="every n-th of them, this many (default: %(default)s)")
     parser.add_argument("--side", type=int, default=160, help="of the pasted square, pixels (default: %(default)s)")
     parser.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
+    results.out_flags(parser, SHOWN)
     options = parser.parse_args(arguments)
     found = images.find_images(options.in_path)
     found = found[:: max(1, len(found) // options.pictures)][: options.pictures]
@@ -88,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for row in rows:
         print(f"{row['case']:26} {row['method']:8} AUC {row['auc']:.3f}, least {row['least']:.3f}")
     command = "python3 scripts/measure_maps.py " + results.portable(sys.argv[1:] if arguments is None else arguments)
-    results.record(OUT, results.provenance(command, "classifier"), rows)
+    results.record(options.out, results.provenance(command, "classifier"), rows)
     return 0
 
 

@@ -1,31 +1,32 @@
 #!/usr/bin/env python3
 """Pack the head of a checkpoint of msroi/train.py (int8 kernels) with its class names, as it is shipped.
-
-usage: pack_head.py CHECKPOINT FOLDER    writes FOLDER/head.npz and FOLDER/classes.txt
+The class names are read from classes.txt beside the checkpoint.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from q1net_msroi.msroi.roi import architectures, checkpoints
 from q1net_msroi.utils import files
-from q1net_msroi.utils.errors import EXIT_OK, UserError, run_command, show
+from q1net_msroi.utils.errors import EXIT_OK, run_command, show
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if len(words) != 2:
-        raise UserError("usage: pack_head.py CHECKPOINT FOLDER")
-    source, names = Path(words[0]), Path(words[0]).with_name("classes.txt")
+    parser = argparse.ArgumentParser(prog="pack_head.py", description=__doc__, allow_abbrev=False)
+    parser.add_argument("checkpoint", type=Path, help="model-N of msroi/train.py, or an .npz")
+    parser.add_argument("folder", help="where head.npz and classes.txt are written")
+    options = parser.parse_args(arguments)
+    source: Path = options.checkpoint
     arrays = checkpoints.load(source)
     layers = architectures.head_layers(checkpoints.architecture_of(arrays, show(source)).channels)
     kept = {layer.name for layer in layers} | {checkpoints.MATRIX.partition("/")[0]}
-    content = names.read_bytes()
-    folder = files.output_folder(words[1])
+    content = source.with_name("classes.txt").read_bytes()
+    folder = files.output_folder(options.folder)
     checkpoints.pack(
         {name: array for name, array in arrays.items() if name.partition("/")[0] in kept}, folder / "head.npz"
     )

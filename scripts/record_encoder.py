@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Compare encoders on the same bytes over a folder of photographs and write what was measured as JSON.
 
-What is measured is kept line by line beside the result, so that a run that was stopped goes on where it stopped.
+What is measured is kept line by line, so that a run that was stopped goes on where it stopped; what other code, codecs
+or settings measured is measured again.
 """
 
 from __future__ import annotations
@@ -11,36 +12,40 @@ import json
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from q1net_msroi.msroi.benchmark import comparison
 from q1net_msroi.msroi.encoder import semantic
 from q1net_msroi.msroi.encoder.folder import MAP_SUFFIXES
 from q1net_msroi.msroi.encoder.options import AUTO
 from q1net_msroi.msroi.encoder.source import read_map, read_source
-from q1net_msroi.utils import files, images, jpeg, results, tasks
+from q1net_msroi.msroi.metrics import pixel, suite
+from q1net_msroi.utils import files, images, results, tasks
 from q1net_msroi.utils.errors import EXIT_OK, UserError, note, run_command, show
 
 AREAS = (("5-35 %", 0.05, 0.35), ("35-70 %", 0.35, 0.70), ("all", 0.0, 1.0))  # of the picture that is object
-RATED = ("inside", "psnr", "psnrs", "ssim", "psnrhvs", "psnrhvsm", "ssimulacra2")  # metrics with a rate
-NOT_AVERAGED = ("file", "encoder", "quality", "area", "maps", "pixels")
+NOT_AVERAGED = ("key", "file", "encoder", "quality", "area", "pixels")
+FEWEST_RATED = 3  # qualities from which on curves are compared
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     parser = argparse.ArgumentParser(prog="record_encoder.py", description=__doc__, allow_abbrev=False)
     parser.add_argument("pictures", help="folder of photographs")
-    parser.add_argument("result", help="JSON file to write")
+    parser.add_argument("result", type=Path, help="JSON file to write")
     parser.add_argument("--maps", help="folder of maps, map_<file name>.jpg or .png; without: the masks are the maps")
     parser.add_argument("--masks", help="folder of object masks, <name>.png; without: nothing is said of the inside")
     parser.add_argument("--qualities", default="30,50,75,90", help="of the plain JPEG (default: %(default)s)")
     parser.add_argument("--encoders", default="", help="names, by comma (default: all)")
     parser.add_argument("--ssimulacra2", action="store_true", help="measure that too (package ssimulacra2; slow)")
     parser.add_argument("--every", type=int, default=1, help="only every so-many-th photograph (default: %(default)s)")
+    parser.add_argument("--cache", type=Path, help="what was measured, a line a row (default: beside the result)")
     return parser
 
 
@@ -55,79 +60,89 @@ def _gray(path: Path, image: Path) -> NDArray[np.uint8]:
     return read_map(path, read_source(image))[0]
 
 
-def _pixels(path: Path) -> int:
-    from PIL import Image
+@dataclass(frozen=True)
+class Photograph:
+    """A photograph to measure on: its file, map, another photograph's map, and the object mask where there is one."""
 
-    with Image.open(path) as image:
-        return image.width * image.height
+    path: Path
+    map: Path
+    wrong: tuple[Path, Path]  # the other map, and the photograph that it is of
+    mask: Path | None
+
+    def task(self, quality: int) -> tuple[comparison.Task, NDArray[np.uint8] | None]:
+        """Return the task at a quality and the mask. A JPEG of lower quality is compared at its own."""
+        source = read_source(self.path)
+        finest, own = semantic.source_tables(self.path, source, AUTO)
+        wrong = Image.fromarray(_gray(*self.wrong)).resize(source.pixels.shape[1::-1], Image.Resampling.BILINEAR)
+        quality, saliency = min(quality, own or quality), _gray(self.map, self.path)
+        mask = None if self.mask is None else _gray(self.mask, self.path)
+        return comparison.task_of(source.pixels, saliency, np.asarray(wrong), quality, finest), mask
+
+    @property
+    def key(self) -> str:
+        """What decides its rows: the files and the code, codecs and settings of the encoders."""
+        inputs = [path for path in (self.path, self.map, *self.wrong, self.mask) if path is not None]
+        return results.code_identity("msroi", comparison.settings(), [files.sha256(path) for path in inputs])
 
 
-def _fitted(values: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return another picture's map in this picture's size."""
-    from PIL import Image
-
-    return np.asarray(Image.fromarray(values).resize(shape[::-1], Image.Resampling.BILINEAR))
-
-
-def _measure(options: argparse.Namespace, kept: Path) -> list[dict[str, Any]]:
-    """Return a row a picture, quality and encoder; those in the file `kept` are not measured again.
-
-    A photograph that is a JPEG of lower quality than asked for is compared at its own, as `combine_images.py` does.
-    """
+def _photographs(options: argparse.Namespace) -> list[Photograph]:
     found = images.find_images(options.pictures)[:: options.every]
-    qualities = [int(part) for part in options.qualities.split(",")]
-    known = {encoder.name: encoder for encoder in comparison.ENCODERS}
-    names = [part for part in options.encoders.split(",") if part] or [
-        name for name, encoder in known.items() if encoder.is_there
+    masks = [Path(options.masks, f"{path.stem}.png") if options.masks else None for path in found]
+    maps = [
+        _map_of(Path(options.maps), path.name) if options.maps else mask
+        for path, mask in zip(found, masks, strict=True)
     ]
+    half = len(found) // 2 or 1
+    answer = []
+    for index, (path, saliency, mask) in enumerate(zip(found, maps, masks, strict=True)):
+        other = (index + half) % len(found)  # the picture half the list away: the same for every run
+        wrong = maps[other]
+        if saliency is None or wrong is None:
+            raise UserError("give --maps, --masks or both")
+        answer.append(Photograph(path, saliency, (wrong, found[other]), mask))
+    return answer
+
+
+def _encoders(given: str) -> list[str]:
+    """Return the names asked for, by default all encoders that are there."""
+    known = {encoder.name: encoder for encoder in comparison.ENCODERS}
+    names = [part for part in given.split(",") if part] or [name for name in known if known[name].is_there]
     if unknown := set(names) - set(known):
         raise UserError(f"--encoders {', '.join(sorted(unknown))}: unknown")
     for name in names:
         if not known[name].is_there:
             raise UserError(f"{name} needs the package {known[name].needs}: pip install {known[name].needs}")
-    masks = [Path(options.masks, f"{path.stem}.png") if options.masks else None for path in found]
-    maps = [_map_of(Path(options.maps), path.name) for path in found] if options.maps else masks
-    if any(path is None for path in maps):
-        raise UserError("give --maps, --masks or both")
-    rows = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
-    rows = [row for row in rows if "ssimulacra2" in row or not options.ssimulacra2]
-    done = {(row["file"], row["quality"], row["encoder"]) for row in rows}
-    half = len(found) // 2
-    for index, path in enumerate(tasks.progress(found, unit="picture")):
-        waiting = {quality: [name for name in names if (path.name, quality, name) not in done] for quality in qualities}
-        if not any(waiting.values()):
-            continue
-        source = read_source(path)
-        pixels = source.pixels
-        finest, source_quality = semantic.source_tables(path, source, AUTO)
-        saliency = _gray(maps[index], path)  # type: ignore[arg-type]
-        # The map of the picture half the list away: the same for every run.
-        other = (index + half) % len(found) if half else index
-        wrong = _fitted(_gray(maps[other], found[other]), pixels.shape[:2])  # type: ignore[arg-type]
-        mask_path = masks[index]
-        mask = _gray(mask_path, path) if mask_path else None
-        area = None if mask is None else float((mask > 127).mean())
-        for quality, missing in waiting.items():
+    return [name for name in known if name in names]
+
+
+def _measure(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return a row a picture, quality and encoder; what the same code measured before comes from the cache."""
+    photographs, names = _photographs(options), [comparison.REFERENCE, *_encoders(options.encoders)]
+    qualities = [int(part) for part in options.qualities.split(",")]
+    also = ["ssimulacra2"] if options.ssimulacra2 else []
+    kept = options.cache or Path(options.result).with_suffix(".jsonl")
+    files.output_folder(kept.parent)
+    cache = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+    rows: dict[tuple[str, int, str], dict[str, Any]] = {}
+    for photograph in tasks.progress(photographs, unit="picture"):
+        name, key, width_height = photograph.path.name, photograph.key, Image.open(photograph.path).size
+        own = [row for row in cache if row.get("key") == key and all(each in row for each in also)]
+        rows |= {(name, row["quality"], row["encoder"]): row for row in own}
+        for quality in qualities:
+            missing = [each for each in names if (name, quality, each) not in rows]
             if not missing:
                 continue
-            task = comparison.task_of(pixels, saliency, wrong, min(quality, source_quality or 100), finest)
-            measured = comparison.compare(task, mask, missing, ["ssimulacra2"] if options.ssimulacra2 else [])
-            new = [
-                {"file": path.name, "area": area, **row, "quality": quality}
-                for row in measured
-                if (path.name, quality, row["encoder"]) not in done
-            ]
+            task, mask = photograph.task(quality)
+            area = None if mask is None else float(pixel.object_region(mask).mean())
+            what = {"key": key, "file": name, "pixels": math.prod(width_height), "area": area}
+            # The reference is measured with the others, and kept once.
+            new = [{**what, **row, "quality": quality} for row in comparison.compare(task, mask, missing, also)]
+            new = [row for row in new if row["encoder"] in missing]
             with kept.open("a") as handle:
                 handle.write("".join(json.dumps(row) + "\n" for row in new))
-            rows += new
-    order = [comparison.REFERENCE, *(name for name in known if name in names)]
-    pixels_of = {path.name: _pixels(path) for path in found}
-    chosen = [
-        row | {"pixels": pixels_of[row["file"]]}
-        for row in rows
-        if row["quality"] in qualities and row["file"] in pixels_of and row["encoder"] in order
-    ]
-    return sorted(chosen, key=lambda row: order.index(row["encoder"]))
+            rows |= {(name, quality, row["encoder"]): row for row in new}
+    found = [photograph.path.name for photograph in photographs]
+    return [rows[file, quality, name] for name in names for file in found for quality in qualities]
 
 
 def _summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -164,13 +179,13 @@ def _mean(values: Sequence[float]) -> float | None:
 def _rates(summary: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
     """Return Bjontegaard's rates in per cent against the plain JPEG, by encoder, from the mean curves."""
     plain = [row for row in summary if row["encoder"] == comparison.REFERENCE]
-    if len(plain) < 3:
+    if len(plain) < FEWEST_RATED:
         return {}
     answer: dict[str, dict[str, float | None]] = {}
     for name in dict.fromkeys(row["encoder"] for row in summary):
         own = [row for row in summary if row["encoder"] == name]
         answer[name] = {}
-        for key in RATED:
+        for key in suite.METRICS:
             if own[0].get(key) is None:
                 continue
             rate = comparison.bd_rate(
@@ -186,9 +201,7 @@ def _rates(summary: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = build_parser().parse_args(arguments)
-    result = Path(options.result)
-    files.output_folder(result.parent)
-    rows = _measure(options, result.with_suffix(".jsonl"))
+    rows = _measure(options)
     groups = {}
     for title, low, high in AREAS:
         chosen = [row for row in rows if row["area"] is None or low <= row["area"] <= high]
@@ -196,19 +209,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             summary = _summary(chosen)
             groups[title] = {"summary": summary, "bd_rate": _rates(summary)}
     what = "our maps" if options.maps else "true masks"
-    results.record(
-        result,
-        results.provenance(
-            "python3 scripts/record_encoder.py " + results.portable(sys.argv[1:] if arguments is None else arguments),
-            "msroi",
-        ),
-        {
-            "what": f"encoders at the bytes of optimised progressive JPEG, {what}, every {options.every}. photograph",
-            "codec": jpeg.codec_identity(),
-            "areas": groups,
-        },
-    )
-    note(f"written: {show(result)}")
+    what = f"encoders at the bytes of optimised progressive JPEG, {what}, every {options.every}. photograph"
+    command = "python3 scripts/record_encoder.py " + results.portable(sys.argv[1:] if arguments is None else arguments)
+    made = results.provenance(command, "msroi", settings={"encoder": results.fingerprint(comparison.settings())})
+    results.record(options.result, made, {"what": what, "areas": groups})
+    note(f"written: {show(options.result)}")
     return EXIT_OK
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from q1net_msroi.msroi.encoder import log
-from q1net_msroi.utils import files, jpeg
+from q1net_msroi.utils import files, results
 from q1net_msroi.utils.errors import EXIT_OK, UserError, note, run_command, show
 
 # Prakash et al., arXiv 1612.08712, Kodak at equal size: plain JPEG, theirs.
@@ -55,9 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
         for row in rows
     ]
-    record = {
+    command = "python3 scripts/record_msroi.py " + results.portable(sys.argv[1:] if arguments is None else arguments)
+    record = results.provenance(command, "msroi") | {
         "what": "Kodak, rule 3, at most 1 % larger than plain JPEG of quality 50, metrics on BT.601 studio-range luma",
-        "codec": jpeg.codec_identity(),
         "averages": averages,
         "mixture_at_quality_100": mixture,
         "paper": paper,

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The benchmark of truth: every estimator in every condition, with their scores, as classifier/results/conditions.json.
-# Needs Q1NET_DATA: a folder with kodak/ (24 PNG, test only). Estimators whose weights are not there, and ImageMagick's
-# identify where it is not installed, are left out with a line. Arguments go on to measure_accuracy.py.
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-: "${Q1NET_DATA:?set Q1NET_DATA to a folder with kodak/}"
-export Q1NET_DATA
-. ./env.sh
-exec "${PYTHON:-.venv/bin/python}" scripts/measure_accuracy.py --in_path "$Q1NET_DATA/kodak" "${@:---qualities=5-95:30}"
+# Every estimator in every condition on Kodak, with their scores: conditions.json of classifier/results.
+#   scripts/reproduce_accuracy.sh [--commit] [flags of measure_accuracy.py]
+# Needs kodak/ in $Q1NET_DATA. Estimators whose weights are not there, and ImageMagick's identify where it is not
+# installed, are left out with a line.
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+needs kodak
+[ $# -gt 0 ] || set -- --qualities=5-95:30
+"$python" scripts/measure_accuracy.py --in_path "$Q1NET_DATA/kodak" \
+    --out "$results/classifier/results/conditions.json" "$@"

@@ -1,23 +1,19 @@
 #!/usr/bin/env bash
-# Score the map rules on photographs with object masks and with gaze, and renew msroi/results/maps_*.json.
-# Needs $Q1NET_DATA with things/ (images, masks) and fixations/ (images, density, fixations.csv); a quarter of an hour.
-#   scripts/score_maps.sh [OUT]     (default: out/maps; the contact sheets are kept there)
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-: "${Q1NET_DATA:?set Q1NET_DATA to a folder with things/ and fixations/}"
-export Q1NET_DATA
-. ./env.sh
-python=${PYTHON:-.venv/bin/python}
-out=${1:-out/maps}
+# Score the map rules on photographs with object masks and with gaze: maps_*.json of msroi/results; a quarter of an hour.
+# The contact sheets are kept in out/maps.
+#   scripts/score_maps.sh [--commit]
+# Needs things/ and fixations/ in $Q1NET_DATA.
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+needs things/images things/masks fixations/images fixations/density
 
 measure() { # NAME [ARGUMENT ...]: on both sets
-    local name=$1
-    shift
-    "$python" scripts/record.py "msroi/results/maps_things$name.json" msroi/evaluate_map.py --json \
-        --images "$Q1NET_DATA/things/images" --masks "$Q1NET_DATA/things/masks" --out_path "$out/things$name" "$@"
-    "$python" scripts/record.py "msroi/results/maps_fixations$name.json" msroi/evaluate_map.py --json \
-        --images "$Q1NET_DATA/fixations/images" --density "$Q1NET_DATA/fixations/density" \
-        --points "$Q1NET_DATA/fixations/fixations.csv" --out_path "$out/fixations$name" "$@"
+    local set flags
+    for set in things fixations; do
+        flags=(--masks "$Q1NET_DATA/things/masks")
+        [ $set = things ] || flags=(--density "$Q1NET_DATA/$set/density" --points "$Q1NET_DATA/$set/fixations.csv")
+        record "msroi/results/maps_$set$1" msroi/evaluate_map.py --json --images "$Q1NET_DATA/$set/images" \
+            "${flags[@]}" --out_path "out/maps/$set$1" "${@:2}"
+    done
 }
 
 measure ""

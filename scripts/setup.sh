@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Make the virtual environment .venv with everything (2.9 GB), or .venv-predict with what prediction needs (--predict).
 # Repeatable: does nothing when the environment is already as the requirements say.
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 folder=.venv requirements=requirements.txt
 if [ "${1:-}" = --predict ]; then

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Set everything up and run style, types and the fast tests; --all adds the slow ones. Other arguments go to pytest.
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 scripts/setup.sh
 marks=(-m "not slow")
 if [ "${1:-}" = --all ]; then

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import functools
 import hashlib
@@ -73,14 +74,17 @@ def code_hash(*packages: str) -> str:
     return total.hexdigest()[:HASH_DIGITS]
 
 
+def fingerprint(settings: Any) -> str:
+    """Return a hash of settings: dataclasses and plain values, whose `repr` tells all of them."""
+    return hashlib.sha256(repr(settings).encode()).hexdigest()[:HASH_DIGITS]
+
+
 def code_identity(family: str, *settings: Any) -> str:
     """Return a hash of what decides a result beside its inputs, for journals and cache keys.
 
-    That is the code of `family` (`classifier` or `msroi`) and of `utils`, the versions of the codecs, and `settings`:
-    dataclasses and plain values whose `repr` tells all of them.
+    That is the code of `family` (`classifier` or `msroi`) and of `utils`, the versions of the codecs, and `settings`.
     """
-    said = repr((code_hash("utils", family), sorted(codecs().items()), settings))
-    return hashlib.sha256(said.encode()).hexdigest()[:HASH_DIGITS]
+    return fingerprint((code_hash("utils", family), sorted(codecs().items()), settings))
 
 
 @functools.cache
@@ -121,7 +125,7 @@ def _version() -> str:
 
 
 def provenance(
-    command: str, family: str, settings: Mapping[str, str] | None = None, weights: Iterable[Path] = ()
+    command: str, *families: str, settings: Mapping[str, str] | None = None, weights: Iterable[Path] = ()
 ) -> dict[str, Any]:
     """Return what makes a result: command, machine, date, commit, hashes of code, settings and weights, codecs.
 
@@ -134,11 +138,18 @@ def provenance(
         "machine": machine(),
         "date": datetime.now(UTC).date().isoformat(),
         **({"commit": head, "dirty": dirty} if head else {"version": _version()}),
-        "code": code_hash("utils", family),
+        "code": code_hash("utils", *families),
         "codecs": codecs(),
         "settings": dict(settings or {}),
         "weights": {f"{path.parent.name}/{path.name}": files.sha256(path)[:HASH_DIGITS] for path in weights},
     }
+
+
+def out_flags(parser: argparse.ArgumentParser, shown: Path) -> None:
+    """Add --out, by default below out/, and --commit, which replaces what the repository shows at `shown`."""
+    parser.add_argument("--out", type=Path, default=Path("out") / shown, help="what to write (default: %(default)s)")
+    where = files.REPOSITORY / shown
+    parser.add_argument("--commit", dest="out", action="store_const", const=where, help=f"write to {shown}")
 
 
 def record(path: Path, made: Mapping[str, Any], result: Any) -> None:

@@ -188,6 +188,11 @@ def compare(
     return rows
 
 
+def settings() -> Any:
+    """Return what the encoders are set to, for cache keys and records."""
+    return SETTINGS, RAMPS
+
+
 def task_of(
     pixels: Pixels, saliency: Pixels, wrong_map: Pixels, quality: int, finest: NDArray[np.int64] | None = None
 ) -> Task:

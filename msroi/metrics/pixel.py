@@ -132,7 +132,7 @@ METRICS = (
     Metric("psnr", "PSNR", "peak signal to noise", lambda pair: psnr(pair.luma, pair.other_luma), "dB", 2),
     Metric("ssim", "SSIM", "structural similarity", lambda pair: ssim(pair.luma, pair.other_luma)),
     Metric("msssim", "MS-SSIM", "the same at five scales", lambda pair: ms_ssim(pair.luma, pair.other_luma)),
+    Metric("inside", "PSNR inside the masks", "of R, G and B", _in_mask, "dB", 2, in_region=True, on_request=True),
     Metric("psnrs", "PSNR-S", "PSNR inside the region", _in_region, "dB", 2, in_region=True),
     Metric("outside", "PSNR outside", "PSNR outside the region", _outside, "dB", 2, in_region=True, on_request=True),
-    Metric("inside", "PSNR inside the masks", "of R, G and B", _in_mask, "dB", 2, in_region=True, on_request=True),
 )

@@ -37,7 +37,7 @@ def test_figure_and_record(tmp_path: Path) -> None:
 
 
 def test_wrong_use_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="usage"):
+    with pytest.raises(SystemExit, match="2"):
         draw_figure4.main([str(tmp_path / "f.png")])
     with pytest.raises(UserError, match="reproduce_figure4"):
         draw_figure4.main([str(tmp_path / "f.png"), str(tmp_path / "f.json"), str(tmp_path / "x")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from q1net_msroi.utils import jpeg
+from q1net_msroi.msroi.benchmark import comparison
+from q1net_msroi.utils import jpeg, results
 
 
 @pytest.fixture
@@ -68,6 +70,34 @@ def test_measures_what_is_missing_and_sums_up(folders: Path, record: Callable[..
     before = lines.read_bytes()
     record("--qualities", "30,50,75", "--encoders", "baseline,flat")
     assert lines.read_bytes() == before
+
+
+def test_what_other_code_or_settings_measured_is_measured_again(
+    folders: Path, record: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ("--qualities", "50", "--encoders", "ours_50")
+    first = record(*flags)
+    lines = folders / "out" / "encoder.jsonl"
+    written = len(lines.read_text().splitlines())
+    measured = comparison._ours(0.75)
+    encoders = [replace(each, encode=measured) if each.name == "ours_50" else each for each in comparison.ENCODERS]
+    monkeypatch.setattr(comparison, "ENCODERS", encoders)
+    assert record(*flags)["result"] == first["result"]  # nothing in the key says that this encoder is another one
+
+    monkeypatch.setattr(comparison, "settings", lambda: "another weight")
+    second = record(*flags)
+    assert len(lines.read_text().splitlines()) == 2 * written
+    (before, after) = (kept["result"]["areas"]["all"]["summary"][1] for kept in (first, second))
+    assert before["encoder"] == after["encoder"] == "ours_50"
+    assert after["inside"] > before["inside"]
+    assert second["settings"] != first["settings"]
+
+    monkeypatch.setattr(results, "code_hash", lambda *packages: "other code")
+    record(*flags)
+    assert len(lines.read_text().splitlines()) == 3 * written
+    Image.fromarray(np.full((96, 128), 255, np.uint8)).save(folders / "masks" / "a.png")
+    record(*flags)  # the mask is the map of both: each is the other's wrong one
+    assert len(lines.read_text().splitlines()) == 4 * written
 
 
 def test_no_bytes_above_a_photograph_that_is_a_jpeg(folders: Path, record: Callable[..., dict[str, Any]]) -> None:

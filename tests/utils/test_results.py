@@ -56,7 +56,7 @@ def test_a_record_carries_what_made_it(checkout: Path, tmp_path: Path) -> None:
     weights = checkout / "save" / "k" / "a.tflite"
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"weights")
-    made = results.provenance("python3 a.py", "msroi", {"encoder": "0123"}, [weights])
+    made = results.provenance("python3 a.py", "msroi", settings={"encoder": "0123"}, weights=[weights])
     assert made["commit"] == git("rev-parse", "HEAD")
     assert made["dirty"]  # weights that nobody committed
     assert made["weights"] == {"k/a.tflite": files.sha256(weights)[: results.HASH_DIGITS]}
