@@ -211,7 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     what = "our maps" if options.maps else "true masks"
     what = f"encoders at the bytes of optimised progressive JPEG, {what}, every {options.every}. photograph"
     command = "python3 scripts/record_encoder.py " + results.portable(sys.argv[1:] if arguments is None else arguments)
-    made = results.provenance(command, "msroi", settings={"encoder": results.fingerprint(comparison.settings())})
+    made = results.provenance(command, "msroi", settings=comparison.settings())
     results.record(options.result, made, {"what": what, "areas": groups})
     note(f"written: {show(options.result)}")
     return EXIT_OK

@@ -74,17 +74,14 @@ def code_hash(*packages: str) -> str:
     return total.hexdigest()[:HASH_DIGITS]
 
 
-def fingerprint(settings: Any) -> str:
-    """Return a hash of settings: dataclasses and plain values, whose `repr` tells all of them."""
-    return hashlib.sha256(repr(settings).encode()).hexdigest()[:HASH_DIGITS]
-
-
 def code_identity(family: str, *settings: Any) -> str:
     """Return a hash of what decides a result beside its inputs, for journals and cache keys.
 
-    That is the code of `family` (`classifier` or `msroi`) and of `utils`, the versions of the codecs, and `settings`.
+    That is the code of `family` (`classifier` or `msroi`) and of `utils`, the versions of the codecs, and `settings`:
+    dataclasses and plain values whose `repr` tells all of them.
     """
-    return fingerprint((code_hash("utils", family), sorted(codecs().items()), settings))
+    said = repr((code_hash("utils", family), sorted(codecs().items()), settings))
+    return hashlib.sha256(said.encode()).hexdigest()[:HASH_DIGITS]
 
 
 @functools.cache

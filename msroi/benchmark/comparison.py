@@ -20,6 +20,7 @@ from q1net_msroi.msroi.encoder.settings import SETTINGS, EncoderSettings
 from q1net_msroi.msroi.metrics import suite
 from q1net_msroi.utils import jpeg
 from q1net_msroi.utils.codecs import CODECS
+from q1net_msroi.utils.settings import fingerprint
 
 Pixels = NDArray[np.uint8]
 Files = list[tuple[float, bytes]]  # files and their shares, which sum to 1, in what is said of the size asked for
@@ -188,9 +189,9 @@ def compare(
     return rows
 
 
-def settings() -> Any:
-    """Return what the encoders are set to, for cache keys and records."""
-    return SETTINGS, RAMPS
+def settings() -> dict[str, str]:
+    """Return fingerprints of what the encoders are set to, for cache keys and records."""
+    return {name: fingerprint(each) for name, each in {"encoder": SETTINGS, **RAMPS}.items()}
 
 
 def task_of(

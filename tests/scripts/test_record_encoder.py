@@ -79,18 +79,17 @@ def test_what_other_code_or_settings_measured_is_measured_again(
     first = record(*flags)
     lines = folders / "out" / "encoder.jsonl"
     written = len(lines.read_text().splitlines())
-    measured = comparison._ours(0.75)
-    encoders = [replace(each, encode=measured) if each.name == "ours_50" else each for each in comparison.ENCODERS]
+    changed = replace(comparison.SETTINGS, ramp_low=0.2, ramp_high=0.3)  # nearly all of the picture is the region
+    encode = comparison._ours(0.5, settings=changed)
+    encoders = [replace(each, encode=encode) if each.name == "ours_50" else each for each in comparison.ENCODERS]
     monkeypatch.setattr(comparison, "ENCODERS", encoders)
-    assert record(*flags)["result"] == first["result"]  # nothing in the key says that this encoder is another one
-
-    monkeypatch.setattr(comparison, "settings", lambda: "another weight")
+    monkeypatch.setattr(comparison, "SETTINGS", changed)
     second = record(*flags)
     assert len(lines.read_text().splitlines()) == 2 * written
     (before, after) = (kept["result"]["areas"]["all"]["summary"][1] for kept in (first, second))
     assert before["encoder"] == after["encoder"] == "ours_50"
-    assert after["inside"] > before["inside"]
-    assert second["settings"] != first["settings"]
+    assert before["inside"] != after["inside"]
+    assert second["settings"]["encoder"] != first["settings"]["encoder"]
 
     monkeypatch.setattr(results, "code_hash", lambda *packages: "other code")
     record(*flags)
