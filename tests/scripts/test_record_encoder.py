@@ -79,7 +79,7 @@ def test_what_other_code_or_settings_measured_is_measured_again(
     first = record(*flags)
     lines = folders / "out" / "encoder.jsonl"
     written = len(lines.read_text().splitlines())
-    changed = replace(comparison.SETTINGS, ramp_low=0.2, ramp_high=0.3)  # nearly all of the picture is the region
+    changed = replace(comparison.SETTINGS, masking_share=0.0)
     encode = comparison._ours(0.5, settings=changed)
     encoders = [replace(each, encode=encode) if each.name == "ours_50" else each for each in comparison.ENCODERS]
     monkeypatch.setattr(comparison, "ENCODERS", encoders)
