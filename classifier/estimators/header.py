@@ -80,14 +80,14 @@ def read_header(path: str | os.PathLike[str]) -> Header | None:
                 handle.seek(0)
                 with Image.open(handle, formats=("JPEG",)) as image:
                     return _header(image)
-    except (OSError, SyntaxError, ValueError, KeyError, IndexError):
+    except (OSError, SyntaxError, ValueError, KeyError, IndexError, Image.DecompressionBombError):
         return None  # whether the file can be used at all is said where its pixels are read
 
 
 def _header(image: Image.Image) -> Header | None:
     tables = {number: np.array(values, np.int64) for number, values in image.quantization.items()}  # type: ignore[attr-defined]
     layers: list[tuple[int, int, int, int]] = image.layer  # type: ignore[attr-defined]
-    if not layers or any(layer[3] not in tables or tables[layer[3]].size != 64 for layer in layers):
+    if not layers or any(0 in each[1:3] or each[3] not in tables or tables[each[3]].size != 64 for each in layers):
         return None
     luma, second = layers[0], layers[min(1, len(layers) - 1)]
     return Header(
