@@ -9,6 +9,8 @@ from typing import Any
 
 from q1net_msroi.utils import files
 
+LEAST_RANGE = 1.5  # the largest loss on an axis is at least so many times the smallest
+
 
 @contextmanager
 def figure(path: Path, width: float, height: float) -> Iterator[Any]:
@@ -35,8 +37,13 @@ def loss_curves(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss")
         axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        if high < LEAST_RANGE * low:  # a single epoch, or hardly any change: noise is not to fill the picture
+            middle = (low * high) ** 0.5
+            axes.set_ylim(middle / LEAST_RANGE**0.5, middle * LEAST_RANGE**0.5)
         for which in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
             which(ScalarFormatter())  # plain numbers, not powers of ten
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(True, which="both", alpha=0.3)
         axes.legend()

@@ -20,7 +20,7 @@ def draw(counts: NDArray[np.intp], path: Path, title: str, summary: dict[str, An
 
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
-    with figures.figure(path, 12.5, 7) as drawing:
+    with figures.figure(path, 11, 7) as drawing:
         matrix, column = drawing.subplots(1, 2, width_ratios=(3, 1), sharey=True)
         visible = np.ma.masked_less_equal(shares, 0)
         # One colour step a decade: a single wrong answer among a hundred pictures still shows beside the diagonal.
@@ -36,16 +36,19 @@ def draw(counts: NDArray[np.intp], path: Path, title: str, summary: dict[str, An
         matrix.set_yticks(ticks)
         matrix.grid(True, color="white", linewidth=0.6)
         matrix.set_axisbelow(True)
-        bar = drawing.colorbar(image, ax=matrix, shrink=0.8)
+        bar = drawing.colorbar(image, ax=matrix, shrink=0.8, location="left", pad=0.02)
         bar.set_label("share of the pictures of a true quality")
         bar.set_ticks([0.01, 0.1, 1], labels=["1 %", "10 %", "100 %"])
 
         rows = np.flatnonzero(totals[:, 0])
         predicted = np.arange(1, 101)
         distance = np.abs(predicted[None] - (rows + 1)[:, None])
-        column.plot((shares[rows] * distance).sum(axis=1), rows + 1, color="#30638e", linewidth=1.5)
+        errors = (shares[rows] * distance).sum(axis=1)
+        # Without clipping an error of 0 shows on the axis, too.
+        column.plot(errors, rows + 1, color="#30638e", linewidth=1.5, marker=".", markersize=3, clip_on=False, zorder=3)
         column.set_xlabel("mean absolute error")
-        column.set_xlim(left=0)
+        column.set_xlim(0, max(0.5, 1.05 * errors.max(initial=0)))
+        column.tick_params(labelleft=True)
         column.grid(True, alpha=0.3)
         if summary["mae"] is None:
             heading = f"{title}: no answer"

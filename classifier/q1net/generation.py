@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from q1net_msroi.classifier.q1net import mosaic
 from q1net_msroi.classifier.q1net.configs import AREA, PATCH, PERTURBATION, QUALITIES
@@ -315,5 +315,9 @@ def save_sheets(path: Path, folder: Path, across: int = 16) -> None:
         for number, row in enumerate(chosen):
             sheet[number // across, number % across, 4:-4, 4:-4] = patches.patches(int(row), int(row) + 1)[0]
         sheet = sheet.transpose(0, 2, 1, 3, 4).reshape(across * AREA, across * AREA, 3)
+        labelled = Image.new("RGB", (across * AREA, across * AREA + AREA), "white")
+        labelled.paste(Image.fromarray(sheet), (0, AREA))
+        label = f"{path.name}: quality {quality}, {len(chosen)} of {len(rows):,} patches of {PATCH}x{PATCH}"
+        ImageDraw.Draw(labelled).text((4, 6), label.encode("ascii", "replace"), fill="black")
         with files.atomic_path(folder / f"quality_{quality:03d}.png") as temporary:
-            Image.fromarray(sheet).save(temporary, "PNG")
+            labelled.save(temporary, "PNG")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from q1net_msroi.utils import figures
@@ -34,3 +36,14 @@ def test_loss_curves_take_the_rows_of_the_history(tmp_path: Path) -> None:
     rows = [{"epoch": str(n), "train_loss": f"{20 / n}", "val_loss": 18 / n} for n in range(1, 6)]
     figures.loss_curves(rows, tmp_path / "a.png")
     assert Image.open(tmp_path / "a.png").size == (770, 495)
+
+
+def test_one_epoch_has_whole_ticks_and_a_range_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = Figure()
+    monkeypatch.setattr(figures, "figure", lambda *size: nullcontext(drawing))
+    figures.loss_curves([{"epoch": 1, "train_loss": 1.0, "val_loss": 0.99}], tmp_path / "a.png")
+    (axes,) = drawing.axes
+    low, high = axes.get_ylim()
+    assert low < 0.9
+    assert high > 1.1
+    assert all(float(tick).is_integer() for tick in axes.get_xticks())
