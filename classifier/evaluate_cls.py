@@ -12,34 +12,31 @@ from typing import Any
 
 from q1net_msroi.classifier.estimators import registry
 from q1net_msroi.classifier.estimators.network import NetworkEstimator
-from q1net_msroi.classifier.estimators.options import add_model_options, asked
+from q1net_msroi.classifier.estimators.options import Asked, add_model_options, add_patch_options
 from q1net_msroi.classifier.estimators.result import Estimator
-from q1net_msroi.classifier.q1net.configs import QUALITIES
 from q1net_msroi.utils import files, images, results, tasks
+from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     parser = argparse.ArgumentParser(prog="evaluate_cls.py", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--in_path", help="folder of never-compressed photographs")
+    flags.in_path(parser, "folder of never-compressed photographs", required=False)
     parser.add_argument("--hdf5_val_path", help="patches made by gen_data.py (instead of --in_path)")
-    parser.add_argument(
-        "--out_path",
-        default="out",
-        help="folder for confusion_matrix.png, confusion_matrix.csv and by_quality.csv (default: %(default)s)",
-    )
-    parser.add_argument("--qualities", default="1-100", help="10,20,30 or 5-95:10 (default: %(default)s)")
+    flags.out_path(parser, "confusion_matrix.png, confusion_matrix.csv and by_quality.csv")
+    flags.qualities(parser, "1-100")
     parser.add_argument(
         "--crop_offset",
         default="0,0",
         help="pixels dy,dx cut off the top and left after compression, or random: one of the 63 misaligned offsets "
         "a picture (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the random offsets (default: %(default)s)")
-    parser.add_argument("--recursive", action="store_true", help="look into the subfolders too")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    add_model_options(parser, every=True)
+    flags.seed(parser, "of the random offsets")
+    flags.recursive(parser)
+    flags.as_json(parser)
+    add_model_options(parser, registry.described())
+    add_patch_options(parser)
     return parser
 
 
@@ -50,49 +47,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError("give either --in_path FOLDER or --hdf5_val_path FILE")
     if options.seed < 0:
         raise UserError(f"--seed {options.seed}: a number from 0 up is needed")
+    return _patches(options) if options.hdf5_val_path else _pictures(options)
 
+
+def _pictures(options: argparse.Namespace) -> int:
+    """Evaluate whole pictures, compressed here at known qualities."""
     from q1net_msroi.classifier.evaluation import pictures
+    from q1net_msroi.classifier.evaluation.confusion import draw, write_counts
 
-    if options.hdf5_val_path:
-        return _patches(options)
     qualities = pictures.parse_qualities(options.qualities)
     crop_offset = pictures.parse_crop_offset(options.crop_offset)
     found = images.find_images(options.in_path, options.recursive)
     out = files.output_folder(options.out_path)
+    asked = flags.settings(Asked, options)
 
     def load() -> Estimator:
-        return registry.load(asked(options))
+        return registry.load(asked)
 
     def report(number: int, scores: pictures.Scores) -> None:
         mae = scores.summary()["mae"]
+        said = "unknown" if mae is None else f"{mae:.2f}"
         if not options.json:
-            print(
-                f"Images processed: {number:3d}/{len(found)}: {'unknown' if mae is None else f'{mae:.2f}'}", flush=True
-            )
+            print(f"Images processed: {number:3d}/{len(found)}: {said}", flush=True)
 
     load()  # a missing or damaged model is said once, before the first picture
-    scores, failed, seconds = pictures.run_pictures(
-        found, qualities, load, crop_offset, options.seed, options.workers, report
-    )
-    summary, coverage = scores.summary(), scores.coverage()
+    task = pictures.Task(found, qualities, crop_offset, options.seed, options.workers)
+    scores, failed, seconds = pictures.run_pictures(task, load, report)
+    summary = scores.summary()
     if options.json:
-        record = {**_rounded({**summary, "interval_coverage": coverage}), "seconds": round(seconds, 2)}
-        print(json.dumps({"comp_type": options.comp_type, **record}))
-    elif summary["mae"] is None:
-        print("mae unknown: no picture has an answer")
+        record = _rounded({**summary, "interval_coverage": scores.coverage()})
+        print(json.dumps({"comp_type": options.comp_type, **record, "seconds": round(seconds, 2)}))
     else:
-        print(f"mae {summary['mae']:.2f}, std of error {summary['std']:.2f}")
-        unknown = summary["predictions"] - summary["answered"]
-        exact, within_1, within_2 = (results.percent(summary[key]) for key in ("exact", "within_1", "within_2"))
-        print(
-            f"{summary['predictions']} predictions, {unknown} unknown, exact {exact}, within 1 {within_1}, "
-            f"within 2 {within_2}, bias {summary['bias']:+.2f}, worst 1 % {summary['worst_1_percent']:.1f}, "
-            + (f"truth within the interval {coverage:.1%}, " if coverage is not None else "")
-            + f"{seconds:.0f} seconds"
-        )
+        _print_summary(summary, scores.coverage(), seconds)
     results.write_csv(out / "by_quality.csv", scores.by_quality())
-    from q1net_msroi.classifier.evaluation.confusion import draw, write_counts
-
     write_counts(scores.confusion(), out / "confusion_matrix.csv")
     draw(scores.confusion(), out / "confusion_matrix.png", options.comp_type, summary)
     if failed:
@@ -100,52 +87,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return EXIT_SOME_FAILED if failed else EXIT_OK
 
 
+def _print_summary(summary: dict[str, Any], coverage: float | None, seconds: float) -> None:
+    """Print the two lines on all predictions."""
+    if summary["mae"] is None:
+        print("mae unknown: no picture has an answer")
+        return
+    print(f"mae {summary['mae']:.2f}, std of error {summary['std']:.2f}")
+    unknown = summary["predictions"] - summary["answered"]
+    exact, within_1, within_2 = (results.percent(summary[key]) for key in ("exact", "within_1", "within_2"))
+    print(
+        f"{summary['predictions']} predictions, {unknown} unknown, exact {exact}, within 1 {within_1}, "
+        f"within 2 {within_2}, bias {summary['bias']:+.2f}, worst 1 % {summary['worst_1_percent']:.1f}, "
+        + (f"truth within the interval {coverage:.1%}, " if coverage is not None else "")
+        + f"{seconds:.0f} seconds"
+    )
+
+
 def _patches(options: argparse.Namespace) -> int:
     """Evaluate single patches of an HDF5 file, with and without regard to confidence."""
-    import numpy as np
-
     from q1net_msroi.classifier.evaluation import pictures
     from q1net_msroi.classifier.q1net.dataset import PatchFile
 
     started = time.perf_counter()
     file = PatchFile(options.hdf5_val_path)
     out = files.output_folder(options.out_path)
-    estimator = registry.load(asked(options, tasks.worker_count(options.workers)))
+    estimator = registry.load(flags.settings(Asked, options, threads=tasks.worker_count(options.workers)))
     if not isinstance(estimator, NetworkEstimator):
         raise UserError(f"--comp_type {options.comp_type} judges whole pictures; patches take a network's")
     predictions, truth = pictures.evaluate_patches(file, estimator)
-    errors = predictions[:, 1] - truth
-    rows = []
-    for quality in [q for q in QUALITIES if (truth == q).any()]:
-        part = errors[truth == quality]
-        rows.append(
-            {
-                "quality": quality,
-                "n": len(part),
-                "mae": float(np.abs(part).mean()),
-                "bias": float(part.mean()),
-                "std": float(part.std()),
-                "confident": float((predictions[truth == quality, 0] > estimator.threshold).mean()),
-            }
-        )
-        if not options.json:
-            print(
-                f"quality {quality:3d}: mae {rows[-1]['mae']:2.0f}, bias {rows[-1]['bias']:2.0f}, "
-                f"std {rows[-1]['std']:2.0f}"
-            )
-    confident = predictions[:, 0] > estimator.threshold
-    loss = np.abs(errors) + 0.5 * np.abs(100 - np.abs(errors) - predictions[:, 0])
-    summary = {
-        "patches": len(truth),
-        "mae": float(np.abs(errors).mean()),
-        "loss": float(loss.mean()),
-        "confident": float(confident.mean()),
-        "mae_confident": float(np.abs(errors[confident]).mean()) if confident.any() else None,
-    }
+    rows, summary = pictures.patch_scores(predictions, truth, estimator.threshold)
     if options.json:
         seconds = round(time.perf_counter() - started, 2)
         print(json.dumps({"comp_type": options.comp_type, **_rounded(summary), "seconds": seconds}))
     else:
+        for row in rows:
+            mae, bias, std = row["mae"], row["bias"], row["std"]
+            print(f"quality {row['quality']:3d}: mae {mae:2.0f}, bias {bias:2.0f}, std {std:2.0f}")
         print(f"MAE: {summary['mae']:.2f}")
         print(f"{len(truth)} patches, loss {summary['loss']:.3f}, confident {summary['confident']:.1%}")
     results.write_csv(out / "by_quality.csv", rows)

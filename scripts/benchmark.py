@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from q1net_msroi.classifier.estimators.lattice import LatticeEstimator
-from q1net_msroi.classifier.estimators.network import Backend, NetworkEstimator
+from q1net_msroi.classifier.estimators.network import NetworkEstimator
+from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.q1net import mosaic, weights
 from q1net_msroi.classifier.q1net.configs import get_config
 from q1net_msroi.utils import files, images, jpeg, results
@@ -108,12 +109,12 @@ def warm_estimate(runs: int) -> Iterator[tuple[str, float, str]]:
     """One estimate with a loaded model."""
     pixels = images.read_rgb(COFFEE).pixels
     folder = weights.model_folder(CONFIG)
-    backends: tuple[Backend, ...] = ("float32", "int8")
+    backends: tuple[str, ...] = ("float32", "int8")
     for backend in backends:
         if not (folder / weights.TFLITE_NAMES[backend]).exists():
             continue
         for threads in (1, 2):
-            estimator = NetworkEstimator(CONFIG, backend=backend, threads=threads)
+            estimator = NetworkEstimator(Asked(CONFIG.comp_type, backend=backend, threads=threads))
             seconds = median(partial(estimator.estimate, pixels), 5 * runs, 3)
             yield f"one estimate, 256 patches, {backend}, {threads} thread(s)", seconds * 1e3, "ms"
 

@@ -17,8 +17,7 @@ from q1net_msroi.classifier.benchmark.conditions import CONDITIONS, NEVER, Made,
 from q1net_msroi.classifier.benchmark.identify import NAME as IDENTIFY
 from q1net_msroi.classifier.benchmark.identify import IdentifyEstimator
 from q1net_msroi.classifier.estimators import registry
-from q1net_msroi.classifier.estimators.explain import earlier_of
-from q1net_msroi.classifier.estimators.options import COMP_TYPES, HEADER, Asked
+from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate, Estimator, FileEstimator
 from q1net_msroi.classifier.evaluation.pictures import Scores, parse_qualities
 from q1net_msroi.classifier.q1net.configs import AREA
@@ -26,8 +25,9 @@ from q1net_msroi.utils import images, results, tasks
 from q1net_msroi.utils.errors import UserError, note, run_command
 
 SHOWN = Path("classifier", "results", "conditions.json")  # the record that the repository shows
+HEADER = "jpeg_header"
 OF_FILES = (HEADER, IDENTIFY)  # asked for the JPEG file; all others for the pixels alone
-ESTIMATORS = (*(name for name in COMP_TYPES if name != HEADER), *OF_FILES)
+ESTIMATORS = (*(name for name in registry.KINDS if name != HEADER), *OF_FILES)
 HARDLY = 95  # photographs never compressed that are called compressed below this are counted
 
 
@@ -44,7 +44,7 @@ class Answer:
         """Whether the last and the earlier compression are told, exactly."""
         quality = self.estimate.quality
         last = quality is not None and int(np.floor(quality + 0.5)) == self.truth
-        return last and earlier_of(self.estimate) == self.first
+        return last and self.estimate.evidence.earlier == self.first
 
 
 def load(name: str) -> Estimator:
@@ -110,7 +110,7 @@ def row(condition: str, name: str, answers: Sequence[Answer]) -> dict[str, Any]:
         **{k: round(v, 5) if isinstance(v, float) else v for k, v in scores.summary().items()},
         "interval_holds": scores.coverage(),
         "tie_set_holds": float(np.mean(ties)) if ties else None,
-        "called_twice": round(float(np.mean([earlier_of(a.estimate) is not None for a in answers])), 5),
+        "called_twice": round(float(np.mean([a.estimate.evidence.earlier is not None for a in answers])), 5),
         **({"both_exact": round(float(np.mean([a.both_right for a in answers])), 5)} if twice else {}),
         "milliseconds": round(1000 * float(np.median(seconds)), 1) if seconds else None,
         **({f"below_{HARDLY}": sum(below)} if condition == NEVER else {}),

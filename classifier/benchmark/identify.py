@@ -29,7 +29,7 @@ class IdentifyEstimator:
 
     def estimate(self, pixels: NDArray[np.uint8]) -> Estimate:
         """Return no answer: there is no file to ask about."""
-        return Estimate(None, 0, 0, reason="not a JPEG file: there is no header to read")
+        return Estimate(None, reason="not a JPEG file: there is no header to read")
 
     def estimate_file(self, path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> Estimate:
         """Return what is said of the file at `path`; 0 is its word for unknown."""
@@ -39,4 +39,4 @@ class IdentifyEstimator:
         said = done.stdout.strip()
         quality = float(said) if done.returncode == 0 and said.isdigit() and said != "0" else None
         reason = None if quality is not None else "identify tells no quality"
-        return Estimate(quality, 0, 0, reason=reason, seconds=time.perf_counter() - started)
+        return Estimate(quality, reason=reason, seconds=time.perf_counter() - started)

@@ -11,36 +11,79 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.estimators import explain
-from q1net_msroi.classifier.estimators.header import Header, estimate_header, read_header
-from q1net_msroi.classifier.estimators.lattice import LatticeEstimator
+from q1net_msroi.classifier.estimators.header import Header, HeaderEvidence, estimate_header, read_header
+from q1net_msroi.classifier.estimators.lattice import LatticeEstimator, LatticeEvidence
 from q1net_msroi.classifier.estimators.network import NetworkEstimator, calibrated
 from q1net_msroi.classifier.estimators.options import Asked
-from q1net_msroi.classifier.estimators.result import Estimate
+from q1net_msroi.classifier.estimators.result import Counts, Estimate, Evidence, any_of, number
 from q1net_msroi.classifier.lattice.grid import find_phase
 from q1net_msroi.classifier.q1net import weights
-from q1net_msroi.classifier.q1net.configs import AREA, CONFIGS, Config
+from q1net_msroi.classifier.q1net.configs import AREA, CONFIGS
 from q1net_msroi.utils.errors import UserError, show
 
+E = TypeVar("E", bound=Evidence)
 LATTICE_STEP = 3  # qualities below the header's at which a decisive lattice means an earlier compression
 NETWORK_STEP = 10  # the same for the network, below the end of its interval
 BEST = "texture/weighted_median"  # patches and fusion where no card tells better
 LOWEST_NEVER = 90.0  # what the network says of pictures never compressed begins here, where no card tells better
 
 
-def best_network(asked: Asked) -> tuple[Config, Path, str, str]:
-    """Return the network to ask: variant, its folder, patches and fusion, the best of validation among those there.
+@dataclass(frozen=True)
+class AutoEvidence(Evidence):
+    """What everyone said who was asked: header, lattice, network, in this order; `speaker` has the answer, if any has.
+
+    `earlier_quality` is that of an earlier compression, whoever tells of it.
+    """
+
+    kind: ClassVar[str] = "auto"
+    speaker: Evidence | None = None
+    earlier_quality: float | None = None
+    asked: tuple[Evidence, ...] = ()
+
+    @property
+    def counts(self) -> Counts:
+        """The patches of the network, none where it was not asked."""
+        return next((said.counts for said in self.asked if said.kind == "network"), Counts())
+
+    @property
+    def earlier(self) -> float | None:
+        """The quality of an earlier compression, None without a trace of one."""
+        return self.earlier_quality
+
+    @property
+    def validated(self) -> str:
+        """What is said behind the interval."""
+        return self.speaker.validated if self.speaker else ""
+
+    def sentence(self, answer: Estimate) -> str:
+        """Return the answer as the one says it whose it is."""
+        return (self.speaker or self).sentence(answer)
+
+    def lines(self) -> list[str]:
+        """Return the lines of all who were asked."""
+        return [line for said in self.asked for line in said.lines()]
+
+    def record(self, answer: Estimate) -> dict[str, Any]:
+        """Return who spoke, the earlier quality, what each said, and the answer as a sentence."""
+        spoke = self.speaker.kind if self.speaker else None
+        merged: dict[str, Any] = {"spoke": spoke, "earlier_quality": self.earlier_quality}
+        for said in self.asked:
+            merged |= said.record(answer)
+        return {**merged, "sentence": answer.sentence()}
+
+
+def best_network(asked: Asked) -> Asked:
+    """Return the network to ask as one asks for it: variant, patches and fusion, the best of validation of those there.
 
     Raises `UserError` when no network has the model file that the backend needs.
     """
-    found: list[tuple[float, int, Config, Path, str, str]] = []
+    found: list[tuple[float, Asked]] = []
     for config in CONFIGS.values():
         folder = weights.model_folder(config, asked.save_path)
         name = weights.TFLITE_NAMES.get(asked.backend, "best/.index")
@@ -50,11 +93,20 @@ def best_network(asked: Asked) -> tuple[Config, Path, str, str]:
         choice, rule = card.get("best", BEST).split("/")
         choice, rule = asked.patches or choice, asked.fusion or rule
         mae = card.get(f"{choice}/{rule}", {}).get("mae")
-        found.append((100.0 if mae is None else float(mae), len(found), config, folder, choice, rule))
+        one = replace(asked, comp_type=config.comp_type, fusion=rule, patches=choice, find_grid=False)
+        found.append((100.0 if mae is None else float(mae), one))
     if not found:
         folder = weights.model_folder(CONFIGS["jpeg_paper"], asked.save_path)
         raise UserError(f"{show(folder / weights.TFLITE_NAMES['float32'])} is missing; restore it or run to_tflite.py")
-    return min(found, key=lambda entry: entry[:2])[2:]
+    return min(found, key=lambda entry: entry[0])[1]
+
+
+def lowest_never(network: Asked) -> float:
+    """Return the least that the network says of photographs never compressed, as its card tells."""
+    folder = weights.model_folder(CONFIGS[network.comp_type], network.save_path)
+    entry = calibrated(folder, network.backend).get(f"{network.patches}/{network.fusion}", {})
+    lowest = entry.get("lowest_never")
+    return LOWEST_NEVER if lowest is None else float(lowest)
 
 
 class AutoEstimator:
@@ -62,8 +114,8 @@ class AutoEstimator:
 
     def __init__(self, asked: Asked) -> None:
         """Find the network's files, which are loaded when first needed; raise `UserError` when there are none."""
-        self._asked = asked
-        self._network_files = best_network(asked)
+        self._explain = asked.explain
+        self._best = best_network(asked)
         self._network: NetworkEstimator | None = None
         self._lattice = LatticeEstimator()
 
@@ -78,95 +130,93 @@ class AutoEstimator:
     def network(self) -> NetworkEstimator:
         """Return the network, loaded at the first call; raise `UserError` when its files are damaged."""
         if self._network is None:
-            config, _, choice, rule = self._network_files
-            a = self._asked
-            self._network = NetworkEstimator(
-                config, a.save_path, a.backend, a.threads, a.threshold, rule, choice, uncorrected=a.uncorrected
-            )
+            self._network = NetworkEstimator(self._best)
         return self._network
 
     def _ask_network(self, pixels: NDArray[np.uint8], phase: tuple[int, int] | None) -> Estimate:
         """Ask the network on the grid that begins at `phase`, or at one still to be found."""
         if min(pixels.shape[:2]) < AREA:
-            return Estimate(None, 0, 0, reason=f"the network needs at least {AREA}x{AREA} pixels")
+            return Estimate(None, reason=f"the network needs at least {AREA}x{AREA} pixels")
         return self.network().estimate(pixels, find_phase(pixels).phase if phase is None else phase)
 
     def _estimate(self, pixels: NDArray[np.uint8], header: Header | None) -> Estimate:
         started = time.perf_counter()
-        lattice = self._lattice.estimate(pixels).with_tie_interval()
-        phase = lattice.evidence["lattice"].get("phase")
-        phase = (int(phase[0]), int(phase[1])) if phase is not None else None
-        decisive = lattice.quality is not None
+        lattice, shown = _shown(self._lattice.estimate(pixels))
         network = None
-        if self._asked.explain or not decisive:
-            network = self._ask_network(pixels, phase)
+        if self._explain or lattice.quality is None:
+            network = self._ask_network(pixels, shown.phase)
         if header is not None:
             answer = with_header(estimate_header(header), lattice, network)
         else:
-            answer = without_header(lattice, network, self._lowest_never())
-        said = {**lattice.evidence["lattice"], "tie_set": list(lattice.tie_set)}
-        evidence = {**answer.evidence, "lattice": said, **({} if network is None else network.evidence)}
-        answer = replace(
-            answer,
-            confident_patches=0 if network is None else network.confident_patches,
-            patches=0 if network is None else network.patches,
-            spread=None if network is None else network.spread,
-            evidence=evidence,
-        )
-        evidence["sentence"] = explain.sentence(answer)
-        return replace(answer, evidence=evidence, seconds=time.perf_counter() - started)
+            answer = without_header(lattice, network, lowest_never(self._best))
+        return replace(answer, seconds=time.perf_counter() - started)
 
-    def _lowest_never(self) -> float:
-        _, folder, choice, rule = self._network_files
-        entry = calibrated(folder, self._asked.backend).get(f"{choice}/{rule}", {})
-        lowest = entry.get("lowest_never")
-        return LOWEST_NEVER if lowest is None else float(lowest)
+
+def _shown(lattice: Estimate) -> tuple[Estimate, LatticeEvidence]:
+    """Return the lattice's answer with its tie set as interval and in its evidence, and that evidence."""
+    shown = replace(_of(LatticeEvidence, lattice), tie_set=lattice.tie_set)
+    return replace(lattice, evidence=shown).with_tie_interval(), shown
+
+
+def _of(kind: type[E], estimate: Estimate) -> E:
+    """Return an answer's evidence, which is of the given kind."""
+    assert isinstance(estimate.evidence, kind)
+    return estimate.evidence
+
+
+def _all(*estimates: Estimate | None) -> tuple[Evidence, ...]:
+    return tuple(estimate.evidence for estimate in estimates if estimate is not None and estimate.evidence.kind)
 
 
 def with_header(header: Estimate, lattice: Estimate, network: Estimate | None) -> Estimate:
     """Return the answer for a JPEG file: the header's quality, and what the pixels tell of an earlier compression."""
-    said = header.evidence["header"]
-    last = said["nearest_standard"]  # mozjpeg's own setting is on another scale than what pixels tell
-    earlier = explain.earlier_of(lattice)
+    said, shown = _of(HeaderEvidence, header), _of(LatticeEvidence, lattice)
+    last = said.nearest_standard  # mozjpeg's own setting is on another scale than what pixels tell
+    earlier = shown.earlier
     if earlier is None and lattice.quality is not None and lattice.interval is not None:
-        standard = lattice.evidence["lattice"].get("tables") != "not standard"
-        highest = lattice.quality if standard else lattice.interval[1]
+        highest = lattice.quality if shown.standard else lattice.interval[1]
         earlier = lattice.quality if highest <= last - LATTICE_STEP else None
     if earlier is None and lattice.quality is None and network is not None and network.interval is not None:
         earlier = network.quality if network.interval[1] <= last - NETWORK_STEP else None
-    return replace(header, evidence={**header.evidence, "spoke": "header", **_earlier(earlier)})
+    return replace(header, evidence=AutoEvidence(said, earlier, _all(header, lattice, network)))
 
 
-def without_header(lattice: Estimate, network: Estimate | None, lowest_never: float) -> Estimate:
+def without_header(lattice: Estimate, network: Estimate | None, lowest: float) -> Estimate:
     """Return the answer for pixels: the lattice's where it has one, else the network's.
 
     Where the lattice finds no trace in many blocks there is no number, nor where only the blocks' edges are left of it,
     nor where it leaves no quality that the network could mean.
-    The network's word is told when even the upper end of its interval is below `lowest_never`, the least that it says
-    of photographs never compressed.
+    The network's word is told when even the upper end of its interval is below `lowest`, the least that it says of
+    photographs never compressed.
     """
-    verdict = lattice.evidence["lattice"].get("verdict")
+    asked = _all(lattice, network)
     if lattice.quality is not None:
-        return replace(lattice, evidence={"spoke": "lattice", **_earlier(explain.earlier_of(lattice))})
-    silent = {"spoke": None, **_earlier(None)}
-    if verdict == "changed":
-        return replace(lattice, evidence=silent)
-    if network is None or network.quality is None:
-        reason = lattice.reason if network is None else f"{lattice.reason}; {network.reason}"
-        return replace(lattice, reason=reason, evidence=silent)
-    if not lattice.evidence["lattice"].get("answerable", True):  # the network's intervals do not hold
-        reason = f"{lattice.reason}; the network says about {explain.number(network.quality)}"
-        return replace(lattice, reason=reason, evidence=silent)
-    if verdict == "never":
-        traces = network.interval is not None and network.interval[1] < lowest_never
-        seen = f"no lattice, but the network sees traces (about {network.quality:.0f}): changed after a compression?"
-        return replace(lattice, reason=seen if traces else lattice.reason, evidence=silent)
+        return replace(lattice, evidence=AutoEvidence(lattice.evidence, lattice.evidence.earlier, asked))
+    reason, answer = _believed(lattice, network, lowest)
+    if answer is None:
+        return replace(lattice, reason=reason, evidence=AutoEvidence(asked=asked))
+    return replace(answer, evidence=AutoEvidence(answer.evidence, asked=asked))
+
+
+def _believed(lattice: Estimate, network: Estimate | None, lowest: float) -> tuple[str | None, Estimate | None]:
+    """Return why there is no answer where the lattice has none, or the network's that is believed."""
+    shown = _of(LatticeEvidence, lattice)
+    if shown.verdict == "changed" or network is None:
+        return lattice.reason, None
+    if network.quality is None:
+        return f"{lattice.reason}; {network.reason}", None
+    if shown.answerable is False:  # the network's intervals do not hold
+        return f"{lattice.reason}; the network says about {number(network.quality)}", None
+    if shown.verdict == "never":
+        traces = network.interval is not None and network.interval[1] < lowest
+        about = f"about {number(network.quality)}"
+        seen = f"no lattice, but the network sees traces ({about}): changed after a compression?"
+        return seen if traces else lattice.reason, None
     among = _among(network, lattice.tie_set)
     if among is None:
-        left = f"the lattice leaves {explain.any_of(lattice.tie_set)}"
-        reason = f"{left}, the network says about {explain.number(network.quality)}: they do not agree"
-        return replace(lattice, reason=reason, evidence=silent)
-    return replace(among, evidence={"spoke": "network", **_earlier(None)})
+        left = f"the lattice leaves {any_of(lattice.tie_set)}"
+        return f"{left}, the network says about {number(network.quality)}: they do not agree", None
+    return None, among
 
 
 def _among(network: Estimate, left: tuple[int, ...]) -> Estimate | None:
@@ -180,7 +230,3 @@ def _among(network: Estimate, left: tuple[int, ...]) -> Estimate | None:
     nearest = float(min(left, key=lambda quality: abs(quality - answer)))
     low, high = network.interval
     return replace(network, quality=nearest) if low <= nearest <= high else None
-
-
-def _earlier(quality: float | None) -> dict[str, Any]:
-    return {"earlier_quality": None if quality is None else float(quality)}

@@ -12,19 +12,22 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from q1net_msroi.classifier.estimators.result import Estimate
+from q1net_msroi.classifier.estimators.result import Estimate, Evidence, number
 from q1net_msroi.utils import jpeg
 
 LARGEST_STEP = 32767  # of 16-bit tables
 FAR = 0.35  # beyond this share of the nearest standard tables, the distance leaves no quality to speak of
-PHOTOSHOP_QUALITY = 0x0406  # the image resource in which Photoshop keeps its own setting, -4..8 for 0..12
-
+TABLE = 64  # steps
+COLOURS = 3  # components from which chroma may be subsampled
+PHOTOSHOP_QUALITY = 0x0406  # the image resource in which Photoshop keeps its own setting, two bytes, -4..8 for 0..12
+PHOTOSHOP_SETTINGS = range(13)
+SAVED_BY = {"mozjpeg": " by mozjpeg", "photoshop": " by Photoshop"}
 
 SUBSAMPLINGS: dict[tuple[float, float], str] = {
     (1, 1): "4:4:4",
@@ -69,6 +72,46 @@ class Match:
     chroma_quality: int | None
 
 
+@dataclass(frozen=True)
+class HeaderEvidence(Evidence):
+    """What the header tells: a `Match` and how the file is coded; `quality` is the answer, `exact` whether it fits."""
+
+    kind: ClassVar[str] = "header"
+    family: str
+    quality: int | None
+    exact: bool
+    nearest_standard: int
+    distance: float
+    relative_distance: float
+    luma_quality: int | None
+    chroma_quality: int | None
+    photoshop_quality: int | None
+    tables: int
+    components: int
+    subsampling: str | None
+    progressive: bool
+
+    def sentence(self, answer: Estimate) -> str:
+        """Return the answer as a sentence: a file is saved, what pixels tell is compressed."""
+        saved = "saved" + SAVED_BY.get(self.family, "")
+        quality = number(answer.quality)
+        return f"{saved} at {quality}" if self.exact else f"{saved} at about {quality}{answer.range_text}"
+
+    def lines(self) -> list[str]:
+        """Return one line: the tables, how far they are from standard ones, and how the file is coded."""
+        quality = "no quality" if self.quality is None else f"quality {self.quality}"
+        parts = [
+            f"{quality}, {self.family} tables",
+            f"nearest standard quality {self.nearest_standard} at a distance of {self.distance:g} "
+            f"({self.relative_distance:.1%})",
+            f"{self.subsampling or ('gray' if self.components == 1 else 'no chroma')}",
+            "progressive" if self.progressive else "baseline",
+        ]
+        if self.photoshop_quality is not None:
+            parts.append(f"Photoshop's own setting {self.photoshop_quality} of 12")
+        return ["header: " + ", ".join(parts)]
+
+
 def read_header(path: str | os.PathLike[str]) -> Header | None:
     """Return the header of a JPEG file, None for any other file; no pixel is decoded."""
     try:
@@ -87,7 +130,7 @@ def read_header(path: str | os.PathLike[str]) -> Header | None:
 def _header(image: Image.Image) -> Header | None:
     tables = {number: np.array(values, np.int64) for number, values in image.quantization.items()}  # type: ignore[attr-defined]
     layers: list[tuple[int, int, int, int]] = image.layer  # type: ignore[attr-defined]
-    if not layers or any(0 in each[1:3] or each[3] not in tables or tables[each[3]].size != 64 for each in layers):
+    if not layers or any(0 in each[1:3] or each[3] not in tables or tables[each[3]].size != TABLE for each in layers):
         return None
     luma, second = layers[0], layers[min(1, len(layers) - 1)]
     return Header(
@@ -102,21 +145,21 @@ def _header(image: Image.Image) -> Header | None:
 
 def _subsampling(layers: list[tuple[int, int, int, int]]) -> str | None:
     """Return 4:2:0 and the like, `2x2,1x2,1x2` for unusual factors, None for a single component."""
-    if len(layers) < 3:
+    if len(layers) < COLOURS:
         return None
     factors = [layer[1:3] for layer in layers]
-    across, down = factors[0][0] / factors[1][0], factors[0][1] / factors[1][1]
-    if factors[1] == factors[2] and (across, down) in SUBSAMPLINGS:
-        return SUBSAMPLINGS[across, down]
+    (h, v), chroma = factors[0], factors[1]
+    if chroma == factors[2] and (h / chroma[0], v / chroma[1]) in SUBSAMPLINGS:
+        return SUBSAMPLINGS[h / chroma[0], v / chroma[1]]
     return ",".join(f"{h}x{v}" for h, v in factors)
 
 
 def _photoshop(resources: Any) -> int | None:
     content = resources.get(PHOTOSHOP_QUALITY) if isinstance(resources, dict) else None
-    if not isinstance(content, bytes) or len(content) < 2:
+    if not isinstance(content, bytes) or not content[1:]:
         return None
     setting = int.from_bytes(content[:2], "big", signed=True) + 4
-    return setting if 0 <= setting <= 12 else None
+    return setting if setting in PHOTOSHOP_SETTINGS else None
 
 
 @functools.cache
@@ -177,7 +220,7 @@ def estimate_header(header: Header | None) -> Estimate:
     """Return the quality of the last compression as the header tells it; None with the reason where it does not."""
     started = time.perf_counter()
     if header is None:
-        return Estimate(None, 0, 0, reason="not a JPEG file: there is no header to read")
+        return Estimate(None, reason="not a JPEG file: there is no header to read")
     found = match(header)
     quality, interval, reason = found.quality, None, None
     if quality is None and found.relative <= FAR:
@@ -193,29 +236,27 @@ def estimate_header(header: Header | None) -> Estimate:
         )
     else:
         interval = (quality, quality)
-    evidence = {
-        "family": found.family,
-        "quality": quality,
-        "exact": found.quality is not None,
-        "nearest_standard": found.nearest_standard,
-        "distance": round(found.distance, 3),
-        "relative_distance": round(found.relative, 4),
-        "luma_quality": found.luma_quality,
-        "chroma_quality": found.chroma_quality,
-        "photoshop_quality": header.photoshop,
-        "tables": 1 if header.chroma is None else 2,
-        "components": header.components,
-        "subsampling": header.subsampling,
-        "progressive": header.progressive,
-    }
+    evidence = HeaderEvidence(
+        family=found.family,
+        quality=quality,
+        exact=found.quality is not None,
+        nearest_standard=found.nearest_standard,
+        distance=round(found.distance, 3),
+        relative_distance=round(found.relative, 4),
+        luma_quality=found.luma_quality,
+        chroma_quality=found.chroma_quality,
+        photoshop_quality=header.photoshop,
+        tables=1 if header.chroma is None else 2,
+        components=header.components,
+        subsampling=header.subsampling,
+        progressive=header.progressive,
+    )
     return Estimate(
         None if quality is None else float(quality),
-        0,
-        0,
         interval=None if interval is None else (float(interval[0]), float(interval[1])),
         tie_set=() if found.quality is None else (found.quality,),
         reason=reason,
-        evidence={"header": evidence},
+        evidence=evidence,
         seconds=time.perf_counter() - started,
     )
 

@@ -3,28 +3,106 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.estimators.result import Estimate
+from q1net_msroi.classifier.estimators.result import Counts, Estimate, Evidence, any_of, named, number, untold
 from q1net_msroi.classifier.lattice import chroma, clipped, grid, pairs, search, tables
 from q1net_msroi.classifier.lattice.score import Reading
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A stronger compression before the last one, on the grid that begins at `phase` (y, x).
+
+    `nats` is its log-likelihood ratio against none; `tie_set` are the qualities that cannot be told apart, None where
+    they were not compared.
+    """
+
+    quality: int
+    phase: tuple[int, int]
+    nats: float
+    tie_set: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatticeEvidence(Evidence):
+    """What the blocks show: `blocks` of `all_blocks` could say something.
+
+    `verdict` is compressed, never, changed (since a compression) or unknown; `tables` standard or not standard: then
+    `family` names them and `steps` of them could be read. `nats` is the log-likelihood ratio against no lattice,
+    `margin` against the next quality. Not `answerable` is a picture on which a network's intervals do not hold either.
+    """
+
+    kind: ClassVar[str] = "lattice"
+    verdict: str
+    tables: str | None = None
+    family: str | None = None
+    quality: int | None = None
+    margin: float | None = None
+    nats: float = 0.0
+    phase: tuple[int, int] | None = None
+    noise: str | None = None
+    subsampling: str | None = None
+    steps: int | None = None
+    blocks: int = 0
+    answerable: bool | None = None
+    before: Earlier | None = None
+    tie_set: tuple[int, ...] | None = None
+    all_blocks: int = untold(0)
+
+    @property
+    def counts(self) -> Counts:
+        """How many blocks could say something."""
+        return Counts(self.blocks, self.all_blocks)
+
+    @property
+    def earlier(self) -> float | None:
+        """The quality of an earlier compression, None without traces of one."""
+        return None if self.before is None else float(self.before.quality)
+
+    @property
+    def standard(self) -> bool:
+        """Whether no other tables than the standard ones were found."""
+        return self.tables != "not standard"
+
+    def sentence(self, answer: Estimate) -> str:
+        """Return the answer as a sentence; it names all qualities that the blocks leave."""
+        if not self.standard:
+            return f"compressed with tables that are not standard, near to {number(answer.quality)}{answer.range_text}"
+        if len(answer.tie_set) > 1:
+            return f"compressed at {any_of(answer.tie_set)}: the pixels cannot tell these apart"
+        return f"compressed at {number(answer.quality)}"
+
+    def values(self) -> dict[str, Any]:
+        """Return what is told, without what was not looked for."""
+        said = super().values()
+        looked_for = ("subsampling" if self.standard else "quality", "before") if self.tables else ()
+        told = {name: value for name, value in said.items() if value is not None or name in looked_for}
+        if told.get("before"):
+            told["before"] = {name: value for name, value in told["before"].items() if value is not None}
+        return {"earlier" if name == "before" else name: value for name, value in told.items()}
+
+    def lines(self) -> list[str]:
+        """Return one line, an earlier compression last."""
+        told, before = self.values(), ""
+        told.pop("earlier", None)
+        if self.before is not None:
+            first = any_of(self.before.tie_set or (self.before.quality,))
+            before = f", earlier quality {first} on the grid at {list(self.before.phase)}"
+        return [f"lattice: {named(told)}{before}"]
 
 
 class LatticeEstimator:
     """Estimates from the pixels alone, without weights; may be shared by threads."""
 
-    def __init__(self, thorough: bool = False) -> None:
-        """`thorough` looks for an earlier compression on every other grid, which takes some 0.3 seconds more."""
-        self.thorough = thorough
-
     def estimate(self, pixels: NDArray[np.uint8]) -> Estimate:
         """Return the estimate for (height, width, 3) uint8 RGB pixels of any size.
 
-        The quality is that of the last compression; evidence["lattice"]["earlier"] names a stronger one before it.
+        The quality is that of the last compression; the evidence's `earlier` is that of a stronger one before it.
         """
         started = time.perf_counter()
         reading = search.find(pixels)
@@ -43,41 +121,38 @@ class LatticeEstimator:
         return replace(answer, seconds=time.perf_counter() - started)
 
     def _nothing(self, pixels: NDArray[np.uint8], reading: Reading, blocks: int) -> Estimate:
-        """Return why there is no number: never compressed, changed since, or too little to say.
-
-        Not `answerable` is what is so far from other pictures that a network's intervals do not hold either.
-        """
+        """Return why there is no number: never compressed, changed since, or too little to say."""
         used = reading.scores.used
-        verdict, reason = "unknown", f"unknown: no lattice shows in the {used} blocks that could say"
+        verdict, reason = "unknown", f"no lattice shows in the {used} blocks that could say"
         answerable = True
         if search.says_never(reading):
             verdict, reason = "never", "no JPEG trace"
             if grid.block_edges(pixels).visible:
-                verdict = "changed"
-                reason = "unknown: blocks of a JPEG show, but no lattice: changed after the compression"
+                verdict, reason = "changed", "blocks of a JPEG show, but no lattice: changed after the compression"
         elif used == 0:
-            answerable, reason = False, "unknown: no block could say, all are flat or clipped"
+            answerable, reason = False, "no block could say, all are flat or clipped"
         elif reading.nats < -max(search.ABSENT * used, search.TIE):
-            answerable = False
-            reason = f"unknown: the {used} blocks that could say deny a lattice, too few to be sure"
+            answerable, reason = False, f"the {used} blocks that could say deny a lattice, too few to be sure"
         left = search.tied(reading.scores)
-        ties = left if verdict == "unknown" and len(left) < 100 else ()
-        evidence = {"verdict": verdict, "nats": round(reading.nats, 1), "blocks": used, "answerable": answerable}
-        return Estimate(None, used, blocks, tie_set=ties, reason=reason, evidence={"lattice": evidence})
+        ties = left if verdict == "unknown" and len(left) < len(reading.scores.nats) else ()
+        evidence = LatticeEvidence(
+            verdict=verdict, nats=round(reading.nats, 1), blocks=used, answerable=answerable, all_blocks=blocks
+        )
+        return Estimate(None, tie_set=ties, reason=reason, evidence=evidence)
 
     def _compressed(
         self, pixels: NDArray[np.uint8], reading: Reading, pair: pairs.Pair | None, blocks: int
     ) -> Estimate:
         """Return the last quality, what it is tied with, and an earlier one if there are traces of it."""
-        scores, nats, colour, earlier = reading.scores, reading.nats, None, None
+        scores, nats, colour = reading.scores, reading.nats, None
+        before: Earlier | None = None
         ties: tuple[int, ...]
         other_tables = tables.other_tables(reading, pair.total if pair else 0.0)
         if other_tables is not None:
             return self._not_standard(reading, other_tables, blocks)
         if pair is not None:
             quality, ties, margin, nats = pair.last, pair.last_ties, pair.margin, pair.total
-            earlier = {"quality": pair.first, "phase": list(reading.phase), "nats": round(pair.gain, 1)}
-            earlier["tie_set"] = list(pair.first_ties)
+            before = Earlier(pair.first, reading.phase, round(pair.gain, 1), pair.first_ties)
         else:
             if scores.margin < search.CLOSE and not reading.grid_seen:  # too smooth a picture's chroma misleads
                 colour = chroma.scores(pixels, reading.phase)
@@ -88,51 +163,50 @@ class LatticeEstimator:
             if len(ties) > search.MOST_TIED or ties[-1] - ties[0] > search.WIDEST_TIE:
                 return self._too_many(reading, ties, blocks)
             if reading.noise == "exact":
-                other = pairs.search_shifted(pixels, reading.phase, quality, self.thorough)
-                if other is not None:
-                    earlier = {"quality": other.quality, "phase": list(other.phase), "nats": round(other.nats, 1)}
-        evidence: dict[str, Any] = {
-            "verdict": "compressed",
-            "tables": "standard",
-            "quality": quality,
-            "margin": round(margin, 1),
-            "nats": round(nats, 1),
-            "phase": list(reading.phase),
-            "noise": reading.noise,
-            "subsampling": colour.subsampling if colour and colour.nats.max() > search.PRESENT else None,
-            "blocks": scores.used,
-            "earlier": earlier,
-        }
-        return Estimate(float(quality), scores.used, blocks, tie_set=ties, evidence={"lattice": evidence})
+                other = pairs.search_shifted(pixels, reading.phase, quality)
+                before = None if other is None else Earlier(other.quality, other.phase, round(other.nats, 1))
+        evidence = LatticeEvidence(
+            verdict="compressed",
+            tables="standard",
+            quality=quality,
+            margin=round(margin, 1),
+            nats=round(nats, 1),
+            phase=reading.phase,
+            noise=reading.noise,
+            subsampling=colour.subsampling if colour and colour.nats.max() > search.PRESENT else None,
+            blocks=scores.used,
+            before=before,
+            all_blocks=blocks,
+        )
+        return Estimate(float(quality), tie_set=ties, evidence=evidence)
 
     def _too_many(self, reading: Reading, ties: tuple[int, ...], blocks: int) -> Estimate:
         """Return that the picture was compressed, and that its blocks do not tell how strongly."""
         used = reading.scores.used
         fitting = f"{len(ties)} qualities alike, {ties[0]} to {ties[-1]}"
-        reason = f"unknown: compressed, but the {used} blocks that could say fit {fitting}"
-        evidence = {"verdict": "unknown", "nats": round(reading.nats, 1), "phase": list(reading.phase), "blocks": used}
-        return Estimate(None, used, blocks, tie_set=ties, reason=reason, evidence={"lattice": evidence})
+        reason = f"compressed, but the {used} blocks that could say fit {fitting}"
+        evidence = LatticeEvidence(
+            verdict="unknown", nats=round(reading.nats, 1), phase=reading.phase, blocks=used, all_blocks=blocks
+        )
+        return Estimate(None, tie_set=ties, reason=reason, evidence=evidence)
 
     def _not_standard(self, reading: Reading, found: tables.Tables, blocks: int) -> Estimate:
         """Return the standard quality nearest to tables that are not standard, or why there is none."""
-        evidence: dict[str, Any] = {
-            "verdict": "compressed",
-            "tables": "not standard",
-            "family": found.family,
-            "quality": found.nearest,
-            "margin": round(found.missed, 1),
-            "nats": round(reading.nats, 1),
-            "phase": list(reading.phase),
-            "noise": reading.noise,
-            "steps": found.determined,
-            "blocks": reading.scores.used,
-            "earlier": None,
-        }
-        used = reading.scores.used
+        evidence = LatticeEvidence(
+            verdict="compressed",
+            tables="not standard",
+            family=found.family,
+            quality=found.nearest,
+            margin=round(found.missed, 1),
+            nats=round(reading.nats, 1),
+            phase=reading.phase,
+            noise=reading.noise,
+            steps=found.determined,
+            blocks=reading.scores.used,
+            all_blocks=blocks,
+        )
         if found.nearest is None or found.interval is None:
             reason = f"the quantisation tables are not standard ({found.determined} of 63 steps could be read)"
-            return Estimate(None, used, blocks, reason=reason, evidence={"lattice": evidence})
+            return Estimate(None, reason=reason, evidence=evidence)
         low, high = found.interval
-        return Estimate(
-            float(found.nearest), used, blocks, interval=(float(low), float(high)), evidence={"lattice": evidence}
-        )
+        return Estimate(float(found.nearest), interval=(float(low), float(high)), evidence=evidence)

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.baselines.configs import BASELINES
 from q1net_msroi.classifier.estimators import registry
 from q1net_msroi.classifier.estimators.auto import AutoEstimator
+from q1net_msroi.classifier.estimators.lattice import LatticeEstimator
 from q1net_msroi.classifier.estimators.network import NetworkEstimator
-from q1net_msroi.classifier.estimators.options import AUTO, HEADER, LATTICE, Asked
+from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.lattice import grid, score
 from q1net_msroi.classifier.q1net import fusion, patches
 from q1net_msroi.classifier.q1net.configs import AREA, BLOCK
@@ -27,6 +27,7 @@ PRESENT = 15.0  # nats by which a lattice must beat none to be believed in a win
 OTHER_GRIDS = 3  # that are looked for besides the main part's
 TIE = 5.0  # nats; qualities so close to the best are not told apart, and the main part's is taken
 UNLIKE = 25.0  # nats from which a window is outlined as foreign
+LEAST_DIFFERENCE = 5.0  # qualities from which it is outlined by the network
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Regions:
 
     `foreign` tells from 0 up how unlike the picture's main part a window is: for the network the difference of their
     qualities; for the lattice the nats by which another lattice, another grid or none explains it better. `unit` names
-    it. `other_grid` marks windows whose blocks lie on another grid than the main part's.
+    it. `other_grid` marks windows whose blocks lie on another grid than the main part's, whose quality is `main` (None:
+    unknown, or no JPEG's).
     """
 
     rows: NDArray[np.intp]
@@ -45,6 +47,7 @@ class Regions:
     foreign: NDArray[np.float64]
     other_grid: NDArray[np.bool_]
     unit: str
+    main: float | None = None
 
     def per_pixel(self, values: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
         """Return for each pixel the mean of `values` over the known windows on it: (height, width), NaN without any."""
@@ -53,7 +56,8 @@ class Regions:
             part = np.s_[self.rows[i] : self.rows[i] + self.side, self.columns[j] : self.columns[j] + self.side]
             total[part] += values[i, j]
             count[part] += 1
-        return np.divide(total, count, out=np.full((height, width), np.nan), where=count > 0)
+        mean: NDArray[np.float64] = np.divide(total, count, out=np.full((height, width), np.nan), where=count > 0)
+        return mean
 
     def nearest(self, values: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
         """Return for each pixel the value of the window whose centre is nearest: (height, width)."""
@@ -61,31 +65,51 @@ class Regions:
             np.searchsorted((starts[1:] + starts[:-1] + self.side) / 2, np.arange(length))
             for starts, length in ((self.rows, height), (self.columns, width))
         ]
-        return values[np.ix_(*index)]
+        found: NDArray[np.float64] = values[np.ix_(*index)]
+        return found
+
+    def unlike(self, height: int, width: int) -> NDArray[np.bool_]:
+        """Return for each pixel whether it is unlike the main part: (height, width); nowhere where all are."""
+        known = self.quality[~np.isnan(self.quality)]
+        half = 0.5 * float(np.ptp(known)) if len(known) else 0.0
+        level = UNLIKE if self.unit == "nats" else max(LEAST_DIFFERENCE, half)
+        marked = np.nan_to_num(self.per_pixel(self.foreign, height, width)) > level
+        return marked & ~marked.all()
+
+    def told(self, height: int, width: int) -> str:
+        """Return in one line what a map of the (height, width) picture shows: main part, and regions unlike it."""
+        from scipy import ndimage
+
+        main = f"main part {self.main:.0f}" if self.main is not None else "main part without an answer"
+        labels, count = ndimage.label(self.unlike(height, width))
+        qualities, told = self.nearest(self.quality, height, width), []
+        for number, (y, x) in enumerate(ndimage.find_objects(labels), 1):
+            inside = qualities[y, x][labels[y, x] == number]
+            inside = inside[~np.isnan(inside)]
+            about = f"about {np.median(inside):.0f}" if len(inside) else "unknown"
+            told.append(f"({about}) at x {x.start}..{x.stop - 1}, y {y.start}..{y.stop - 1}")
+        return f"{main}, {count or 'no'} region{'' if count == 1 else 's'} unlike it {'; '.join(told)}".rstrip()
 
 
 def regions(pixels: NDArray[np.uint8], asked: Asked) -> Regions:
     """Return the regions of (height, width, 3) uint8 RGB pixels by the estimator that is asked for.
 
     `auto` takes the lattice where the whole picture shows one, else the network. Raises `UserError` for pictures below
-    24x24 pixels, for an estimator that does not look at pixels, and for jpeg_lattice where there is no lattice.
+    24x24 pixels, for an estimator that has no answer for a part, and for jpeg_lattice where there is no lattice.
     """
     if min(pixels.shape[:2]) < AREA:
         raise UserError(f"--map needs a picture of at least {AREA}x{AREA} pixels")
-    if asked.comp_type == HEADER:
-        raise UserError(f"--map needs an estimator that looks at pixels, and {HEADER} does not")
-    if asked.comp_type in BASELINES:
-        raise UserError(f"--map is drawn by {AUTO}, {LATTICE} or a network of patches, not by {asked.comp_type}")
-    if asked.comp_type in (LATTICE, AUTO):
+    estimator = registry.load(asked)
+    if isinstance(estimator, LatticeEstimator | AutoEstimator):
         found = lattice_regions(pixels, grid.find_phase(pixels).phase, asked.threads)
         if not np.isnan(found.quality).all():
             return found
-        if asked.comp_type == LATTICE:
+        if isinstance(estimator, LatticeEstimator):
             raise UserError("--map: no lattice shows anywhere; --comp_type auto or jpeg_paper maps by the network")
-    estimator = registry.load(asked)
-    network = estimator.network() if isinstance(estimator, AutoEstimator) else estimator
-    assert isinstance(network, NetworkEstimator)
-    return network_regions(pixels, network)
+        estimator = estimator.network()
+    if not isinstance(estimator, NetworkEstimator):
+        raise UserError(f"--map is drawn by auto, jpeg_lattice or a network of patches, not by {asked.comp_type}")
+    return network_regions(pixels, estimator)
 
 
 def network_regions(pixels: NDArray[np.uint8], network: NetworkEstimator) -> Regions:
@@ -113,7 +137,7 @@ def network_regions(pixels: NDArray[np.uint8], network: NetworkEstimator) -> Reg
     foreign = np.abs(middle - (np.nan if whole is None else whole))
     begin = [starts[: len(starts) - across + 1 : hop] + patches.MARGIN for starts in (tops, lefts)]
     none = np.zeros(middle.shape, bool)
-    return Regions(begin[0], begin[1], across * BLOCK * step, middle, foreign, none, "difference of qualities")
+    return Regions(begin[0], begin[1], across * BLOCK * step, middle, foreign, none, "difference of qualities", whole)
 
 
 def weighted_medians(
@@ -169,15 +193,16 @@ def judge(rows: NDArray[np.intp], columns: NDArray[np.intp], nats: NDArray[np.fl
     known, none = best > PRESENT, best < -UNLIKE
     pairs, counts = np.unique(where[known] * 101 + quality[known], return_counts=True)
     if not len(pairs) or none.sum() > counts.max():
-        foreign, main_grid = np.maximum(best, 0), -1
+        foreign, main_grid, main_quality = np.maximum(best, 0), -1, None
     else:
-        main_grid, main_quality = (int(v) for v in divmod(pairs[counts.argmax()], 101))
+        main_grid, main_quality = divmod(int(pairs[counts.argmax()]), 101)
         main = nats[main_grid, :, :, main_quality - 1]
         main = np.where(np.isfinite(main), main, np.minimum(best, 0))  # not read there: explained by another grid
         quality = np.where(best - main < TIE, main_quality, quality)
         foreign = np.maximum(best, 0) - np.minimum(main, best)
     other_grid = known & (where != main_grid) & (main_grid >= 0)
-    return Regions(rows, columns, WINDOW, np.where(known, quality, np.nan), foreign, other_grid, "nats")
+    known_quality = np.where(known, quality, np.nan)
+    return Regions(rows, columns, WINDOW, known_quality, foreign, other_grid, "nats", main_quality)
 
 
 def _read(
@@ -214,7 +239,6 @@ def draw(pixels: NDArray[np.uint8], found: Regions, path: Path, title: str) -> N
     """Draw the photograph and, beside it, the qualities over it with a colour scale; outline what is foreign."""
     height, width = pixels.shape[:2]
     quality = found.nearest(found.quality, height, width)
-    foreign = found.per_pixel(found.foreign, height, width)
     known = quality[~np.isnan(quality)]
     low, high = (known.min() - 3, known.max() + 3) if len(known) else (1, 100)
     wide = width >= 1.5 * height
@@ -227,9 +251,8 @@ def draw(pixels: NDArray[np.uint8], found: Regions, path: Path, title: str) -> N
         right.imshow(gray, cmap="gray", vmin=-120, vmax=255)  # paler, so that the colours are seen
         image = right.imshow(quality, cmap="viridis", vmin=max(low, 1), vmax=min(high, 100), alpha=0.55)
         drawing.colorbar(image, ax=right, shrink=0.8, label="quality (gray: unknown)")
-        level = UNLIKE if found.unit == "nats" else max(5.0, 0.5 * (high - low - 6))
-        marked = np.nan_to_num(foreign) > level
-        if marked.any() and not marked.all():
+        marked = found.unlike(height, width)
+        if marked.any():
             right.contour(marked, levels=[0.5], colors="#d1495b", linewidths=1.5)
             right.set_title("outlined: unlike the main part")
         if len(known) == 0:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.estimators.result import Estimate
+from q1net_msroi.classifier.estimators.options import Asked
+from q1net_msroi.classifier.estimators.result import Counts, Estimate, Evidence, untold
 from q1net_msroi.classifier.q1net import correction, fusion, intervals, patches, weights
-from q1net_msroi.classifier.q1net.configs import AREA, Config
+from q1net_msroi.classifier.q1net.configs import AREA, Config, get_config
 from q1net_msroi.utils import files
 from q1net_msroi.utils.errors import UserError, note, show
 
-Backend = Literal["float32", "float16", "int8", "tf"]
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
@@ -56,39 +56,64 @@ def calibrated(folder: Path, backend: str) -> dict[str, Any]:
     return dict(recorded.get(backend) or (recorded.get("float32", {}) if backend != "int8" else {}))
 
 
+@dataclass(frozen=True)
+class NetworkEvidence(Evidence):
+    """What the patches say that are more confident than `threshold`: `quality`, and `uncorrected` as it was measured.
+
+    `fusion` and `patches` name the rule and the choice of places; `patch_count` patches were asked, and `spread` is the
+    interquartile range of the confident ones.
+    """
+
+    kind: ClassVar[str] = "network"
+    quality: float | None
+    uncorrected: float | None
+    confident_patches: int
+    confident_share: float
+    threshold: float
+    fusion: str
+    patches: str
+    patch_count: int = untold(0)
+    spread: float | None = untold(None)
+
+    @property
+    def counts(self) -> Counts:
+        """How many patches are confident."""
+        return Counts(self.confident_patches, self.patch_count, self.spread)
+
+    @property
+    def validated(self) -> str:
+        """How far the interval can be believed."""
+        return ", which held for 9 of 10 answers on validation photographs"
+
+    def lines(self) -> list[str]:
+        """Return one line: the answer, how many patches are confident, and how they were chosen and fused."""
+        quality = "unknown" if self.quality is None else f"{self.quality:.2f}"
+        confident = f"{self.confident_share:.0%}, confidence above {self.threshold:g}"
+        rule = f"{self.fusion} of patches by {self.patches}"
+        return [f"network: quality {quality}, {self.confident_patches} confident patches ({confident}), {rule}"]
+
+
 class NetworkEstimator:
     """Estimates with one model; hold one a thread."""
 
-    def __init__(
-        self,
-        config: Config,
-        save_path: str | os.PathLike[str] | None = None,
-        backend: str = "float32",
-        threads: int = 1,
-        threshold: float | None = None,
-        rule: str = "median",
-        choice: str = "grid",
-        find_grid: bool = False,
-        uncorrected: bool = False,
-    ) -> None:
+    def __init__(self, asked: Asked) -> None:
         """Load the model; raise `UserError` when its files are missing or damaged.
 
-        `backend` is a name of `options.BACKENDS`, `rule` one of `fusion.RULES`, `choice` one of `patches.CHOICES`;
-        `find_grid` finds the phase of the 8x8 blocks from the pixels first; `uncorrected` leaves the fused answer as
-        it is.
+        Unless asked otherwise, patches lie on the original's grid and are fused by the paper's median.
         """
-        folder = weights.model_folder(config, save_path)
+        config = get_config(asked.comp_type)
+        folder = weights.model_folder(config, asked.save_path)
         self.order = weights.channel_order(folder)
-        self.rule, self.choice, self.find_grid = rule, choice, find_grid
-        entry = calibrated(folder, backend).get(f"{choice}/{rule}", {})
-        self.threshold = entry.get("threshold", weights.threshold(config, folder, backend))
+        self.rule, self.choice, self.find_grid = asked.fusion or "median", asked.patches or "grid", asked.find_grid
+        entry = calibrated(folder, asked.backend).get(f"{self.choice}/{self.rule}", {})
+        own = entry.get("threshold", weights.threshold(config, folder, asked.backend))
+        self.threshold = own if asked.threshold is None else asked.threshold
         self._intervals = intervals.from_record(entry["interval"]) if "interval" in entry else None
         self._correction = correction.from_record(entry["correction"]) if "correction" in entry else correction.NONE
-        if uncorrected or (threshold is not None and threshold != self.threshold):
+        if asked.uncorrected or self.threshold != own:
             # Both were measured at the weights' own threshold, and intervals around corrected answers.
             self._intervals, self._correction = None, correction.NONE
-        self.threshold = self.threshold if threshold is None else threshold
-        self._predict = predictor(config, folder, backend, threads)
+        self._predict = predictor(config, folder, asked.backend, asked.threads)
 
     def predict_patches(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return (n, 2) confidence and quality for RGB patches (n, 16, 16, 3)."""
@@ -116,17 +141,17 @@ class NetworkEstimator:
         predictions = np.where(flat[:, None], np.float32(0), predictions)
         said = fusion.fuse(predictions, self.threshold, self.rule)
         fused = self._correction.apply(said)
-        evidence: dict[str, Any] = {
-            "network": {
-                "quality": None if fused.quality is None else round(fused.quality, 3),
-                "uncorrected": None if said.quality is None else round(said.quality, 3),
-                "confident_patches": fused.confident,
-                "confident_share": round(fused.confident / max(1, len(rgb)), 4),
-                "threshold": self.threshold,
-                "fusion": self.rule,
-                "patches": self.choice,
-            }
-        }
+        evidence = NetworkEvidence(
+            quality=None if fused.quality is None else round(fused.quality, 3),
+            uncorrected=None if said.quality is None else round(said.quality, 3),
+            confident_patches=fused.confident,
+            confident_share=round(fused.confident / max(1, len(rgb)), 4),
+            threshold=self.threshold,
+            fusion=self.rule,
+            patches=self.choice,
+            patch_count=len(rgb),
+            spread=fused.spread,
+        )
         reason = None
         if flat.all():
             reason = "the picture is flat all over"
@@ -135,9 +160,6 @@ class NetworkEstimator:
             reason = f"none of {len(rgb)} patches is confident (best {best:.1f}, needed more than {self.threshold:g})"
         return Estimate(
             fused.quality,
-            fused.confident,
-            len(rgb),
-            fused.spread,
             interval=self._intervals.around(fused) if self._intervals else None,
             reason=reason,
             evidence=evidence,

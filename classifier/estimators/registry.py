@@ -1,83 +1,63 @@
-"""Every estimator by its --comp_type, as data."""
+"""Every estimator by its --comp_type, as data: a new one is a module of its own and one entry of `KINDS`."""
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from q1net_msroi.classifier.baselines.configs import BASELINES
-from q1net_msroi.classifier.estimators.options import AUTO, COMP_TYPES, HEADER, LATTICE, Asked
+from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate, Estimator, FileEstimator
-from q1net_msroi.classifier.q1net.configs import AREA, CONFIGS, get_config
+from q1net_msroi.classifier.q1net.configs import AREA, CONFIGS
 from q1net_msroi.utils import images, tasks
 from q1net_msroi.utils.errors import UserError
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How to make an estimator, and the shortest side in pixels of a picture that it takes."""
+    """How to make an estimator, what --help says of it, and the shortest side in pixels of a picture that it takes.
+
+    `warms_up`: the first estimate takes longer and is not timed, as in the original. `explains`: one sentence says
+    more than the number, and is printed unasked.
+    """
 
     make: Callable[[Asked], Estimator]
-    minimum_side: int
+    what: str
+    minimum_side: int = 1
+    warms_up: bool = False
+    explains: bool = False
 
 
-def _network(asked: Asked) -> Estimator:
-    from q1net_msroi.classifier.estimators.network import NetworkEstimator
-
-    return NetworkEstimator(
-        get_config(asked.comp_type),
-        asked.save_path,
-        asked.backend,
-        asked.threads,
-        asked.threshold,
-        asked.fusion or "median",
-        asked.patches or "grid",
-        asked.find_grid,
-        asked.uncorrected,
-    )
+def _module(name: str) -> Any:
+    """Return a module of this package, which is imported when an estimator of it is first asked for."""
+    return importlib.import_module(f"q1net_msroi.classifier.estimators.{name}")
 
 
-def _lattice(_: Asked) -> Estimator:
-    from q1net_msroi.classifier.estimators.lattice import LatticeEstimator
-
-    return LatticeEstimator()
-
-
-def _header(_: Asked) -> Estimator:
-    from q1net_msroi.classifier.estimators.header import HeaderEstimator
-
-    return HeaderEstimator()
-
-
-def _auto(asked: Asked) -> Estimator:
-    from q1net_msroi.classifier.estimators.auto import AutoEstimator
-
-    return AutoEstimator(asked)
-
-
-def _baseline(asked: Asked) -> Estimator:
-    from q1net_msroi.classifier.baselines.estimator import BaselineEstimator
-
-    baseline = BASELINES[asked.comp_type]
-    if asked.backend != "float32":
-        raise UserError(f"--backend {asked.backend}: {asked.comp_type} comes as float32 only")
-    return BaselineEstimator(baseline, asked.save_path, asked.threads, asked.find_grid)
-
-
+_NETWORK = Kind(lambda a: _module("network").NetworkEstimator(a), "a variant of the network", AREA, warms_up=True)
 KINDS: dict[str, Kind] = {
-    **dict.fromkeys(CONFIGS, Kind(_network, AREA)),
-    LATTICE: Kind(_lattice, 1),
-    HEADER: Kind(_header, 1),
-    AUTO: Kind(_auto, 1),
-    **{name: Kind(_baseline, baseline.side) for name, baseline in BASELINES.items()},
+    **dict.fromkeys(CONFIGS, _NETWORK),
+    "jpeg_lattice": Kind(lambda _: _module("lattice").LatticeEstimator(), "the quantisation lattice in the pixels"),
+    "jpeg_header": Kind(lambda _: _module("header").HeaderEstimator(), "what a JPEG file says of itself"),
+    "auto": Kind(lambda a: _module("auto").AutoEstimator(a), "the best evidence of all", explains=True),
+    **{
+        name: Kind(lambda a: _module("baseline").BaselineEstimator(a), "a baseline to compare with", baseline.side)
+        for name, baseline in BASELINES.items()
+    },
 }
+
+
+def described() -> dict[str, str]:
+    """Return what --help says of every estimator."""
+    return {name: kind.what for name, kind in KINDS.items()}
 
 
 def get_kind(comp_type: str) -> Kind:
     """Return the entry of a `--comp_type`; raise `UserError` that lists the known ones."""
     if comp_type not in KINDS:
-        raise UserError(f"unknown --comp_type {comp_type}; known are {', '.join(COMP_TYPES)}")
+        raise UserError(f"unknown --comp_type {comp_type}; known are {', '.join(KINDS)}")
     return KINDS[comp_type]
 
 
@@ -105,3 +85,8 @@ def estimate_path(asked: Asked, fallback: float | None, path: str | os.PathLike[
     """
     picture = images.read_rgb(path, minimum_side=get_kind(asked.comp_type).minimum_side)
     return estimate_file(tasks.per_thread(load, asked), path, picture, fallback)
+
+
+def estimate_task(asked: Asked, fallback: float | None, task: tasks.Task) -> Estimate:
+    """Return the answer for the picture of a folder job's task."""
+    return estimate_path(asked, fallback, task.image)

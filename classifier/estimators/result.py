@@ -1,27 +1,84 @@
-"""The answer of an estimator, the same for all of them."""
+"""The answer of an estimator and the evidence it rests on, the same for all of them."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+T = TypeVar("T")
+
+
+def untold(default: T) -> T:
+    """Return a field of evidence that is not printed with it."""
+    made: T = field(default=default, metadata={"told": False})
+    return made
+
+
+class Counts(NamedTuple):
+    """How much could say something (`used`: patches, blocks, crops), of how much, and the interquartile range of it."""
+
+    used: int = 0
+    parts: int = 0
+    spread: float | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What an answer rests on; every estimator has a kind of its own, which says itself in words and as plain data."""
+
+    kind: ClassVar[str] = ""
+
+    @property
+    def counts(self) -> Counts:
+        """What was looked at."""
+        return Counts()
+
+    @property
+    def earlier(self) -> float | None:
+        """The quality of an earlier, stronger compression that the evidence tells of; None without one."""
+        return None
+
+    @property
+    def validated(self) -> str:
+        """What is said behind an interval."""
+        return ""
+
+    def sentence(self, answer: Estimate) -> str:
+        """Return in one sentence an answer that has a quality, without what is told of an earlier compression."""
+        return f"compressed at about {number(answer.quality)}{answer.range_text}"
+
+    def values(self) -> dict[str, Any]:
+        """Return what is told, by name and in order."""
+        told = [entry.name for entry in fields(self) if entry.metadata.get("told", True)]
+        every = asdict(self)
+        return {name: every[name] for name in told}
+
+    def lines(self) -> list[str]:
+        """Return what is told with `--explain`."""
+        return [f"{self.kind}: {named(self.values())}"] if self.kind else []
+
+    def record(self, answer: Estimate) -> dict[str, Any]:
+        """Return what `--json` has under `evidence`."""
+        return {self.kind: self.values()} if self.kind else {}
+
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is known of a picture's quality: a number (0..100) or None with the `reason` why there is none."""
+    """What is known of a picture's quality: a number (0..100) or None with the `reason` why there is none.
+
+    A number that has a `reason` stands in for an answer: it was asked for in place of unknown.
+    """
 
     quality: float | None
-    confident_patches: int
-    patches: int
-    spread: float | None = None  # interquartile range of the confident patches
     interval: tuple[float, float] | None = None
     tie_set: tuple[int, ...] = ()
     reason: str | None = None
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: Evidence = Evidence()
     seconds: float = 0.0
 
     def with_tie_interval(self) -> Estimate:
@@ -30,20 +87,54 @@ class Estimate:
             return self
         return replace(self, interval=(float(min(self.tie_set)), float(max(self.tie_set))))
 
+    @property
+    def range_text(self) -> str:
+        """The interval in whole qualities as ` (58 to 66)`, empty where it is one quality or none."""
+        low, high = ("", "") if self.interval is None else map(number, self.interval)
+        return "" if low == high else f" ({low} to {high})"
+
+    @property
+    def before_text(self) -> str:
+        """What is told of an earlier compression, empty without one."""
+        earlier = self.evidence.earlier
+        return "" if earlier is None else f", but compressed at about {number(earlier)} before"
+
+    def sentence(self) -> str:
+        """Return the answer in one sentence, such as `saved at 95, but compressed at about 40 before`."""
+        if self.quality is None:
+            return f"unknown: {self.reason}{self.before_text}"
+        if self.reason is not None:
+            return f"no answer; {number(self.quality)} was asked for instead"
+        return self.evidence.sentence(self) + self.before_text
+
+    def short(self) -> str:
+        """Return the answer for a line of a list: `63.4`, or `unknown` and why."""
+        return f"unknown ({self.reason}{self.before_text})" if self.quality is None else f"{self.quality:.1f}"
+
+    def lines(self) -> list[str]:
+        """Return a line for every piece of evidence, and one for the interval."""
+        said = self.evidence.lines()
+        if self.interval is not None:
+            low, high = self.interval
+            said.append(
+                f"interval: {low:g} to {high:g}{self.evidence.validated}" if low < high else f"interval: {low:g} alone"
+            )
+        return said
+
     def record(self, file: str, comp_type: str) -> dict[str, Any]:
         """Return the answer as programs read it with `--json`; these names stay as they are."""
-        values = asdict(self)
+        used, parts, spread = self.evidence.counts
         return {
             "file": file,
             "comp_type": comp_type,
             "quality": None if self.quality is None else round(self.quality, 3),
             "interval": self.interval,
             "tie_set": list(self.tie_set),
-            "confident_patches": self.confident_patches,
-            "patches": self.patches,
-            "spread": None if self.spread is None else round(self.spread, 3),
+            "confident_patches": used,
+            "patches": parts,
+            "spread": None if spread is None else round(spread, 3),
             "reason": self.reason,
-            "evidence": values["evidence"],
+            "evidence": self.evidence.record(self),
             "seconds": round(self.seconds, 4),
         }
 
@@ -63,3 +154,32 @@ class FileEstimator(Estimator, Protocol):
     def estimate_file(self, path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> Estimate:
         """Return the estimate for the file at `path` and its (height, width, 3) uint8 RGB pixels."""
         ...
+
+
+def number(quality: float | None) -> str:
+    """Return a quality as a person reads it: whole."""
+    return f"{quality:.0f}"
+
+
+def any_of(qualities: Sequence[int]) -> str:
+    """Return `49`, `49 or 50`, `96 to 100`, `39, 40 or 46` or `58 to 73 or 99`."""
+    runs: list[list[int]] = []
+    for quality in sorted(qualities):
+        if runs and quality == runs[-1][-1] + 1:
+            runs[-1].append(quality)
+        else:
+            runs.append([quality])
+    words = [word for run in runs for word in ([f"{run[0]} to {run[-1]}"] if run[2:] else map(str, run))]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def named(values: dict[str, Any]) -> str:
+    """Return `name value, name value` of what has a value."""
+    shown = []
+    for name, value in values.items():
+        if value is None or value in ([], ()):
+            continue
+        text = f"{value:g}" if isinstance(value, float) else str(list(value) if isinstance(value, tuple) else value)
+        text = any_of(value) if name == "tie_set" else text
+        shown.append(f"{name.replace('_', ' ')} {text}")
+    return ", ".join(shown)

@@ -26,9 +26,11 @@ THRESHOLDS = np.arange(80.0, 99.51, 0.25)
 UNKNOWN_COST = 10.0  # an unknown answer costs as much as being wrong by ten
 CROPS = (None, 256, 128, 64)  # sides in pixels; None: the whole picture but for its first rows and columns
 PAPER = ("grid", "median")
+WITHIN = 2  # qualities; the share of answers as near as that is recorded
 PARTS = 5  # of the photographs, each corrected by what the others show
 
 Predictions = NDArray[np.float32]
+Key = tuple[str, str]  # a choice of patches and a rule of fusion
 
 
 @dataclass(frozen=True)
@@ -77,14 +79,10 @@ def collect(
 
     Pictures that cannot be read are named and left out; raises `UserError` when none is left.
     """
-    import threading
-
-    local = threading.local()
 
     def predict(job: tuple[int, Path]) -> list[Sample]:
         number, path = job
-        if not hasattr(local, "estimator"):
-            local.estimator = load()
+        estimator = tasks.per_thread(load)
         try:
             pixels = images.read_rgb(path, minimum_side=AREA).pixels
         except UserError as error:
@@ -93,7 +91,7 @@ def collect(
         random = np.random.default_rng([seed, number])
 
         def ask(part: NDArray[np.uint8], quality: int | None, whole: bool) -> Sample:
-            said = {name: local.estimator.predict_patches(cut(part)) for name, cut in patches.CHOICES.items()}
+            said = {name: estimator.predict_patches(cut(part)) for name, cut in patches.CHOICES.items()}
             return Sample(number, quality, whole, said)
 
         samples = [ask(pixels, None, True)]
@@ -127,7 +125,7 @@ def _row(threshold: float, answers: NDArray[np.float64], truth: NDArray[np.float
     known = ~np.isnan(errors)
     mae = float(np.abs(errors[known]).mean()) if known.any() else None
     cost = float(np.where(known, np.minimum(np.abs(errors), UNKNOWN_COST), UNKNOWN_COST).mean())
-    within = float((np.abs(np.floor(answers[known] + 0.5) - truth[known]) <= 2).sum() / len(errors))
+    within = float((np.abs(np.floor(answers[known] + 0.5) - truth[known]) <= WITHIN).sum() / len(errors))
     return Row(threshold, cost, mae, within, float(known.mean()))
 
 
@@ -149,7 +147,7 @@ def correct(samples: Sequence[Sample], choice: str, rule: str, threshold: float)
     return correction.fit(answers[known], truth[known]), judged
 
 
-def search_all(samples: Sequence[Sample]) -> dict[tuple[str, str], list[Row]]:
+def search_all(samples: Sequence[Sample]) -> dict[Key, list[Row]]:
     """Return the rows of `search` for every (patches, fusion)."""
     return {
         (choice, rule): search([(s.truth, s.predictions[choice]) for s in samples if s.whole and s.truth], rule)
@@ -203,19 +201,84 @@ def lowest_never(
     return round(min(known), 2) if known else None
 
 
-def entry(row: Row, corrected: Row, pictures: int, qualities: Sequence[int], data: str) -> dict[str, Any]:
-    """Return what is recorded beside the weights: how good answers are, corrected and as they come."""
-    return {
-        "threshold": row.threshold,
-        "mae": _rounded(corrected.mae),
-        "within_2": round(corrected.within_2, 4),
-        "uncorrected_mae": _rounded(row.mae),
-        "uncorrected_within_2": round(row.within_2, 4),
-        "answered": round(row.answered, 4),
-        "pictures": pictures,
-        "qualities": len(qualities),
-        "data": data,
-    }
+@dataclass(frozen=True)
+class Chosen:
+    """The threshold chosen for one choice of patches and fusion: its row, the correction there, and the row with it."""
+
+    row: Row
+    correction: correction.Correction
+    corrected: Row
+    lowest_never: float | None
+    interval: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """All rows that were searched and what was chosen, by (patches, fusion); `pictures` of `data`, `qualities` each."""
+
+    searched: dict[Key, list[Row]]
+    chosen: dict[Key, Chosen]
+    pictures: int
+    qualities: int
+    data: str
+
+    @property
+    def best(self) -> Key:
+        """The choice whose corrected answers cost least."""
+        return min(self.chosen, key=lambda key: self.chosen[key].corrected.cost)
+
+    def entry(self, key: Key) -> dict[str, Any]:
+        """Return what is recorded beside the weights: how good answers are, corrected and as they come."""
+        row, corrected = self.chosen[key].row, self.chosen[key].corrected
+        return {
+            "threshold": row.threshold,
+            "mae": _rounded(corrected.mae),
+            "within_2": round(corrected.within_2, 4),
+            "uncorrected_mae": _rounded(row.mae),
+            "uncorrected_within_2": round(row.within_2, 4),
+            "answered": round(row.answered, 4),
+            "pictures": self.pictures,
+            "qualities": self.qualities,
+            "data": self.data,
+        }
+
+    def fusion_record(self) -> dict[str, Any]:
+        """Return what an estimator reads from the weights' card: the best choice, and the numbers of each."""
+        record: dict[str, Any] = {"best": "/".join(self.best)}
+        for key, one in self.chosen.items():
+            entry = self.entry(key)
+            record["/".join(key)] = {
+                **{name: entry[name] for name in ("threshold", "mae", "within_2")},
+                "correction": one.correction.record(),
+                "lowest_never": one.lowest_never,
+                "interval": one.interval,
+            }
+        return record
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return a row a choice, for the record that tables are made of."""
+        return [
+            {
+                "patches": key[0],
+                "fusion": key[1],
+                **self.entry(key),
+                "cost": round(one.corrected.cost, 4),
+                "coverage": one.interval["measured_coverage"],
+                "best": key == self.best,
+            }
+            for key, one in self.chosen.items()
+        ]
+
+
+def calibrate(samples: Sequence[Sample], qualities: int, data: str) -> Calibration:
+    """Return the search over all choices, and for each what was measured at the threshold chosen."""
+    searched, chosen = search_all(samples), {}
+    for key, rows in searched.items():
+        row = choose(rows)
+        fitted, corrected = correct(samples, *key, row.threshold)
+        measured = (samples, *key, row.threshold, fitted)
+        chosen[key] = Chosen(row, fitted, corrected, lowest_never(*measured), measure_intervals(*measured))
+    return Calibration(searched, chosen, len({s.picture for s in samples}), qualities, data)
 
 
 def _rounded(value: float | None) -> float | None:

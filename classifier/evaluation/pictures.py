@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +29,7 @@ def parse_qualities(text: str) -> list[int]:
         match = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3})(?::(\d{1,3}))?)?", part.strip(), re.ASCII)
         first, last, step = (int(group) if group else None for group in match.groups()) if match else (0, 0, 0)
         span = range(first or 0, (last or first or 0) + 1, 1 if step is None else max(step, 1))
-        if not span or step == 0 or span[0] < 1 or span[-1] > 100:
+        if not span or step == 0 or not set(span) <= set(QUALITIES):
             raise UserError(f"--qualities {text}: give numbers 1..100 like 10,20,30 or 5-95:10")
         chosen.update(span)
     return sorted(chosen)
@@ -84,18 +83,11 @@ class Scores:
         truth, predicted, known = self._arrays()
         errors = predicted[known] - truth[known]
         steps = np.abs(round_half_up(predicted[known]) - truth[known])
-        nothing: dict[str, Any] = {"mae": None, "bias": None, "std": None, "worst_1_percent": None}
-        worst = np.sort(np.abs(errors))[-max(1, round(len(errors) / 100)) :]
-        measured = (
-            nothing
-            if not len(errors)
-            else {
-                "mae": float(np.abs(errors).mean()),
-                "bias": float(errors.mean()),
-                "std": float(errors.std()),
-                "worst_1_percent": float(worst.mean()),
-            }
-        )
+        measured: dict[str, Any] = dict.fromkeys(("mae", "bias", "std", "worst_1_percent"))
+        if len(errors):
+            worst = np.sort(np.abs(errors))[-max(1, round(len(errors) / 100)) :]
+            values = (np.abs(errors).mean(), errors.mean(), errors.std(), worst.mean())
+            measured = {name: float(value) for name, value in zip(measured, values, strict=True)}
         shares = {
             name: float((steps <= limit).sum() / max(1, len(truth)))
             for name, limit in (("exact", 0), ("within_1", 1), ("within_2", 2))
@@ -104,16 +96,10 @@ class Scores:
 
     def by_quality(self) -> list[dict[str, Any]]:
         """Return the summary of every quality that was asked for."""
-        rows = []
-        for quality in sorted(set(self.truth)):
-            part = Scores(
-                *map(
-                    list,
-                    zip(*[p for p in zip(self.truth, self.predicted, strict=True) if p[0] == quality], strict=True),
-                )
-            )
-            rows.append({"quality": quality, **part.summary()})
-        return rows
+        parts = {quality: Scores() for quality in sorted(set(self.truth))}
+        for quality, predicted in zip(self.truth, self.predicted, strict=True):
+            parts[quality].add(quality, predicted)
+        return [{"quality": quality, **part.summary()} for quality, part in parts.items()]
 
     def confusion(self) -> NDArray[np.intp]:
         """Return counts (100, 100): row = true quality, column = predicted, rounded half up and clipped to 1..100."""
@@ -166,33 +152,41 @@ def estimate(estimator: Estimator, source: Source, quality: int) -> Estimate:
     return estimator.estimate(source.compressed(quality)).with_tie_interval()
 
 
+@dataclass(frozen=True)
+class Task:
+    """Which pictures to compress at which qualities, and how many pixels (dy, dx) to crop off then.
+
+    `crop_offset` None draws one of the 63 misaligned offsets a picture, by `seed`.
+    """
+
+    paths: Sequence[Path]
+    qualities: Sequence[int]
+    crop_offset: tuple[int, int] | None = (0, 0)
+    seed: int = 0
+    workers: int | None = None
+
+
 def evaluate_pictures(
-    paths: Sequence[Path],
-    qualities: Sequence[int],
-    load: Callable[[], Estimator],
-    crop_offset: tuple[int, int] | None = (0, 0),
-    seed: int = 0,
-    workers: int | None = None,
+    task: Task, load: Callable[[], Estimator]
 ) -> Iterator[tuple[Path, list[Estimate]] | tuple[Path, UserError]]:
     """Yield per picture its answers, one a quality; or the error that kept it from being read.
 
-    For the network's grid only the coded units that its patches need are compressed. `crop_offset` None draws one of
-    the 63 misaligned offsets a picture. Every thread loads its own estimator; memory holds a few pictures, however
-    many there are. Says once when pictures are JPEG files: their quality before they came here is not known.
+    For the network's grid only the coded units that its patches need are compressed. Every thread loads its own
+    estimator; memory holds a few pictures, however many there are. Says once when pictures are JPEG files: their
+    quality before they came here is not known.
     """
-    local = threading.local()
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(task.seed)
     make: Callable[[NDArray[np.uint8], tuple[int, int]], Source] = (
         mosaic.picture_mosaic if on_grid(load()) else whole_picture
     )
 
     def jobs() -> Iterator[tuple[Path, int, Source | UserError]]:
         said = False
-        for path in paths:
+        for path in task.paths:
             draw = divmod(int(random.integers(1, BLOCK * BLOCK)), BLOCK)
             try:
                 picture = images.read_rgb(path, minimum_side=AREA)
-                source = make(picture.pixels, draw if crop_offset is None else crop_offset)
+                source = make(picture.pixels, draw if task.crop_offset is None else task.crop_offset)
             except UserError as error:
                 message = str(error)
                 name = show(path.name)
@@ -204,24 +198,22 @@ def evaluate_pictures(
                     f"{show(path.name)} is a JPEG file, compressed before at a quality that is not known: measure on "
                     "photographs that never were"
                 )
-            for quality in qualities:
+            for quality in task.qualities:
                 yield path, quality, source
 
     def answer(job: tuple[Path, int, Source | UserError]) -> tuple[Path, Estimate | UserError]:
         path, quality, source = job
         if isinstance(source, UserError):
             return path, source
-        if not hasattr(local, "estimator"):
-            local.estimator = load()
-        return path, estimate(local.estimator, source, quality)
+        return path, estimate(tasks.per_thread(load), source, quality)
 
     collected: list[Estimate] = []
-    for path, result in tasks.ordered_map(answer, jobs(), workers, ahead=8):
+    for path, result in tasks.ordered_map(answer, jobs(), task.workers, ahead=8):
         if isinstance(result, UserError):
             yield path, result
             continue
         collected.append(result)
-        if len(collected) == len(qualities):
+        if len(collected) == len(task.qualities):
             yield path, collected
             collected = []
 
@@ -237,14 +229,32 @@ def evaluate_patches(
     return np.concatenate(predictions), file.qualities
 
 
+def patch_scores(
+    predictions: NDArray[np.float32], truth: NDArray[np.uint8], threshold: float
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return how right patches are, a row a true quality and all together, with and without regard to confidence.
+
+    `predictions` is what `evaluate_patches` returns; a patch is confident above `threshold`, 0..100.
+    """
+    errors, confident = predictions[:, 1] - truth, predictions[:, 0] > threshold
+    rows: list[dict[str, Any]] = []
+    for quality in np.unique(truth).tolist():
+        here = truth == quality
+        scores = {"mae": np.abs(errors[here]).mean(), "bias": errors[here].mean(), "std": errors[here].std()}
+        scores["confident"] = confident[here].mean()
+        rows.append({"quality": quality, "n": int(here.sum()), **{name: float(v) for name, v in scores.items()}})
+    loss = np.abs(errors) + 0.5 * np.abs(100 - np.abs(errors) - predictions[:, 0])
+    return rows, {
+        "patches": len(truth),
+        "mae": float(np.abs(errors).mean()),
+        "loss": float(loss.mean()),
+        "confident": float(confident.mean()),
+        "mae_confident": float(np.abs(errors[confident]).mean()) if confident.any() else None,
+    }
+
+
 def run_pictures(
-    paths: Sequence[Path],
-    qualities: Sequence[int],
-    load: Callable[[], Estimator],
-    crop_offset: tuple[int, int] | None,
-    seed: int,
-    workers: int | None,
-    report: Callable[[int, Scores], None],
+    task: Task, load: Callable[[], Estimator], report: Callable[[int, Scores], None]
 ) -> tuple[Scores, int, float]:
     """Evaluate all pictures, calling `report(number, scores of the picture)` after each.
 
@@ -252,17 +262,17 @@ def run_pictures(
     """
     started = time.perf_counter()
     everything, failed = Scores(), 0
-    answers = evaluate_pictures(paths, qualities, load, crop_offset, seed, workers)
-    for number, (_, answer) in enumerate(tasks.progress(answers, total=len(paths), unit="picture"), 1):
+    answers, count = evaluate_pictures(task, load), len(task.paths)
+    for number, (_, answer) in enumerate(tasks.progress(answers, total=count, unit="picture"), 1):
         if isinstance(answer, UserError):
             failed += 1
             note(f"evaluate_cls.py: {answer}")
             continue
         single = Scores()
-        for quality, estimated in zip(qualities, answer, strict=True):
+        for quality, estimated in zip(task.qualities, answer, strict=True):
             for scores in (single, everything):
                 scores.add(quality, estimated.quality, estimated.interval)
         report(number, single)
-    if failed == len(paths):
-        raise UserError(f"none of the {len(paths)} pictures could be evaluated")
+    if failed == count:
+        raise UserError(f"none of the {count} pictures could be evaluated")
     return everything, failed, time.perf_counter() - started

@@ -81,7 +81,7 @@ class PatchFile:
     def patches(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Return patches `start`..`stop`-1 as RGB."""
         try:
-            rows = self._patches[start:stop]
+            rows: NDArray[np.uint8] = self._patches[start:stop]
         except Exception:  # as above
             raise UserError(f"{self.name} is damaged at patch {start}; {REMEDY}") from None
         return rows[..., ::-1] if self._reverse else rows

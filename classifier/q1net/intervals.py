@@ -8,6 +8,7 @@ assumption about the errors' shape is made, only that new pictures are like thos
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,4 +51,4 @@ def expected_error(fused: Fused) -> float:
 
     On photographs unlike those that intervals are fitted on they hold more evenly with both errors than with the first.
     """
-    return (float(fused.expected or 0.0) + float(fused.spread or 0.0)) / max(1, fused.confident) ** 0.5
+    return (float(fused.expected or 0.0) + float(fused.spread or 0.0)) / math.sqrt(max(1, fused.confident))

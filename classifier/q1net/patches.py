@@ -30,7 +30,8 @@ def cut(pixels: NDArray[np.uint8], rows: NDArray[np.intp], columns: NDArray[np.i
     offsets = np.arange(PATCH)
     patch_rows = (rows[:, None] + offsets)[:, None, :, None]
     patch_columns = (columns[:, None] + offsets)[None, :, None, :]
-    return pixels[patch_rows, patch_columns].reshape(-1, PATCH, PATCH, pixels.shape[2])
+    found: NDArray[np.uint8] = pixels[patch_rows, patch_columns].reshape(-1, PATCH, PATCH, pixels.shape[2])
+    return found
 
 
 def cut_grid(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -49,7 +50,8 @@ def activity(pixels: NDArray[np.uint8], every: tuple[int, int] = (1, 1)) -> NDAr
     green = pixels[BLOCK : BLOCK * (rows + 1), BLOCK : BLOCK * (columns + 1), 1]
     blocks = green.reshape(rows, BLOCK, columns, BLOCK)[:: every[0], :, :: every[1]].astype(np.int16)
     down, across = (np.abs(np.diff(blocks, axis=axis)).sum(axis=(1, 3), dtype=np.int64) for axis in (1, 3))
-    return down + across
+    total: NDArray[np.int64] = down + across
+    return total
 
 
 def _block_count(length: int) -> int:
@@ -87,7 +89,8 @@ def _cells(count: int) -> NDArray[np.intp]:
 def cut_at(pixels: NDArray[np.uint8], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.uint8]:
     """Return the patches that start at the pairs `rows[i]`, `columns[i]`: (n, 16, 16, 3) uint8."""
     offsets = np.arange(PATCH)
-    return pixels[(rows[:, None] + offsets)[:, :, None], (columns[:, None] + offsets)[:, None, :]]
+    found: NDArray[np.uint8] = pixels[(rows[:, None] + offsets)[:, :, None], (columns[:, None] + offsets)[:, None, :]]
+    return found
 
 
 def cut_texture(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -116,9 +116,11 @@ def saved_config(path: str | os.PathLike[str]) -> Config:
 
 
 def _width_hint(shapes: dict[str, list[int]]) -> str:
-    shape = shapes.get(FIRST_KERNEL, [0])
-    names = [config.comp_type for config in CONFIGS.values() if config.width == shape[-1]]
-    return f" (width {shape[-1]}{', ' + names[0] if names else ''})" if len(shape) == 4 else ""
+    match shapes.get(FIRST_KERNEL):
+        case [_, _, _, width]:  # a convolution, so it is a network of some width
+            names = [config.comp_type for config in CONFIGS.values() if config.width == width]
+            return f" (width {width}{', ' + names[0] if names else ''})"
+    return ""
 
 
 def load_model(config: Config, path: str | os.PathLike[str]) -> Any:

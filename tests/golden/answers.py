@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from q1net_msroi.classifier.estimators import explain, registry
+from q1net_msroi.classifier.estimators import registry
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.msroi.encoder import combine, levels, size_search
@@ -89,22 +89,24 @@ def sha(pixels: NDArray[np.uint8]) -> str:
 
 def estimate_record(estimate: Estimate) -> Record:
     """Return what an estimator said."""
+    used, parts, spread = estimate.evidence.counts
+    told = estimate.evidence.record(estimate)
     found: Record = {
         "quality": None if estimate.quality is None else round(estimate.quality, 3),
         "interval": estimate.interval and [round(end, 3) for end in estimate.interval],
         "ties": estimate.tie_set,
-        "confident": estimate.confident_patches,
-        "patches": estimate.patches,
-        "spread": None if estimate.spread is None else round(estimate.spread, 2),
+        "confident": used,
+        "patches": parts,
+        "spread": None if spread is None else round(spread, 2),
         "reason": estimate.reason,
-        "sentence": explain.sentence(estimate) if estimate.reason is None else None,
-        "spoke": estimate.evidence.get("spoke"),
-        "before": estimate.evidence.get("earlier_quality"),
+        "sentence": estimate.sentence() if estimate.reason is None else None,
+        "spoke": told.get("spoke"),
+        "before": told.get("earlier_quality"),
     }
-    if "lattice" in estimate.evidence:
-        found["lattice"] = {key: estimate.evidence["lattice"].get(key) for key in LATTICE}
-    if "header" in estimate.evidence:
-        found["header"] = estimate.evidence["header"]["family"]
+    if "lattice" in told:
+        found["lattice"] = {key: told["lattice"].get(key) for key in LATTICE}
+    if "header" in told:
+        found["header"] = told["header"]["family"]
     return found
 
 

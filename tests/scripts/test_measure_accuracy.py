@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from q1net_msroi.classifier.estimators.lattice import Earlier, LatticeEvidence
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.utils.errors import UserError
@@ -41,7 +42,7 @@ def test_rows(photographs: Path, tmp_path: Path) -> None:
 
 
 def test_row_counts_what_is_called_compressed() -> None:
-    answers = [measure_accuracy.Answer(100, Estimate(quality, 1, 1)) for quality in (94.9, 95.0, None)]
+    answers = [measure_accuracy.Answer(100, Estimate(quality)) for quality in (94.9, 95.0, None)]
     row = measure_accuracy.row(measure_accuracy.NEVER, "x", answers)
     assert (row["below_95"], row["answered"], row["predictions"]) == (1, 2, 3)
     assert "below_95" not in measure_accuracy.row("uncropped", "x", answers)
@@ -49,8 +50,9 @@ def test_row_counts_what_is_called_compressed() -> None:
 
 def test_row_counts_both_compressions() -> None:
     def answer(last: float | None, earlier: int | None, first: int | None = 40) -> measure_accuracy.Answer:
-        evidence = {"lattice": {"earlier": None if earlier is None else {"quality": earlier}}}
-        return measure_accuracy.Answer(90, Estimate(last, 1, 1, evidence=evidence), first)
+        before = None if earlier is None else Earlier(earlier, (0, 0), 99.0)
+        evidence = LatticeEvidence(verdict="compressed", before=before)
+        return measure_accuracy.Answer(90, Estimate(last, evidence=evidence), first)
 
     answers = [answer(90, 40), answer(90, 41), answer(40, None), answer(None, None), answer(89.4, 40)]
     row = measure_accuracy.row("twice, aligned", "x", answers)

@@ -15,7 +15,8 @@ from PIL import Image
 
 from q1net_msroi.classifier.baselines import crops
 from q1net_msroi.classifier.baselines.configs import BASELINES, MODEL_NAME
-from q1net_msroi.classifier.baselines.estimator import BaselineEstimator, load_model
+from q1net_msroi.classifier.estimators.baseline import BaselineEstimator, load_model
+from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.utils.errors import EXIT_OK
 
 training = pytest.importorskip("q1net_msroi.classifier.baselines.training")
@@ -64,7 +65,7 @@ def test_it_learns_and_its_tflite_answers(photographs: Path, tmp_path: Path) -> 
         losses = [float(row["train_loss"]) for row in csv.DictReader(handle)]
     assert losses[-1] < min(losses[0], 15)  # 25 without learning
     assert card["trained"]["epoch"] == 2
-    estimator = BaselineEstimator(CORNERS, tmp_path / "save")
+    estimator = BaselineEstimator(Asked(CORNERS.comp_type, str(tmp_path / "save")))
     pixels = np.asarray(Image.open(photographs / "b.png").convert("RGB"))
     made = crops.cut(pixels, 64)
     expected = run.model(CORNERS.inputs(made), training=False).numpy()[:, 0]

@@ -13,7 +13,10 @@ import pytest
 from PIL import Image
 
 from q1net_msroi.classifier.estimators import auto
+from q1net_msroi.classifier.estimators.auto import AutoEvidence
 from q1net_msroi.classifier.estimators.header import Header, estimate_header
+from q1net_msroi.classifier.estimators.lattice import Earlier, LatticeEvidence
+from q1net_msroi.classifier.estimators.network import NetworkEvidence
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.classifier.q1net import weights
@@ -26,20 +29,26 @@ needs_weights = pytest.mark.skipif(
 )
 
 
-def lattice(quality: float | None, verdict: str = "compressed", earlier: float | None = None) -> Estimate:
-    before = None if earlier is None else {"quality": int(earlier), "phase": [0, 0], "nats": 99.0}
-    evidence = {"verdict": verdict, "quality": quality, "phase": [0, 0], "earlier": before}
+def lattice(quality: float | None, verdict: str = "compressed", earlier: float | None = None, **more: Any) -> Estimate:
+    before = None if earlier is None else Earlier(int(earlier), (0, 0), 99.0)
+    evidence = LatticeEvidence(
+        verdict=verdict, quality=quality, phase=(0, 0), before=before, blocks=500, all_blocks=1000, **more
+    )
     reason = None if quality is not None else f"lattice: {verdict}"
     ties = () if quality is None else (int(quality),)
-    return Estimate(quality, 500, 1000, tie_set=ties, reason=reason, evidence={"lattice": evidence}).with_tie_interval()
+    return Estimate(quality, tie_set=ties, reason=reason, evidence=evidence).with_tie_interval()
 
 
 def network(quality: float | None, half: float = 3.0) -> Estimate:
     interval = None if quality is None else (quality - half, quality + half)
     reason = "no patch is confident" if quality is None else None
-    return Estimate(
-        quality, 100, 256, 2.0, interval=interval, reason=reason, evidence={"network": {"quality": quality}}
-    )
+    evidence = NetworkEvidence(quality, quality, 100, 100 / 256, 90.0, "median", "grid", 256, 2.0)
+    return Estimate(quality, interval=interval, reason=reason, evidence=evidence)
+
+
+def spoke(answer: Estimate) -> str | None:
+    assert isinstance(answer.evidence, AutoEvidence)
+    return answer.evidence.speaker.kind if answer.evidence.speaker else None
 
 
 def header(quality: int) -> Estimate:
@@ -64,16 +73,15 @@ def header(quality: int) -> Estimate:
 def test_a_jpeg_file(said: int, seen: Estimate, asked: Estimate | None, earlier: float | None) -> None:
     answer = auto.with_header(header(said), seen, asked)
     assert (answer.quality, answer.interval) == (said, (said, said))
-    assert (answer.evidence["spoke"], answer.evidence["earlier_quality"]) == ("header", earlier)
+    assert (spoke(answer), answer.evidence.earlier) == ("header", earlier)
 
 
 def test_a_mozjpeg_file_holds_no_earlier_compression_by_its_own_tables() -> None:
     """Setting 50 is nearest to quality 40, which is what the pixels tell."""
     table = jpeg.MOZJPEG_BASE
-    seen = lattice(40)
-    seen.evidence["lattice"]["tables"] = "not standard"
+    seen = lattice(40, tables="not standard")
     answer = auto.with_header(estimate_header(Header(table, table, 3, "4:2:0", False)), seen, None)
-    assert (answer.quality, answer.evidence["earlier_quality"]) == (50, None)
+    assert (answer.quality, answer.evidence.earlier) == (50, None)
 
 
 def test_strange_tables_leave_the_last_compression_unknown() -> None:
@@ -81,11 +89,11 @@ def test_strange_tables_leave_the_last_compression_unknown() -> None:
     answer = auto.with_header(estimate_header(Header(flat, flat, 3, "4:2:0", False)), lattice(20), None)
     assert answer.quality is None
     assert "no standard ones" in (answer.reason or "")
-    assert answer.evidence["earlier_quality"] == 20
+    assert answer.evidence.earlier == 20
 
 
 @pytest.mark.parametrize(
-    ("seen", "asked", "quality", "spoke"),
+    ("seen", "asked", "quality", "whose"),
     [
         (lattice(63), None, 63, "lattice"),
         (lattice(63), network(80), 63, "lattice"),
@@ -98,18 +106,17 @@ def test_strange_tables_leave_the_last_compression_unknown() -> None:
         (lattice(None, "never"), None, None, None),
     ],
 )
-def test_pixels_alone(seen: Estimate, asked: Estimate | None, quality: float | None, spoke: str | None) -> None:
+def test_pixels_alone(seen: Estimate, asked: Estimate | None, quality: float | None, whose: str | None) -> None:
     answer = auto.without_header(seen, asked, 90.0)
-    assert (answer.quality, answer.evidence["spoke"]) == (quality, spoke)
+    assert (answer.quality, spoke(answer)) == (quality, whose)
     assert (answer.quality is None) == (answer.reason is not None)
     assert (answer.quality is None) == (answer.interval is None)
 
 
 def test_the_network_is_not_believed_where_blocks_deny_or_none_speaks() -> None:
-    seen = lattice(None, "unknown")
-    seen.evidence["lattice"]["answerable"] = False
+    seen = lattice(None, "unknown", answerable=False)
     answer = auto.without_header(seen, network(72), 90.0)
-    assert (answer.quality, answer.evidence["spoke"]) == (None, None)
+    assert (answer.quality, spoke(answer)) == (None, None)
     assert answer.reason == "lattice: unknown; the network says about 72"
 
 
@@ -121,15 +128,15 @@ def test_the_network_chooses_among_what_the_lattice_leaves(left: tuple[int, ...]
     assert answer.quality == quality
     if quality is None:
         assert answer.reason == "the lattice leaves 20 or 50, the network says about 6: they do not agree"
-        assert answer.evidence["spoke"] is None
+        assert spoke(answer) is None
     else:
         assert answer.interval == (3.3, 9.3)
-        assert answer.evidence["spoke"] == "network"
+        assert spoke(answer) == "network"
 
 
 def test_an_earlier_compression_in_pixels_alone() -> None:
     answer = auto.without_header(lattice(90, earlier=45), None, 90.0)
-    assert (answer.quality, answer.evidence["earlier_quality"]) == (90, 45)
+    assert (answer.quality, answer.evidence.earlier) == (90, 45)
 
 
 @needs_weights
@@ -139,15 +146,15 @@ def test_the_best_network_of_those_that_are_there(save_path: Path) -> None:
     entry = {"threshold": 92.0, "mae": 0.8, "interval": {"edges": [], "offsets": [[-2, 2]]}}
     card = {"best": "texture/mode", "texture/mode": entry, "grid/median": {**entry, "mae": 1.0}}
     weights.update_card(folder, fusion={"float32": card})
-    config, _, choice, rule = auto.best_network(asked)
-    assert (config.comp_type, choice, rule) == ("jpeg_paper", "texture", "mode")
-    assert auto.best_network(replace(asked, fusion="median"))[3] == "median"
+    best = auto.best_network(asked)
+    assert (best.comp_type, best.patches, best.fusion) == ("jpeg_paper", "texture", "mode")
+    assert auto.best_network(replace(asked, fusion="median")).fusion == "median"
     (save_path / "jpeg_paper_k12").mkdir()
     for name in ("comp_cls.tflite", "model.json"):
         (save_path / "jpeg_paper_k12" / name).write_bytes((folder / name).read_bytes())
     better = {"best": "grid/median", "grid/median": {**entry, "mae": 0.5}}
     weights.update_card(save_path / "jpeg_paper_k12", fusion={"float32": better})
-    assert auto.best_network(asked)[0].comp_type == "jpeg_paper_k12"
+    assert auto.best_network(asked).comp_type == "jpeg_paper_k12"
 
 
 @needs_weights
@@ -209,4 +216,4 @@ def test_no_number_where_only_block_edges_are_left(asked: Estimate | None) -> No
     answer = auto.without_header(lattice(None, "changed"), asked, 90.0)
     assert answer.quality is None
     assert answer.reason == "lattice: changed"
-    assert answer.evidence["spoke"] is None
+    assert spoke(answer) is None

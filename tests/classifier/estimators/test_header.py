@@ -36,27 +36,27 @@ def write(path: Path, pixels: np.ndarray, **options: object) -> Path:
 @pytest.mark.parametrize("quality", range(1, 101, 3))
 def test_pillows_files_are_exact(tmp_path: Path, textured: Texture, quality: int) -> None:
     estimate = estimate_header(read_header(write(tmp_path / "x.jpg", textured(32, 32), quality=quality)))
-    evidence = estimate.evidence["header"]
+    evidence = estimate.evidence
     assert (estimate.quality, estimate.interval) == (quality, (quality, quality))
     assert estimate.tie_set == (quality,)
-    assert (evidence["family"], evidence["distance"], evidence["nearest_standard"]) == ("standard", 0, quality)
+    assert (evidence.family, evidence.distance, evidence.nearest_standard) == ("standard", 0, quality)
 
 
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
 @pytest.mark.parametrize("progressive", [False, True])
 def test_how_it_is_coded(tmp_path: Path, textured: Texture, subsampling: str, progressive: bool) -> None:
     path = write(tmp_path / "x.jpg", textured(40, 40), quality=77, subsampling=subsampling, progressive=progressive)
-    evidence = estimate_header(read_header(path)).evidence["header"]
-    assert (evidence["quality"], evidence["subsampling"], evidence["progressive"]) == (77, subsampling, progressive)
+    evidence = estimate_header(read_header(path)).evidence
+    assert (evidence.quality, evidence.subsampling, evidence.progressive) == (77, subsampling, progressive)
 
 
 def test_gray_cmyk_and_one_table(tmp_path: Path, textured: Texture) -> None:
     gray = estimate_header(read_header(write(tmp_path / "gray.jpg", textured(40, 40)[..., 0], quality=33)))
-    assert (gray.quality, gray.evidence["header"]["subsampling"], gray.evidence["header"]["tables"]) == (33, None, 1)
+    assert (gray.quality, gray.evidence.subsampling, gray.evidence.tables) == (33, None, 1)
     path = tmp_path / "cmyk.jpg"
     Image.fromarray(textured(40, 40)).convert("CMYK").save(path, quality=64)
     cmyk = estimate_header(read_header(path))
-    assert (cmyk.quality, cmyk.evidence["header"]["components"]) == (64, 4)
+    assert (cmyk.quality, cmyk.evidence.components) == (64, 4)
 
 
 def test_tables_of_16_bits() -> None:
@@ -97,20 +97,20 @@ def test_other_encoders_are_exact(tmp_path: Path, textured: Texture, version: st
     path = tmp_path / "x.jpg"
     with jpeglib.version(version):
         jpeglib.from_spatial(textured(64, 64)).write_spatial(str(path), qt=quality)
-    evidence = estimate_header(read_header(path)).evidence["header"]
-    assert (evidence["quality"], evidence["exact"]) == (quality, True)
-    assert evidence["family"] == ("mozjpeg" if version == "mozjpeg403" else "standard")
-    assert (evidence["distance"] == 0) == (version not in ("mozjpeg403",))
+    evidence = estimate_header(read_header(path)).evidence
+    assert (evidence.quality, evidence.exact) == (quality, True)
+    assert evidence.family == ("mozjpeg" if version == "mozjpeg403" else "standard")
+    assert (evidence.distance == 0) == (version not in ("mozjpeg403",))
 
 
 def test_two_qualities() -> None:
     """cjpeg -quality 90,70."""
     tables = jpeg.standard_tables()
     found = of(tables[89, 0], tables[69, 1])
-    evidence = estimate_header(found).evidence["header"]
-    assert (evidence["luma_quality"], evidence["chroma_quality"], evidence["family"]) == (90, 70, "standard")
+    evidence = estimate_header(found).evidence
+    assert (evidence.luma_quality, evidence.chroma_quality, evidence.family) == (90, 70, "standard")
     estimate = estimate_header(found)
-    assert not evidence["exact"]
+    assert not evidence.exact
     assert (estimate.quality, estimate.interval) == (None, None) or estimate.interval == (70, 90)
     apart = estimate_header(of(tables[94, 0], tables[9, 1]))
     assert (apart.quality, apart.reason) == (None, "luma is saved at 95 and chroma at 10: no single quality")
@@ -139,7 +139,7 @@ def test_strange_tables_get_no_number() -> None:
     estimate = estimate_header(of(flat, flat))
     assert (estimate.quality, estimate.interval) == (None, None)
     assert "no standard ones (nearest: quality" in (estimate.reason or "")
-    assert estimate.evidence["header"]["family"] == "unknown"
+    assert estimate.evidence.family == "unknown"
 
 
 def test_photoshop_by_its_own_record(tmp_path: Path, textured: Texture) -> None:
@@ -152,8 +152,8 @@ def test_photoshop_by_its_own_record(tmp_path: Path, textured: Texture) -> None:
     path = tmp_path / "x.jpg"
     content = buffer.getvalue()
     path.write_bytes(content[:2] + b"\xff\xed" + struct.pack(">H", len(resource) + 2) + resource + content[2:])
-    evidence = estimate_header(read_header(path)).evidence["header"]
-    assert (evidence["family"], evidence["photoshop_quality"]) == ("photoshop", 8)
+    evidence = estimate_header(read_header(path)).evidence
+    assert (evidence.family, evidence.photoshop_quality) == ("photoshop", 8)
 
 
 def test_what_is_no_jpeg(tmp_path: Path, textured: Texture) -> None:

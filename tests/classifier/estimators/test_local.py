@@ -107,6 +107,7 @@ def test_the_main_part_is_what_most_windows_are_of() -> None:
     expected = np.full((3, 4), 80.0)
     expected[1, 1], expected[2, 2], expected[0, 0] = 40, np.nan, np.nan
     np.testing.assert_array_equal(found.quality, expected)
+    assert found.main == 80
     assert np.argwhere(found.other_grid).tolist() == [[1, 1]]
     assert np.argwhere(found.foreign > local.UNLIKE).tolist() == [[1, 1], [2, 2]]
 
@@ -114,6 +115,8 @@ def test_the_main_part_is_what_most_windows_are_of() -> None:
     nats[0, 0, 1, 59] = 100.0  # one window of a JPEG in a picture that was none
     found = local.judge(starts[:3], starts, nats[:1])
     assert np.argwhere(found.foreign > local.UNLIKE).tolist() == [[0, 1]]
+    assert found.main is None
+    assert found.told(160, 160) == "main part without an answer, 1 region unlike it (about 60) at x 32..95, y 0..31"
     assert not found.other_grid.any()
 
 
@@ -159,21 +162,56 @@ def test_per_pixel_and_nearest_against_loops() -> None:
             assert near[y, x] == pytest.approx(values[int(y > 6), int(x > 6)], nan_ok=True)
 
 
+def test_what_is_told_of_a_map() -> None:
+    starts, quality, foreign = np.arange(4) * 64, np.full((4, 4), 85.0), np.zeros((4, 4))
+    nothing = np.zeros((4, 4), bool)
+    plain = Regions(starts, starts, 64, quality, foreign, nothing, "nats", 85.0)
+    assert plain.told(256, 256) == "main part 85, no regions unlike it"
+    foreign[1, 2], quality[1, 2] = 100.0, 60.0
+    foreign[3, 0], quality[3, 0] = 30.0, np.nan
+    two = Regions(starts, starts, 64, quality, foreign, nothing, "nats", 85.0)
+    parts = "(about 60) at x 128..191, y 64..127; (unknown) at x 0..63, y 192..255"
+    assert two.told(256, 256) == f"main part 85, 2 regions unlike it {parts}"
+    assert two.unlike(256, 256).sum() == 2 * 64 * 64
+    everywhere = Regions(starts, starts, 64, quality, foreign + 99, nothing, "nats", 85.0)
+    assert not everywhere.unlike(256, 256).any()
+
+
+@pytest.mark.parametrize(("spread", "marked"), [(4.0, 0), (6.0, 1), (30.0, 1)])
+def test_by_the_network_half_the_range_is_unlike(spread: float, marked: int) -> None:
+    """At least five qualities, and half of what lies between the lowest and the highest region."""
+    starts, quality = np.arange(3) * 64, np.full((3, 3), 80.0)
+    quality[1, 1] -= spread
+    quality[0, 0] -= 0.4 * spread
+    found = Regions(starts, starts, 64, quality, 80.0 - quality, quality < 0, "difference of qualities", 80.0)
+    assert found.unlike(192, 192).sum() == marked * 64 * 64
+
+
+@needs_weights
+def test_the_flag_says_what_was_found(call: Call, tmp_path: Path, photograph: np.ndarray) -> None:
+    Image.fromarray(composite(photograph, 85, 55)).save(tmp_path / "x.png")
+    out = tmp_path / "map.png"
+    done = call(PREDICT, "--in_path", tmp_path / "x.png", "--comp_type", "jpeg_lattice", "--map", out)
+    assert (done.code, done.err) == (0, "")
+    assert done.lines[-1].startswith(f"{out}: main part 85, 1 region unlike it (about 55) at x ")
+
+
 @needs_weights
 def test_the_flag(call: Call, tmp_path: Path, photograph: np.ndarray) -> None:
     Image.fromarray(composite(photograph, 85, 55)).save(tmp_path / "x.png")
     for comp_type in ("auto", "jpeg_paper"):
         out = tmp_path / f"{comp_type}.png"
         done = call(PREDICT, "--in_path", tmp_path / "x.png", "--comp_type", comp_type, "--map", out, "--json")
-        assert (done.code, done.err, len(done.lines)) == (0, "", 1)
+        assert (done.code, len(done.lines)) == (0, 1)
         json.loads(done.out)
+        assert done.err.startswith(f"{out}: main part ")
         drawn = np.asarray(Image.open(out).convert("RGB"))
         assert min(drawn.shape[:2]) > 300
         assert drawn.std() > 10
     call(PREDICT, "--in_path", tmp_path, "--map", tmp_path / "y.png").fails(2, "--map takes one picture")
     call(PREDICT, "--in_path", tmp_path / "x.png", "--map", tmp_path).fails(2, "is a folder; give the name of a file")
     header = call(PREDICT, "--in_path", tmp_path / "x.png", "--comp_type", "jpeg_header", "--map", tmp_path / "y.png")
-    header.fails(2, "--map needs an estimator that looks at pixels")
+    header.fails(2, "--map is drawn by auto, jpeg_lattice or a network of patches, not by jpeg_header")
     assert not (tmp_path / "y.png").exists()
 
 

@@ -30,8 +30,8 @@ def test_a_page_of_text(page: np.ndarray, quality: int, offset: tuple[int, int])
     pixels = jpeg.compress(page, quality)[offset[0] :, offset[1] :]
     answer = LatticeEstimator().estimate(pixels)
     assert answer.quality == quality
-    assert answer.evidence["lattice"]["phase"] == [-offset[0] % 8, -offset[1] % 8]
-    assert answer.evidence["lattice"]["blocks"] > 30
+    assert answer.evidence.phase == (-offset[0] % 8, -offset[1] % 8)
+    assert answer.evidence.blocks > 30
 
 
 def test_a_page_that_was_never_compressed(page: np.ndarray) -> None:

@@ -210,14 +210,14 @@ def test_what_is_shipped_belongs_together() -> None:
 def predictions(kind: str, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What LiteRT and TensorFlow say of the same patches, with the shipped weights."""
     from q1net_msroi.classifier.estimators.network import NetworkEstimator
+    from q1net_msroi.classifier.estimators.options import Asked
 
     path = SHIPPED / weights.TFLITE_NAMES[kind]
     if not path.exists():
         pytest.skip(f"{path.name} is not shipped")
     if weights.read_card(SHIPPED)["tflite"][path.name]["weights_sha256"] != weights.weights_hash(SHIPPED):
         pytest.skip("the weights are newer than the .tflite; run to_tflite.py")
-    config = get_config("jpeg_paper")
-    return tuple(NetworkEstimator(config, backend=b).predict_patches(patches) for b in (kind, "tf"))
+    return tuple(NetworkEstimator(Asked(backend=b)).predict_patches(patches) for b in (kind, "tf"))
 
 
 def test_litert_float32_is_tensorflow(photograph: np.ndarray) -> None:

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.baselines import crops
-from q1net_msroi.classifier.baselines.configs import MODEL_NAME, Baseline, model_folder
-from q1net_msroi.classifier.estimators.result import Estimate
+from q1net_msroi.classifier.baselines.configs import MODEL_NAME, get_baseline, model_folder
+from q1net_msroi.classifier.estimators.options import Asked
+from q1net_msroi.classifier.estimators.result import Counts, Estimate, Evidence, untold
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.utils import files
 from q1net_msroi.utils.errors import UserError, show
 from q1net_msroi.utils.litert import LiteModel
+
+
+@dataclass(frozen=True)
+class BaselineEvidence(Evidence):
+    """What the baseline called `name` says: the median over so many crops."""
+
+    kind: ClassVar[str] = "baseline"
+    name: str
+    quality: float
+    crops: int
+    spread: float = untold(0.0)
+
+    @property
+    def counts(self) -> Counts:
+        """How many crops were asked; all of them count."""
+        return Counts(self.crops, self.crops, self.spread)
 
 
 def load_model(folder: Path, threads: int) -> LiteModel:
@@ -32,19 +50,12 @@ def load_model(folder: Path, threads: int) -> LiteModel:
 class BaselineEstimator:
     """Estimates with one baseline; hold one a thread."""
 
-    def __init__(
-        self,
-        baseline: Baseline,
-        save_path: str | os.PathLike[str] | None = None,
-        threads: int = 1,
-        find_grid: bool = False,
-    ) -> None:
-        """Load the model; raise `UserError` when it is missing or damaged.
-
-        `find_grid` finds the phase of the 8x8 blocks from the pixels first.
-        """
-        self.baseline, self.find_grid = baseline, find_grid
-        self._predict = load_model(model_folder(baseline, save_path), threads)
+    def __init__(self, asked: Asked) -> None:
+        """Load the model; raise `UserError` when it is missing or damaged, or of a backend that is not there."""
+        self.baseline, self.find_grid = get_baseline(asked.comp_type), asked.find_grid
+        if asked.backend != "float32":
+            raise UserError(f"--backend {asked.backend}: {asked.comp_type} comes as float32 only")
+        self._predict = load_model(model_folder(self.baseline, asked.save_path), asked.threads)
 
     def predict_crops(self, made: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the quality (n,) of crops (n, side, side, 3) uint8 RGB."""
@@ -53,9 +64,9 @@ class BaselineEstimator:
     def estimate(self, pixels: NDArray[np.uint8]) -> Estimate:
         """Return the estimate for (height, width, 3) uint8 RGB pixels; unknown where no crop fits or all are flat."""
         started = time.perf_counter()
-        side = self.baseline.side
+        side, name = self.baseline.side, self.baseline.comp_type
         if min(pixels.shape[:2]) < side:
-            return Estimate(None, 0, 0, reason=f"{self.baseline.comp_type} needs at least {side}x{side} pixels")
+            return Estimate(None, reason=f"{name} needs at least {side}x{side} pixels")
         if self.find_grid:
             from q1net_msroi.classifier.lattice.grid import find_phase
 
@@ -64,14 +75,8 @@ class BaselineEstimator:
                 pixels = pixels[top:, left:]
         made = crops.cut(pixels, side)
         if not len(made):
-            return Estimate(None, 0, 0, reason="the picture is flat all over")
+            return Estimate(None, reason="the picture is flat all over")
         said = self.predict_crops(made)
         low, quality, high = (float(value) for value in np.percentile(said, (25, 50, 75)))
-        return Estimate(
-            quality,
-            len(made),
-            len(made),
-            high - low,
-            evidence={"baseline": {"name": self.baseline.comp_type, "quality": round(quality, 3), "crops": len(made)}},
-            seconds=time.perf_counter() - started,
-        )
+        evidence = BaselineEvidence(name, round(quality, 3), len(made), high - low)
+        return Estimate(quality, evidence=evidence, seconds=time.perf_counter() - started)

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from q1net_msroi.classifier.baselines.configs import BASELINES, MODEL_NAME, model_folder
-from q1net_msroi.classifier.baselines.estimator import BaselineEstimator
+from q1net_msroi.classifier.estimators.baseline import BaselineEstimator, BaselineEvidence
+from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.utils import jpeg
 from q1net_msroi.utils.errors import UserError
 
@@ -35,19 +36,19 @@ def save_path(tmp_path: Path, name: str) -> Path:
 
 
 def test_answers_follow_the_quality(name: str, photograph: np.ndarray) -> None:
-    estimator = BaselineEstimator(BASELINES[name])
+    estimator = BaselineEstimator(Asked(name))
     pixels = np.ascontiguousarray(photograph[:288, :448])
     said = [estimator.estimate(jpeg.compress(pixels, quality)) for quality in (10, 30, 60, 90)]
     qualities = [one.quality for one in said]
     assert qualities == sorted(qualities)
     for truth, one in zip((10, 30, 60, 90), said, strict=True):
         assert one.quality == pytest.approx(truth, abs=15)
-        assert one.patches == one.confident_patches == 64
-        assert one.evidence["baseline"]["name"] == name
+        assert isinstance(one.evidence, BaselineEvidence)
+        assert (one.evidence.name, one.evidence.crops, one.evidence.counts[:2]) == (name, 64, (64, 64))
 
 
 def test_the_answer_is_the_median_of_the_crops(name: str, photograph: np.ndarray) -> None:
-    estimator = BaselineEstimator(BASELINES[name])
+    estimator = BaselineEstimator(Asked(name))
     pixels = jpeg.compress(np.ascontiguousarray(photograph[:80, :80]), 50)
     crops = np.stack([pixels[y : y + 64, x : x + 64] for y in (0, 8, 16) for x in (0, 8, 16)])
     assert estimator.estimate(pixels).quality == pytest.approx(
@@ -57,12 +58,12 @@ def test_the_answer_is_the_median_of_the_crops(name: str, photograph: np.ndarray
 
 def test_find_grid(name: str, photograph: np.ndarray) -> None:
     pixels = jpeg.compress(np.ascontiguousarray(photograph[:256, :256]), 40)
-    found = BaselineEstimator(BASELINES[name], find_grid=True).estimate(pixels[3:, 5:])
-    assert found.quality == pytest.approx(BaselineEstimator(BASELINES[name]).estimate(pixels[8:, 8:]).quality, abs=1e-4)
+    found = BaselineEstimator(Asked(name, find_grid=True)).estimate(pixels[3:, 5:])
+    assert found.quality == pytest.approx(BaselineEstimator(Asked(name)).estimate(pixels[8:, 8:]).quality, abs=1e-4)
 
 
 def test_no_answer(name: str) -> None:
-    estimator = BaselineEstimator(BASELINES[name])
+    estimator = BaselineEstimator(Asked(name))
     small = estimator.estimate(np.zeros((63, 500, 3), np.uint8))
     assert (small.quality, small.reason) == (None, f"{name} needs at least 64x64 pixels")
     flat = estimator.estimate(np.full((100, 100, 3), 3, np.uint8))
@@ -73,10 +74,10 @@ def test_damaged_and_missing_models(name: str, save_path: Path) -> None:
     path = save_path / BASELINES[name].folder / MODEL_NAME
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(UserError, match="is damaged"):
-        BaselineEstimator(BASELINES[name], save_path)
+        BaselineEstimator(Asked(name, str(save_path)))
     path.unlink()
     with pytest.raises(UserError, match=r"is missing; restore it or run train_baseline\.py"):
-        BaselineEstimator(BASELINES[name], save_path)
+        BaselineEstimator(Asked(name, str(save_path)))
 
 
 def test_by_the_command(call: Call, name: str, jpeg_file: Callable[..., Path], tmp_path: Path) -> None:
