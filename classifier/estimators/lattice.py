@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from q1net_msroi.classifier.estimators.result import Counts, Estimate, Evidence, any_of, named, number, untold
 from q1net_msroi.classifier.lattice import chroma, clipped, grid, pairs, search, tables
 from q1net_msroi.classifier.lattice.score import Reading
+from q1net_msroi.classifier.lattice.settings import LATTICE
 
 
 @dataclass(frozen=True)
@@ -106,14 +107,16 @@ class LatticeEstimator:
         """
         started = time.perf_counter()
         reading = search.find(pixels)
-        if not search.says_never(reading) and (reading.nats < search.WEAK or reading.scores.margin < search.CLOSE):
+        if not search.says_never(reading) and (
+            reading.nats < LATTICE.edges_overrule or reading.scores.margin < LATTICE.chroma_decides
+        ):
             reading = clipped.read_more(pixels, reading)
         blocks = (pixels.shape[0] // 8) * (pixels.shape[1] // 8)
         pair = None
         if reading.noise == "exact" and reading.counts.textured[0].any():  # without DC, pixels were changed since
             scores = reading.scores
             pair = pairs.search(reading.counts.textured, scores.textured, scores.misfit)
-        explained = reading.grid_seen or reading.nats > search.PRESENT or pair is not None
+        explained = reading.grid_seen or reading.nats > LATTICE.presence or pair is not None
         if explained or tables.other_tables(reading) is not None:
             answer = self._compressed(pixels, reading, pair, blocks)
         else:
@@ -131,7 +134,7 @@ class LatticeEstimator:
                 verdict, reason = "changed", "blocks of a JPEG show, but no lattice: changed after the compression"
         elif used == 0:
             answerable, reason = False, "no block could say, all are flat or clipped"
-        elif reading.nats < -max(search.ABSENT * used, search.TIE):
+        elif reading.nats < -max(LATTICE.never_per_block * used, LATTICE.tie):
             answerable, reason = False, f"the {used} blocks that could say deny a lattice, too few to be sure"
         left = search.tied(reading.scores)
         ties = left if verdict == "unknown" and len(left) < len(reading.scores.nats) else ()
@@ -154,13 +157,15 @@ class LatticeEstimator:
             quality, ties, margin, nats = pair.last, pair.last_ties, pair.margin, pair.total
             before = Earlier(pair.first, reading.phase, round(pair.gain, 1), pair.first_ties)
         else:
-            if scores.margin < search.CLOSE and not reading.grid_seen:  # too smooth a picture's chroma misleads
+            if (
+                scores.margin < LATTICE.chroma_decides and not reading.grid_seen
+            ):  # too smooth a picture's chroma misleads
                 colour = chroma.scores(pixels, reading.phase)
                 scores = search.with_chroma(scores, colour)
-            likely = scores.nats + search.ROUND_NUMBER * (np.arange(1, 101) % 5 == 0)
+            likely = scores.nats + LATTICE.round_number * (np.arange(1, 101) % 5 == 0)
             quality, margin = int(likely.argmax()) + 1, scores.margin
             ties = search.tied(scores)
-            if len(ties) > search.MOST_TIED or ties[-1] - ties[0] > search.WIDEST_TIE:
+            if len(ties) > LATTICE.most_tied or ties[-1] - ties[0] > LATTICE.widest_tie:
                 return self._too_many(reading, ties, blocks)
             if reading.noise == "exact":
                 other = pairs.search_shifted(pixels, reading.phase, quality)
@@ -173,7 +178,7 @@ class LatticeEstimator:
             nats=round(nats, 1),
             phase=reading.phase,
             noise=reading.noise,
-            subsampling=colour.subsampling if colour and colour.nats.max() > search.PRESENT else None,
+            subsampling=colour.subsampling if colour and colour.nats.max() > LATTICE.presence else None,
             blocks=scores.used,
             before=before,
             all_blocks=blocks,

@@ -11,16 +11,6 @@ from q1net_msroi.classifier.lattice import chroma, grid, score, tables
 from q1net_msroi.classifier.lattice.score import Reading, Scores
 from q1net_msroi.classifier.lattice.settings import LATTICE
 
-# For estimators/lattice.py, until it reads the settings itself.
-PRESENT, WEAK, ABSENT, TIE, CLOSE = (
-    LATTICE.presence,
-    LATTICE.edges_overrule,
-    LATTICE.never_per_block,
-    LATTICE.tie,
-    LATTICE.chroma_decides,
-)
-ROUND_NUMBER, MOST_TIED, WIDEST_TIE = LATTICE.round_number, LATTICE.most_tied, LATTICE.widest_tie
-
 
 def find(pixels: NDArray[np.uint8]) -> Reading:
     """Return the best reading of (height, width, 3) uint8 RGB pixels over grids and kinds of noise."""
