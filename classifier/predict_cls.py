@@ -15,7 +15,7 @@ from q1net_msroi.classifier.estimators.options import Asked, add_model_options, 
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.utils import images, tasks
 from q1net_msroi.utils import options as flags
-from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show, text
+from q1net_msroi.utils.errors import EXIT_OK, UserError, note, run_command, show, text
 
 
 def build_parser() -> argparse.ArgumentParser:

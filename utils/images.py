@@ -156,6 +156,19 @@ def _rgb(image: Image.Image, on_white: bool) -> tuple[NDArray[np.uint8], list[st
     raise UserError(f"holds {mode} samples (floating point or 32 bits); save it with 8 or 16 bits a channel first")
 
 
+def of_image(image: Image.Image, minimum_side: int = 1) -> Picture:
+    """Return the pixels of a Pillow image as stored; raise `UserError` for one that is too small, damaged or float."""
+    try:
+        _check_size(image, minimum_side, lambda: b"")
+        image.load()
+        pixels, conversions = _all_rgb(image, False)
+    except UserError as error:
+        raise UserError(f"the picture {error}") from None
+    except (OSError, SyntaxError) as error:
+        raise UserError(f"the picture is damaged ({_first_line(error)})") from None
+    return Picture(pixels, image.format or "unknown", tuple(conversions))
+
+
 def read_rgb(path: str | os.PathLike[str], minimum_side: int = 1, on_white: bool = False) -> Picture:
     """Read a picture's pixels as stored (EXIF orientation is not applied; first frame of an animation).
 

@@ -1,0 +1,160 @@
+"""The Python interface: the same answers as the commands', from files, images and arrays, in several threads."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import q1net_msroi
+from q1net_msroi import api
+from q1net_msroi.classifier.estimators import registry
+from q1net_msroi.classifier.estimators.options import Asked
+from q1net_msroi.classifier.q1net import weights
+from q1net_msroi.utils import images, jpeg
+from q1net_msroi.utils.errors import UserError
+
+needs_weights = pytest.mark.skipif(
+    not (weights.SAVE / "jpeg_paper" / "comp_cls.tflite").exists(), reason="no weights are shipped in save/jpeg_paper"
+)
+
+
+@pytest.fixture
+def pixels(photograph: np.ndarray) -> np.ndarray:
+    return jpeg.compress(np.ascontiguousarray(photograph[:96, :128]), 40)
+
+
+def without_time(estimate: q1net_msroi.Estimate) -> q1net_msroi.Estimate:
+    return replace(estimate, seconds=0.0)
+
+
+@needs_weights
+def test_a_path_is_what_the_command_answers(jpeg_file: Callable[..., Path]) -> None:
+    path = jpeg_file(60)
+    expected = registry.estimate_path(Asked("auto"), None, path)
+    for given in (path, str(path)):
+        found = q1net_msroi.estimate_quality(given)
+        assert without_time(found) == without_time(expected)
+    assert found.quality == 60
+    assert found.sentence() == "saved at 60"
+    assert q1net_msroi.estimate_quality(path, "jpeg_header").evidence.kind == "header"
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_images_and_arrays_of_colour(pixels: np.ndarray, mode: str) -> None:
+    image = Image.fromarray(pixels).convert(mode)
+    if mode == "RGBA":
+        image.putalpha(Image.fromarray(pixels[..., 0]))  # what lies under it is what was compressed
+    for given in (image, np.asarray(image)):
+        found = q1net_msroi.estimate_quality(given, "jpeg_lattice")
+        assert (found.quality, found.interval) == (40, (40, 40))
+
+
+def test_gray_images_and_arrays(pixels: np.ndarray) -> None:
+    gray = Image.open(_saved(Image.fromarray(pixels).convert("L"), quality=70)).convert("L")
+    for given in (gray, np.asarray(gray), gray.convert("RGB")):
+        assert q1net_msroi.estimate_quality(given, "jpeg_lattice").quality == 70
+
+
+def _saved(image: Image.Image, **options: Any) -> Any:
+    import io
+
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", **options)
+    return buffer
+
+
+def test_palettes_are_looked_up() -> None:
+    image = Image.new("P", (30, 20))
+    image.putpalette([0, 0, 0, 200, 100, 50])
+    image.paste(1, (0, 0, 30, 20))
+    assert images.of_image(image).pixels[3, 4].tolist() == [200, 100, 50]
+    assert "no lattice shows" in (q1net_msroi.estimate_quality(image, "jpeg_lattice").reason or "")
+
+
+@needs_weights
+def test_settings_reach_the_estimator(pixels: np.ndarray) -> None:
+    plain, strict = (q1net_msroi.estimate_quality(pixels, "jpeg_paper", threshold=t) for t in (0.0, 100.0))
+    assert plain.quality is not None
+    assert "needed more than 100" in (strict.reason or "")
+    assert q1net_msroi.estimate_quality(pixels, "auto", explain=True).evidence.counts.parts > 0
+    with pytest.raises(TypeError, match="colour"):
+        q1net_msroi.estimate_quality(pixels, colour="red")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (np.zeros((30, 30, 3), np.float32), "float32, 30x30x3, is no picture"),
+        (np.zeros((30, 30, 2), np.uint8), "uint8, 30x30x2, is no picture"),
+        (np.zeros((30,), np.uint8), "uint8, 30, is no picture"),
+        (np.zeros((23, 90, 3), np.uint8), "90x23 pixels; at least 24x24"),
+        (Image.new("F", (30, 30)), "the picture holds F samples"),
+        (Path("missing.png"), r"missing\.png"),
+    ],
+)
+def test_what_is_no_picture(given: Any, words: str) -> None:
+    with pytest.raises(q1net_msroi.UserError, match=words):
+        q1net_msroi.estimate_quality(given, "jpeg_paper")
+    with pytest.raises(UserError, match="unknown --comp_type webp"):
+        q1net_msroi.estimate_quality(np.zeros((30, 30, 3), np.uint8), "webp")
+
+
+def test_a_damaged_image(jpeg_file: Callable[..., Path]) -> None:
+    path = jpeg_file(60)
+    path.write_bytes(path.read_bytes()[:1500])
+    with Image.open(path) as image, pytest.raises(UserError, match="the picture is damaged"):
+        q1net_msroi.estimate_quality(image)
+
+
+@needs_weights
+def test_threads_have_models_of_their_own(pixels: np.ndarray) -> None:
+    """Models are loaded once a thread, and answers do not mix."""
+    pictures = {quality: jpeg.compress(pixels, quality) for quality in (15, 50, 85)}
+    alone = {quality: q1net_msroi.estimate_quality(made, "jpeg_paper").quality for quality, made in pictures.items()}
+    assert len(set(alone.values())) == 3
+    loaded: list[Asked] = []
+    kept = registry.load
+
+    def counting(asked: Asked) -> Any:
+        loaded.append(asked)
+        return kept(asked)
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(3) as pool:
+        patch.setattr(registry, "load", counting)
+        asked_for = list(pictures) * 6
+        said = list(pool.map(lambda q: q1net_msroi.estimate_quality(pictures[q], "jpeg_paper").quality, asked_for))
+    assert said == [alone[quality] for quality in asked_for]
+    assert 1 <= len(loaded) <= 3
+
+
+def test_importing_loads_nothing(run: Callable[..., Any]) -> None:
+    code = (
+        "import sys; before = set(sys.modules); import q1net_msroi\n"
+        "new = {name for name in set(sys.modules) - before if not name.startswith('typing')}\n"
+        "assert not {'numpy', 'PIL', 'q1net_msroi.api'} & new, new\n"
+        "assert dir(q1net_msroi) == q1net_msroi.__all__\n"
+        "assert q1net_msroi.estimate_quality.__name__ == 'estimate_quality'\n"
+        "assert 'tensorflow' not in sys.modules and 'scipy' not in sys.modules\n"
+    )
+    done = run("-c", code)
+    assert done.code == 0, done.err
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = q1net_msroi.nothing
+
+
+def test_all_is_documented_and_typed() -> None:
+    assert q1net_msroi.__all__ == api.__all__
+    for name in q1net_msroi.__all__:
+        entry = getattr(q1net_msroi, name)
+        assert entry.__doc__
+        if inspect.isfunction(entry):
+            hints = set(inspect.get_annotations(entry))
+            assert hints == {*inspect.signature(entry).parameters, "return"}
