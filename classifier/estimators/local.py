@@ -27,6 +27,7 @@ PRESENT = 15.0  # nats by which a lattice must beat none to be believed in a win
 OTHER_GRIDS = 3  # that are looked for besides the main part's
 TIE = 5.0  # nats; qualities so close to the best are not told apart, and the main part's is taken
 UNLIKE = 25.0  # nats from which a window is outlined as foreign
+HALF = 0.5  # of the most foreign window's word counts for a region, which is unknown if half of it has no answer
 LEAST_DIFFERENCE = 5.0  # qualities from which it is outlined by the network
 
 
@@ -82,11 +83,12 @@ class Regions:
 
         main = f"main part {self.main:.0f}" if self.main is not None else "main part without an answer"
         labels, count = ndimage.label(self.unlike(height, width))
-        qualities, told = self.nearest(self.quality, height, width), []
+        quality, foreign = (self.nearest(values, height, width) for values in (self.quality, self.foreign))
+        told = []
         for number, (y, x) in enumerate(ndimage.find_objects(labels), 1):
-            inside = qualities[y, x][labels[y, x] == number]
-            inside = inside[~np.isnan(inside)]
-            about = f"about {np.median(inside):.0f}" if len(inside) else "unknown"
+            inside = np.where(labels[y, x] == number, np.nan_to_num(foreign[y, x]), 0)
+            core = quality[y, x][inside >= HALF * inside.max()]  # windows on its edge hold some of the main part
+            about = "unknown" if np.isnan(core).mean() > HALF else f"about {np.nanmedian(core):.0f}"
             told.append(f"({about}) at x {x.start}..{x.stop - 1}, y {y.start}..{y.stop - 1}")
         return f"{main}, {count or 'no'} region{'' if count == 1 else 's'} unlike it {'; '.join(told)}".rstrip()
 

@@ -217,3 +217,43 @@ def test_no_number_where_only_block_edges_are_left(asked: Estimate | None) -> No
     assert answer.quality is None
     assert answer.reason == "lattice: changed"
     assert spoke(answer) is None
+
+
+def test_the_network_sees_traces_where_no_lattice_is() -> None:
+    """Only where its whole interval lies below what it says of photographs never compressed."""
+    seen = "no lattice, but the network sees traces (about 60): changed after a compression?"
+    assert auto.without_header(lattice(None, "never"), network(60), 90.0).reason == seen
+    for quality, lowest in ((88, 90.0), (60, 63.0)):
+        answer = auto.without_header(lattice(None, "never"), network(quality), lowest)
+        assert answer.reason == "lattice: never"
+    assert auto.without_header(lattice(None, "unknown"), network(None), 90.0).reason == (
+        "lattice: unknown; no patch is confident"
+    )
+
+
+@needs_weights
+def test_what_the_network_says_of_photographs_never_compressed(save_path: Path) -> None:
+    asked = Asked("jpeg_paper", str(save_path), patches="grid", fusion="median")
+    entry = {"threshold": 92.0, "lowest_never": 77.5}
+    weights.update_card(save_path / "jpeg_paper", fusion={"float32": {"grid/median": entry}})
+    assert auto.lowest_never(asked) == 77.5
+    assert auto.lowest_never(replace(asked, fusion="mode")) == auto.LOWEST_NEVER
+
+
+def test_not_standard_tables_hold_an_earlier_compression_below_their_whole_interval() -> None:
+    """Of tables that are not standard only a range is known: all of it must lie below the header's."""
+    seen = replace(lattice(80, tables="not standard"), interval=(70.0, 93.0))
+    assert auto.with_header(header(95), seen, None).evidence.earlier is None
+    seen = replace(seen, interval=(70.0, 92.0))
+    assert auto.with_header(header(95), seen, None).evidence.earlier == 80
+
+
+@pytest.mark.parametrize(("seen", "earlier"), [(92, 92), (93, None)])
+def test_three_below_the_header_is_an_earlier_compression(seen: int, earlier: float | None) -> None:
+    assert auto.with_header(header(95), lattice(seen), None).evidence.earlier == earlier
+
+
+@pytest.mark.parametrize(("said", "earlier"), [(82, 82), (82.5, None)])
+def test_ten_below_the_header_is_one_by_the_network(said: float, earlier: float | None) -> None:
+    answer = auto.with_header(header(95), lattice(None, "unknown"), network(said))
+    assert answer.evidence.earlier == earlier

@@ -175,3 +175,49 @@ def test_damaged_headers_never_raise(tmp_path: Path, textured: Texture, seed: in
             damaged[at] = int(random.integers(256))
         (tmp_path / "x.jpg").write_bytes(damaged)
         estimate_header(read_header(tmp_path / "x.jpg"))
+
+
+@pytest.mark.parametrize("quality", [50, 75, 92])
+def test_libjpeg_9_begins_chroma_with_16(quality: int) -> None:
+    base = jpeg.standard_tables()[49].copy()
+    base[1, 0, 0] = 16
+    found = header.match(of(*(scaled(table, quality) for table in base)))
+    assert (found.family, found.quality) == ("standard", quality)
+
+
+@pytest.mark.parametrize(("share", "answered"), [(0.1, True), (0.3, True), (0.4, False), (0.55, False)])
+def test_far_from_every_standard_table_there_is_no_number(share: float, answered: bool) -> None:
+    """Every second step of quality 30 is larger by a share of it, every other smaller: no scaling comes nearer."""
+    table = jpeg.standard_tables()[29, 0].astype(float)
+    sign = np.where(np.indices((8, 8)).sum(0) % 2, 1, -1)
+    strange = np.rint(table * (1 + share * sign)).astype(np.int64)
+    found = header.match(of(strange))
+    assert (found.nearest_standard, found.relative) == (30, pytest.approx(share, abs=0.01))
+    assert (estimate_header(of(strange)).quality == 30) == answered
+
+
+def test_nine_tenths_of_the_steps_lie_in_the_interval() -> None:
+    tables = jpeg.standard_tables()
+    mixed = tables[59].copy()
+    mixed[:, 0, :5] = tables[29, :, 0, :5]  # 10 of 128 steps as at 30: a twentieth and more
+    mixed[:, 7, :5] = tables[79, :, 7, :5]
+    each = sorted(
+        min(range(1, 101), key=lambda q: (abs(int(tables[q - 1, k, i, j]) - int(mixed[k, i, j])), q))
+        for k, i, j in np.ndindex(2, 8, 8)
+    )
+    low, high = (each[round(share * 127)] for share in (0.05, 0.95))
+    estimate = estimate_header(of(*mixed))
+    assert estimate.quality is not None
+    assert estimate.interval == (pytest.approx(low, abs=1), pytest.approx(high, abs=1))
+    assert low < 45 < 75 < high
+
+
+def test_a_sampling_factor_of_zero_is_told_as_it_is() -> None:
+    assert header._subsampling([(1, 2, 2, 0), (2, 0, 1, 1), (3, 0, 1, 1)]) == "2x2,0x1,0x1"
+    assert header._subsampling([(1, 2, 2, 0), (2, 1, 1, 1), (3, 1, 1, 1)]) == "4:2:0"
+
+
+def test_a_step_of_zero_is_no_traceback() -> None:
+    table = jpeg.standard_tables()[49, 0].copy()
+    table[3, 3] = 0
+    assert estimate_header(of(table, table)).reason is None or estimate_header(of(table, table)).quality is None

@@ -9,7 +9,7 @@ import pytest
 
 from q1net_msroi.classifier.evaluation import intervals
 from q1net_msroi.classifier.q1net.fusion import Fused
-from q1net_msroi.classifier.q1net.intervals import Intervals, from_record
+from q1net_msroi.classifier.q1net.intervals import Intervals, expected_error, from_record
 
 
 def answers(seed: int, count: int = 2000) -> tuple[list[Fused], list[int]]:
@@ -70,3 +70,21 @@ def test_few_answers(count: int) -> None:
         assert around is not None
         if count < 20:
             assert around[0] - 0.01 <= quality <= around[1] + 0.01  # too few to leave one out
+
+
+@pytest.mark.parametrize(("count", "outside"), [(19, 0), (45, 1), (85, 3), (105, 4)])
+def test_the_conformal_quantiles_are_those_of_their_number(count: int, outside: int) -> None:
+    """Of n errors floor(0.05 (n + 1)) are the tail; the bound is its last one, so one fewer lies beyond."""
+    errors = np.random.default_rng(count).permutation(count) - count // 2
+    found = [Fused(50.0, 16, 1.0, 1.0)] * count
+    low, high = intervals.fit(found, [50 + int(error) for error in errors], bins=1).offsets[0]
+    ordered = sorted(errors)
+    assert (low, high) == (ordered[outside], ordered[-1 - outside])
+
+
+def test_the_error_to_expect_grows_with_both_errors_and_falls_with_the_number() -> None:
+    assert expected_error(Fused(50.0, 16, 2.0, 6.0)) == 2.0
+    assert expected_error(Fused(50.0, 4, 2.0, 6.0)) == 4.0
+    assert expected_error(Fused(50.0, 16, 6.0, 6.0)) == 3.0
+    assert expected_error(Fused(50.0, 16, 2.0, 14.0)) == 4.0
+    assert expected_error(Fused(50.0, 0, None, None)) == 0.0

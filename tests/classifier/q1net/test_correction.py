@@ -75,3 +75,15 @@ def test_round_trip_and_unknown() -> None:
         assert correction.NONE.quality(answer) == pytest.approx(answer)
     assert fitted.apply(Fused(None, 0, None)) == Fused(None, 0, None)
     assert fitted.apply(Fused(50.0, 9, 1.0, 2.0)) == Fused(fitted.quality(50.0), 9, 1.0, 2.0)
+
+
+@pytest.mark.parametrize(("asking", "lifted"), [(62, False), (63, True)])
+def test_a_bend_costs_three_thousandths(asking: int, lifted: bool) -> None:
+    """Answers of 50 ask for 54, all others are right, 61 of 50 among them.
+
+    A knot lifted by 4 between neighbours 10 away bends the line by 0.4, 0.8 and 0.4, at a cost of 0.003 * 1.6 = 0.0048.
+    Among 1,039 answers it saves 4 / 1039 = 0.0038 for each that asks beyond the 61 which do not.
+    """
+    right = np.tile(correction.KNOTS, 60)  # and once more inside `fit`
+    answers, truth = (np.concatenate([right, np.full(asking, value)]) for value in (50.0, 54.0))
+    assert correction.fit(answers, truth).quality(50.0) == pytest.approx(54 if lifted else 50, abs=0.01)

@@ -97,3 +97,34 @@ def test_equal_confidence_makes_the_weighted_median_the_median() -> None:
         assert fusion.fuse(predictions, 90, "weighted_median").quality == pytest.approx(
             fusion.fuse(predictions, 90).quality, abs=1e-4
         )
+
+
+def test_a_patch_must_be_more_confident_than_the_threshold() -> None:
+    predictions = np.array([[96.0, 20.0], [96.1, 30.0]], np.float32)
+    fused = fusion.fuse(predictions, 96.0)
+    assert (fused.confident, fused.quality) == (1, 30.0)
+    assert fused.expected == pytest.approx(3.9, abs=1e-5)
+
+
+def test_an_expected_error_below_a_quarter_counts_as_a_quarter() -> None:
+    predictions = np.array([[99.99, 10.0], [99.75, 50.0], [99.75, 60.0]], np.float32)
+    assert fusion.fuse(predictions, 90, "weighted_median").quality == pytest.approx(50, abs=1e-3)
+    light = np.array([[99.75, 10.0], [97.5, 50.0], [97.5, 60.0]], np.float32)  # weights 4, 0.4 and 0.4, at 2, 4.2, 4.6
+    assert fusion.fuse(light, 90, "weighted_median").quality == pytest.approx(10 + 40 * (2.4 - 2) / (4.2 - 2), abs=1e-3)
+
+
+def test_the_mode_tells_apart_what_lies_three_apart() -> None:
+    """Two heaps of four and three under a kernel of one quality; a kernel of two would make one heap in between."""
+    qualities = [50.0] * 4 + [53.0] * 3
+    predictions = np.array([[97.0, quality] for quality in qualities], np.float32)
+    assert fusion.fuse(predictions, 90, "mode").quality == pytest.approx(50, abs=0.1)
+
+
+def test_inliers_lie_within_two_robust_deviations() -> None:
+    qualities = [48.0, 49.0, 50.0, 51.0, 52.0, 53.5, 46.5]  # deviation of the median 2: limit 5.9
+    predictions = np.array([[97.0, quality] for quality in [*qualities, 57.0]], np.float32)
+    kept = [q for q in qualities]
+    middle_of_all = float(np.median([*qualities, 57.0]))
+    mad = float(np.median(np.abs(np.array([*qualities, 57.0]) - middle_of_all)))
+    assert 2 * 1.4826 * mad < 57 - middle_of_all < 3 * 1.4826 * mad
+    assert fusion.fuse(predictions, 90, "inlier_mean").quality == pytest.approx(sum(kept) / len(kept), abs=1e-4)

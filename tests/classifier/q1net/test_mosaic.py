@@ -138,3 +138,12 @@ def test_windows_compressed_together_equal_the_whole_pictures_jpeg(photograph: n
     wanted = [expected[y : y + 16, x : x + 16] for y, x in zip(tops_of_patches, lefts_of_patches, strict=True)]
     assert len(got) == 64 * len(places)
     np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("start", range(16, 33))
+def test_every_patch_has_a_pixel_of_margin_on_both_sides(start: int) -> None:
+    """Smooth upsampling of chroma reaches one sample into the neighbouring unit."""
+    indices, inside = mosaic.needed_units(np.array([start]), 200)
+    assert indices[0] == (start - 1) // 16 * 16
+    assert indices[-1] == (start + 16) // 16 * 16 + 15
+    assert indices[inside[0]] == start

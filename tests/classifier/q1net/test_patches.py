@@ -118,3 +118,17 @@ def test_texture_is_found(textured: Callable[..., np.ndarray]) -> None:
     rows, columns = patches.texture_starts(picture)
     assert len(rows) <= 4  # the flat cells are left out
     assert any(132 <= y <= 148 and 132 <= x <= 148 for y, x in zip(rows, columns, strict=True))
+
+
+@pytest.mark.parametrize(("side", "step"), [(600, 1), (1040, 1), (1050, 2), (2080, 3)])
+def test_up_to_eight_blocks_a_cell_are_looked_at_along_a_side(
+    textured: Callable[..., np.ndarray], side: int, step: int
+) -> None:
+    """Every block of a picture of 128 blocks a side, then every second, every third."""
+    for block in range(1, 7):
+        picture = np.full((side, side, 3), 90, np.uint8)
+        top = 8 * block + 8
+        picture[top : top + 8, top : top + 8] = textured(8, 8, block)
+        rows, columns = patches.texture_starts(picture)
+        seen = (8 * block + 4 in rows) and (8 * block + 4 in columns)
+        assert seen == (block % step == 0), block
