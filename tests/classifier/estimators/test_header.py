@@ -209,15 +209,11 @@ def test_nine_tenths_of_the_steps_lie_in_the_interval() -> None:
     estimate = estimate_header(of(*mixed))
     assert estimate.quality is not None
     assert estimate.interval == (pytest.approx(low, abs=1), pytest.approx(high, abs=1))
-    assert low < 45 < 75 < high
-
-
-def test_a_sampling_factor_of_zero_is_told_as_it_is() -> None:
-    assert header._subsampling([(1, 2, 2, 0), (2, 0, 1, 1), (3, 0, 1, 1)]) == "2x2,0x1,0x1"
-    assert header._subsampling([(1, 2, 2, 0), (2, 1, 1, 1), (3, 1, 1, 1)]) == "4:2:0"
+    assert (low < 45, high > 75) == (True, True)
 
 
 def test_a_step_of_zero_is_no_traceback() -> None:
     table = jpeg.standard_tables()[49, 0].copy()
     table[3, 3] = 0
-    assert estimate_header(of(table, table)).reason is None or estimate_header(of(table, table)).quality is None
+    estimate = estimate_header(of(table))
+    assert (estimate.quality, estimate.evidence.family) == (50, "unknown")
