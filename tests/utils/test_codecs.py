@@ -56,6 +56,8 @@ def test_the_first_is_jpeg(picture: np.ndarray) -> None:
     assert next(iter(CODECS.values())) is JPEG
     assert JPEG.encode(picture, 60) == jpeg.encode(picture, 60, "4:2:0")
     assert JPEG.identity() == jpeg.codec_identity()
+    assert [name for name, codec in CODECS.items() if codec.margin is None] == ["mozjpeg", "webp"]
+    assert all(mosaic.UNIT % codec.unit == 0 for codec in CODECS.values())
     assert CODECS["webp"].encode(picture, 60)[8:12] == b"WEBP"
     assert "libwebp" in CODECS["webp"].identity()
 
@@ -109,15 +111,21 @@ def test_windows_alone_where_none_is_exact(picture: np.ndarray) -> None:
 @pytest.mark.parametrize("across", [1, 4])
 def test_windows_of_any_side(picture: np.ndarray, across: int) -> None:
     windows = np.stack([picture[t : t + 96, x : x + 96] for t, x in ((0, 0), (16, 64), (128, 32))])
-    made = mosaic.compressor(windows, across=across)(40)
+    shapes = []
+    spy = dataclasses.replace(JPEG, encode=lambda p, q: shapes.append(p.shape) or JPEG.encode(p, q))
+    made = mosaic.compressor(windows, spy, across=across)(40)
+    assert shapes == [{1: (288, 96, 3), 4: (96, 384, 3)}[across]]
     whole = JPEG.compress(np.ascontiguousarray(picture[:288, :416]), 40)
     for window, (top, left) in zip(made, ((0, 0), (16, 64), (128, 32)), strict=True):
         assert np.array_equal(window[1:-1, 1:-1], whole[top + 1 : top + 95, left + 1 : left + 95])
 
 
 def test_the_baselines_crops(picture: np.ndarray) -> None:
-    source = crops.CropSource([picture], 100, augment=False, windows_per_quality=1, side=32, codec=CODECS["webp"])
-    assert source.round(0, 0)[0].shape == (100, 32, 32, 3)
+    shapes = []
+    spy = dataclasses.replace(CODECS["webp"], encode=lambda p, q: shapes.append(p.shape) or JPEG.encode(p, q))
+    source = crops.CropSource([picture], 100, augment=False, windows_per_quality=2, side=32, codec=spy)
+    assert source.round(0, 0)[0].shape == (200, 32, 32, 3)
+    assert shapes == [(64, 64, 3)] * 200
 
 
 @pytest.mark.parametrize("name", ["jpeg", "jpeg 4:4:4", "webp"])

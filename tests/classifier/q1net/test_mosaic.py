@@ -63,9 +63,9 @@ def test_too_large_a_crop_is_said(photograph: np.ndarray) -> None:
             mosaic.picture_mosaic(photograph, offset)
 
 
-@pytest.mark.parametrize("length", [24, 31, 100, 257, 451])
-def test_needed_units_against_a_loop(length: int) -> None:
-    starts = patches.grid_starts(length)
+@pytest.mark.parametrize(("length", "offset"), [(24, 0), (31, 0), (100, 0), (257, 0), (451, 0), (60, 11), (451, 11)])
+def test_needed_units_against_a_loop(length: int, offset: int) -> None:
+    starts = patches.grid_starts(length - offset) + offset
     needed = set()
     for start in starts:
         for pixel in range(max(0, start - 1), min(length, start + 17)):
