@@ -96,7 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         [{"file": file, "map": rule} | {s: found[s] for s in scored} for file, rule, found in cells],
     )
     main_score = next(iter(summary[names[0]]))
-    sheet = evaluation.contact_sheet(items, rows, names[0], main_score, rules[names[0]], gaze)
+    chosen = evaluation.best_and_worst(items, rows, names[0], main_score)
+    sheet = evaluation.contact_sheet(chosen, main_score, rules[names[0]], gaze)
     with files.atomic_path(output / "maps.png") as temporary:
         sheet.save(temporary, format="PNG")
     if options.json:

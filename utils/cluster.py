@@ -6,10 +6,7 @@ import asyncio
 import collections
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
-
-if TYPE_CHECKING:
-    from distributed import Client
+from typing import Any, TypeVar
 
 from q1net_msroi.utils.errors import UserError
 
@@ -20,14 +17,15 @@ PATIENCE = 10.0  # seconds to wait for the scheduler, and then for its first wor
 IN_FLIGHT = 64  # tasks handed over at least; twice the cluster's threads where that is more
 
 
-def _connect(scheduler: str) -> Client:
+def _connect(scheduler: str) -> Any:
     """Return a client of a cluster that has a worker."""
     try:
-        import distributed
+        import distributed as untyped
     except ImportError:
         raise UserError(
             "--scheduler needs Dask, which is not installed: pip install -r requirements-cluster.txt"
         ) from None
+    distributed: Any = untyped
     # What its threads have to say about lost connections is said here in one line.
     for name in ("distributed", "distributed.client", "tornado", "tornado.application"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

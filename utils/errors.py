@@ -34,6 +34,19 @@ EXTRAS = {
 }
 
 
+FULL = "the disk is full while writing ", "; free some space or choose another output folder"
+CLOSED = "no permission for ", "; check its owner and mode"
+SAID = {  # what stands before and after the file's name
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: FULL,
+    errno.EROFS: ("", " lies on a read-only disk; choose another output folder"),
+    errno.EACCES: CLOSED,
+    errno.EPERM: CLOSED,
+    errno.ENOENT: ("", " does not exist"),
+    errno.ELOOP: ("", " is a symbolic link that leads to itself"),
+}
+
+
 class UserError(Exception):
     """Something the person who typed the command can mend; the message is one line: what, which file, what to do."""
 
@@ -66,17 +79,8 @@ def needs(module: str) -> None:
 def os_error_line(error: OSError) -> str:
     """Return an operating system's error as one line that names the file and says what to do."""
     name = show(error.filename) if isinstance(error.filename, (str, os.PathLike)) else "a file"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the disk is full while writing {name}; free some space or choose another output folder"
-    if error.errno == errno.EROFS:
-        return f"{name} lies on a read-only disk; choose another output folder"
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return f"no permission for {name}; check its owner and mode"
-    if error.errno == errno.ENOENT:
-        return f"{name} does not exist"
-    if error.errno == errno.ELOOP:
-        return f"{name} is a symbolic link that leads to itself"
-    return f"{name}: {error.strerror or error}"
+    before, after = SAID.get(error.errno or 0, ("", f": {error.strerror or error}"))
+    return f"{before}{name}{after}"
 
 
 def _raise_terminated(_signal: int, _frame: FrameType | None) -> None:

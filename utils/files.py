@@ -14,6 +14,7 @@ from typing import Any
 
 from q1net_msroi.utils.errors import UserError, show
 
+THOUSAND = 1000
 LFS_POINTER = b"version https://git-lfs"
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -87,11 +88,11 @@ def read_json(path: str | os.PathLike[str]) -> Any:
 
 def human_bytes(count: float) -> str:
     """Return a byte count as a person reads it: 768 B, 1.5 MB, 4.9 TB (powers of 1000)."""
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if count < 1000 or unit == "TB":
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    raise AssertionError("unreachable")
+    units = ("B", "kB", "MB", "GB", "TB")
+    power = 0
+    while count >= THOUSAND and power < len(units) - 1:
+        count, power = count / THOUSAND, power + 1
+    return f"{count:.{min(power, 1)}f} {units[power]}"
 
 
 def require_space(folder: str | os.PathLike[str], needed: int, what: str) -> None:

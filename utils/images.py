@@ -34,6 +34,7 @@ MAXIMUM_SIDE = 65_500  # libjpeg's limit: what is read can be written
 MOST_SCANNED = 20 * MAXIMUM_PIXELS  # pixels times scans of a progressive JPEG; a scan of nothing takes time as well
 STRIP = 4_000_000  # pixels converted at once, so that a large picture is not held twice
 ORIENTATION_TAG = 0x0112  # of EXIF
+ORIENTATIONS = range(1, 9)
 TURNED = 5  # the first of the orientations with rows for columns
 START_OF_SCAN = b"\xff\xda"
 PNG_SIGNATURE, CHUNK, CHECKSUM = b"\x89PNG\r\n\x1a\n", struct.Struct(">I4s"), 4
@@ -264,7 +265,7 @@ def orientation(image: Image.Image) -> int:
         value = 1 if image.format == "TIFF" else int(image.getexif().get(ORIENTATION_TAG, 1))
     except Exception:  # damaged EXIF raises whatever it likes, and a picture without it is a picture still
         return 1
-    return value if 1 <= value <= 8 else 1
+    return value if value in ORIENTATIONS else 1
 
 
 def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

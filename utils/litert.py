@@ -16,11 +16,19 @@ from numpy.typing import NDArray
 from q1net_msroi.utils.errors import UserError, show
 
 _stderr_lock = threading.Lock()
+_announced = threading.Event()  # LiteRT has said that it made its delegate, which it does once in a process
 
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Keep what a C++ library says of itself when it is loaded off stderr, which is for messages to the person."""
+    """Keep what a C++ library says of itself off stderr, which is for messages to the person.
+
+    It writes to the file descriptor, and has no switch; so the descriptor leads nowhere meanwhile, for the whole
+    process: callers keep it as short as they can. One thread at a time.
+    """
+    if sys.stderr is None:  # closed by `2>&-`
+        yield
+        return
     with _stderr_lock:
         sys.stderr.flush()
         kept = os.dup(2)
@@ -34,6 +42,13 @@ def quiet_stderr() -> Iterator[None]:
             os.close(nowhere)
 
 
+def _allocate(interpreter: Any) -> None:
+    """Allocate a model's tensors; only the first model of a process touches stderr, for some milliseconds."""
+    with contextlib.nullcontext() if _announced.is_set() else quiet_stderr():
+        interpreter.allocate_tensors()
+    _announced.set()
+
+
 def load_interpreter(path: str | os.PathLike[str], threads: int) -> Any:
     """Load a `.tflite` file; raise `UserError` when it is missing or damaged."""
     try:
@@ -45,9 +60,8 @@ def load_interpreter(path: str | os.PathLike[str], threads: int) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
     try:
-        with quiet_stderr():
-            interpreter = Interpreter(model_content=content, num_threads=threads)
-            interpreter.allocate_tensors()
+        interpreter = Interpreter(model_content=content, num_threads=threads)
+        _allocate(interpreter)
     except (ValueError, RuntimeError):
         raise UserError(
             f"{show(path)} is damaged (not a TensorFlow Lite model); restore it or run to_tflite.py"
@@ -75,9 +89,9 @@ class LiteModel:
         batch[: len(values)] = values
         self._interpreter.set_tensor(self._input["index"], batch)
         self._interpreter.invoke()
-        output = self._interpreter.get_tensor(self._output["index"])[: len(values)]
+        output = self._interpreter.get_tensor(self._output["index"])[: len(values)].astype(np.float32)
         scale, zero = self._output["quantization"]
-        return (output.astype(np.float32) - zero) * scale if scale else output.astype(np.float32)
+        return np.asarray((output - zero) * scale if scale else output)
 
 
 class ResizableModel:
@@ -93,8 +107,7 @@ class ResizableModel:
         index = self._interpreter.get_input_details()[0]["index"]
         if values.shape != self._shape:
             self._interpreter.resize_tensor_input(index, values.shape)
-            with quiet_stderr():
-                self._interpreter.allocate_tensors()
+            _allocate(self._interpreter)
             self._shape = values.shape
         self._interpreter.set_tensor(index, values)
         self._interpreter.invoke()

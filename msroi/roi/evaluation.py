@@ -20,6 +20,8 @@ from q1net_msroi.utils.errors import UserError, existing_folder, note, os_error_
 
 Pixels = NDArray[np.uint8]
 MapRule = Callable[[Pixels], Pixels]
+OBJECT = 128  # gray level from which on a mask says object
+SHOWN = 4  # pictures at either end of the contact sheet
 DIGITS = 5  # of a summary's numbers
 GOOD, BAD = (140, 225, 150), (250, 150, 130)  # captions of the contact sheet
 
@@ -83,7 +85,7 @@ def read_truth(item: Item, size: tuple[int, int], gaze: bool) -> Truth:
                 f"{show(item.truth)} is {gray.shape[1]}x{gray.shape[0]}, but its picture {size[1]}x{size[0]} pixels"
             )
     if not gaze:
-        mask = gray is not None and gray > 127
+        mask = gray is not None and gray >= OBJECT
         if not np.any(mask) or np.all(mask):
             raise UserError(f"{show(item.truth or item.image)}: the mask is empty or covers the whole picture")
         return Truth(mask=np.asarray(mask))
@@ -156,20 +158,24 @@ def _f_interval(curves: Sequence[tuple[Any, Any]], resamples: int = 1000) -> tup
     return float(low), float(high)
 
 
-def contact_sheet(
-    items: Sequence[Item], rows: Sequence[dict[str, Any]], rule: str, name: str, maker: MapRule, gaze: bool
-) -> Image.Image:
-    """Return a sheet of the four best and four worst pictures by score `name`: picture, truth, map, a column each."""
+def best_and_worst(
+    items: Sequence[Item], rows: Sequence[dict[str, Any]], rule: str, name: str
+) -> list[tuple[Item, float]]:
+    """Return the pictures with the four best and the four worst values of a rule's score `name`, best first."""
     by_file = {item.image.name: item for item in items}
-    order = sorted((row for row in rows if not math.isnan(row[rule][name])), key=lambda row: -float(row[rule][name]))
-    chosen = order if len(order) <= 8 else order[:4] + order[-4:]
+    scored = [(by_file[row["file"]], float(row[rule][name])) for row in rows if not math.isnan(row[rule][name])]
+    order = sorted(scored, key=lambda pair: -pair[1])
+    return order if len(order) <= 2 * SHOWN else order[:SHOWN] + order[-SHOWN:]
+
+
+def contact_sheet(chosen: Sequence[tuple[Item, float]], name: str, maker: MapRule, gaze: bool) -> Image.Image:
+    """Return a sheet of pictures with their score `name`, best first: picture, truth, map, a column each."""
     cell, caption = (240, 180), 22
     sheet = Image.new("RGB", (cell[0] * len(chosen), 3 * cell[1] + caption), (24, 24, 28))
     from PIL import ImageDraw, ImageFont
 
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
-    for column, row in enumerate(chosen):
-        item = by_file[row["file"]]
+    for column, (item, value) in enumerate(chosen):
         pixels = images.read_rgb(item.image).pixels
         truth = read_truth(item, pixels.shape[:2], gaze)
         for line, picture in enumerate((pixels, truth_picture(truth, pixels.shape[:2]), maker(pixels))):
@@ -177,7 +183,7 @@ def contact_sheet(
             small.thumbnail((cell[0] - 6, cell[1] - 6))
             left = column * cell[0] + (cell[0] - small.width) // 2
             sheet.paste(small, (left, caption + line * cell[1] + (cell[1] - small.height) // 2))
-        text = f"{show(item.image.stem)[:18]}  {name} {row[rule][name]:.3f}"
+        text = f"{show(item.image.stem)[:18]}  {name} {value:.3f}"
         pen.text((column * cell[0] + 6, 3), text, GOOD if column < len(chosen) / 2 else BAD, font)
     return sheet
 

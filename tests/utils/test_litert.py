@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,3 +60,29 @@ def test_one_model_a_thread_gives_the_same(model_file: Path, textured: Callable[
     expected = LiteModel(model_file, 1)(patches)
     for got in tasks.ordered_map(lambda _: LiteModel(model_file, 1)(patches), range(4), 2):
         np.testing.assert_allclose(got, expected, atol=1e-3)
+
+
+CODE = """
+import os, sys
+from q1net_msroi.utils import litert
+dups, real = [], os.dup2
+os.dup2 = lambda *a: (dups.append(a), real(*a))
+litert.LiteModel(sys.argv[1], 1)
+first = len(dups)
+litert.LiteModel(sys.argv[1], 1)
+print(first, len(dups))
+try:
+    litert.load_interpreter(sys.argv[2], 1)
+except litert.UserError as error:
+    print(error)
+"""
+
+
+def test_stderr_stays_empty_and_is_touched_once(model_file: Path, tmp_path: Path, run: Callable[..., Any]) -> None:
+    (tmp_path / "cut.tflite").write_bytes(model_file.read_bytes()[:9999])
+    done = run("-c", CODE, model_file, tmp_path / "cut.tflite")
+    assert done.err == ""
+    assert done.lines[0] == "2 2"
+    assert "cut.tflite is damaged" in done.lines[1]
+    closed = run("-c", f"import os, sys; sys.stderr = None; os.close(2){CODE}", model_file, tmp_path / "cut.tflite")
+    assert closed.lines[1:] == done.lines[1:]
