@@ -19,12 +19,8 @@ IN_FLIGHT = 64  # tasks handed over at least; twice the cluster's threads where 
 
 def _connect(scheduler: str) -> Any:
     """Return a client of a cluster that has a worker."""
-    try:
-        import distributed as untyped
-    except ImportError:
-        raise UserError(
-            "--scheduler needs Dask, which is not installed: pip install -r requirements-cluster.txt"
-        ) from None
+    import distributed as untyped
+
     distributed: Any = untyped
     # What its threads have to say about lost connections is said here in one line.
     for name in ("distributed", "distributed.client", "tornado", "tornado.application"):

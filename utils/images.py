@@ -257,12 +257,12 @@ def _without_text(png: bytes) -> bytes:
 
 
 def orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation 1..8 of an opened picture; 1 where there is none, where it is damaged, and of TIFF.
+    """Return the EXIF orientation 1..8 of a picture; 1 where there is none or it is damaged.
 
-    Pillow turns the pixels of a TIFF by itself.
+    Pillow turns the pixels of a TIFF when it loads them, and takes the tag away.
     """
     try:
-        value = 1 if image.format == "TIFF" else int(image.getexif().get(ORIENTATION_TAG, 1))
+        value = int(image.getexif().get(ORIENTATION_TAG, 1))
     except Exception:  # damaged EXIF raises whatever it likes, and a picture without it is a picture still
         return 1
     return value if value in ORIENTATIONS else 1

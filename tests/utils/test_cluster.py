@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from q1net_msroi.utils import cluster, tasks
-from q1net_msroi.utils.errors import UserError
+from q1net_msroi.utils.errors import EXIT_WRONG_USE, UserError, run_command
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install -r requirements-cluster.txt")
 
@@ -22,7 +22,7 @@ WORK = '''
 import os, time
 from pathlib import Path
 from q1net_msroi.utils import files
-from q1net_msroi.utils.errors import UserError
+from q1net_msroi.utils.errors import EXIT_WRONG_USE, UserError, run_command
 
 def double(number):
     if number == 3:
@@ -153,14 +153,17 @@ def test_no_workers(machines: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         list(tasks.folder_map(str, range(3), scheduler=machines.address))
 
 
-def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_dask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     real = builtins.__import__
 
     def absent(name: str, *rest: Any, **more: Any) -> Any:
         if name == "distributed":
-            raise ImportError(name)
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real(name, *rest, **more)
 
+    def main(_: object) -> int:
+        return len(list(tasks.folder_map(str, range(3), scheduler="tcp://127.0.0.1:8786")))
+
     monkeypatch.setattr(builtins, "__import__", absent)
-    with pytest.raises(UserError, match=r"pip install -r requirements-cluster\.txt"):
-        list(tasks.folder_map(str, range(3), scheduler="tcp://127.0.0.1:8786"))
+    assert run_command("x.py", main) == EXIT_WRONG_USE
+    assert capsys.readouterr().err == "x.py needs distributed: pip install 'q1net-msroi[cluster]'\n"
