@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from q1net_msroi.msroi.roi import baselines, evaluation, generate
 from q1net_msroi.msroi.roi.network import Network, load_lite, load_tensorflow
 from q1net_msroi.utils import files, results, tasks
+from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import UserError, run_command, show
 
 
@@ -45,11 +47,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="checkpoint of train.py or of the original, or packed .npz, instead of the shipped network",
     )
-    parser.add_argument(
-        "--out_path", default="out", help="folder for maps.json, maps.csv and maps.png (default: %(default)s)"
-    )
-    parser.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
-    parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    flags.out_path(parser, "maps.json, maps.csv and maps.png")
+    flags.workers(parser)
+    flags.as_json(parser, "the summary as one JSON object")
     return parser
 
 
@@ -61,10 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError("give either --masks FOLDER, or --density FOLDER and/or --points CSV")
     workers = tasks.worker_count(options.workers)
     methods = list(dict.fromkeys(options.method or generate.METHODS))
-    settings = [
-        generate.Settings(method, options.top_k, options.threshold, options.center_crop, options.scales)
-        for method in methods
-    ]
+    settings = [flags.settings(generate.Settings, options, method=method) for method in methods]
     items = evaluation.find_items(options.images, options.masks or options.density, options.points)
     output = files.output_folder(options.out_path)
     network = load_tensorflow(options.checkpoint) if options.checkpoint else load_lite(workers)
@@ -78,13 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     summary = evaluation.summarise(rows, names)
     record = {
         "images": len(rows),
-        "settings": {
-            "top_k": options.top_k,
-            "threshold": options.threshold,
-            "center_crop": options.center_crop,
-            "scales": options.scales,
-            "network": Path(options.checkpoint).name if options.checkpoint else "mobilenet_v2",
-        },
+        "settings": {name: value for name, value in asdict(settings[0]).items() if name != "method"}
+        | {"network": Path(options.checkpoint).name if options.checkpoint else "mobilenet_v2"},
         "beta_squared": 0.3,
         "scores": summary,
     }

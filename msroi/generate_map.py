@@ -53,14 +53,10 @@ def build_parser() -> argparse.ArgumentParser:
     out.add_argument(
         "--overwrite", action="store_true", help="make the maps of a folder again that are finished already"
     )
-    out.add_argument("--recursive", action="store_true", help="the subfolders of a folder too, to the same subfolders")
-    out.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
+    flags.recursive(out, "the subfolders of a folder too, to the same subfolders")
+    flags.workers(out)
     flags.scheduler(out)
-    out.add_argument(
-        "--json",
-        action="store_true",
-        help="print one JSON object a picture: file, map, overlay, method, classes, seconds",
-    )
+    flags.as_json(out, "one JSON object a picture: file, map, overlay, method, classes, seconds")
     return parser
 
 
@@ -72,8 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError(f"{show(path)} does not exist; give a picture or a folder of pictures")
     if options.checkpoint and options.backend == "litert":
         raise UserError("a --checkpoint runs with --backend tf only")
-    settings = generate.Settings(options.method, options.top_k, options.threshold, options.center_crop, options.scales)
+    settings = flags.settings(generate.Settings, options)
     workers = tasks.worker_count(options.workers)
+    if options.checkpoint and options.scheduler:
+        options.checkpoint = str(Path(options.checkpoint).absolute())
     network = batch.NetworkChoice(options.backend == "tf" or options.checkpoint is not None, options.checkpoint)
     output = files.output_folder(options.output_directory)
 
@@ -96,10 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     jobs = batch.plan(path, output, options.lossless, batch.made_with(network, settings), options.recursive)
     if not options.scheduler:
         batch.load(network, 1)  # a missing or damaged model is said once, before the first picture
-    work = partial(batch.run_one, network.absolute() if options.scheduler else network, settings)
-    job = tasks.FolderJob(
-        "generate_map.py", work, jobs, workers, options.scheduler, output / batch.RECORD, options.overwrite
-    )
+    work, journal = partial(batch.run_one, network, settings), output / batch.RECORD
+    job = tasks.FolderJob("generate_map.py", work, jobs, workers, options.scheduler, journal, options.overwrite)
     for _, done in job.run():
         if isinstance(done, batch.Done):
             report(done)

@@ -6,7 +6,7 @@ import collections
 import io
 import os
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,19 +90,17 @@ def find_images(folder: str | os.PathLike[str], recursive: bool = False) -> list
     return found
 
 
-def find_pictures(root: Path, recursive: bool = False, without: Iterable[Path] = ()) -> list[Path]:
+def find_pictures(root: Path, recursive: bool = False, without: Sequence[Path] = ()) -> list[Path]:
     """Return the pictures in `root`, relative to it, sorted; those in folders `without` (outputs) are left out.
 
     So is a subfolder that holds the journal of a folder job, with a word about it: its pictures are another's outputs.
     Raises `UserError` for a folder that is missing or holds no picture, and where one of `without` is `root` itself.
     """
-    found = [path.relative_to(root) for path in find_images(root, recursive)]
-    inside = []
+    found, here = [path.relative_to(root) for path in find_images(root, recursive)], root.resolve()
     for folder in without:
-        if folder.resolve() == root.resolve():
+        if folder.resolve() == here:
             raise UserError(f"the output folder {show(folder)} is the input folder too; choose another")
-        if folder.resolve().is_relative_to(root.resolve()):
-            inside.append(folder.resolve().relative_to(root.resolve()))
+    inside = [place.relative_to(here) for folder in without if (place := folder.resolve()).is_relative_to(here)]
     kept = [path for path in found if not any(path.is_relative_to(folder) for folder in inside)]
     parents = {parent for path in kept for parent in path.parents if parent != Path()}
     written = {folder for folder in parents if any((root / folder).glob(f"*{journal.SUFFIX}"))}

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -149,15 +149,6 @@ class Task:
         return replace(self, **paths)
 
 
-class Written(Protocol):
-    """What the work function of a job with a journal returns: the files it wrote, and what is kept of it as JSON."""
-
-    @property
-    def outputs(self) -> Sequence[Path]: ...
-    @property
-    def records(self) -> Any: ...
-
-
 Work = TypeVar("Work", bound=Task)
 
 
@@ -165,8 +156,9 @@ Work = TypeVar("Work", bound=Task)
 class FolderJob(Generic[Work, Result]):
     """Do `work` for every task of a folder; finished ones are skipped, one that fails does not stop the rest.
 
-    With a `journal` the work function returns `Written`; what is done is written down at once, after its files, so that
-    a job killed at any moment goes on where it stopped. On a cluster (`scheduler`) tasks have absolute paths.
+    With a `journal` what the work function returns has `outputs`, the files it wrote, and `records`, kept as JSON. It
+    is written down at once, after its files, so that a job killed at any moment goes on where it stopped. On a cluster
+    (`scheduler`) tasks have absolute paths.
     `waiting` are the tasks that are not finished (all with `overwrite`); `failures` what was said of those that failed.
     """
 

@@ -49,6 +49,7 @@ class Job(tasks.Task):
     page: Path | None = None
     maps: Path = Path()
     metrics: bool = False
+    code: str = ""  # identity of what encodes
 
     def sources(self) -> list[Path]:
         """Return picture and map."""
@@ -56,7 +57,7 @@ class Job(tasks.Task):
 
     def settings_record(self) -> dict[str, Any]:
         """Return what the JPEGs depend on, the code that makes them too."""
-        return {**asdict(self.settings), "code": results.code_identity("msroi")}
+        return {**asdict(self.settings), "code": self.code}
 
     def is_complete(self, entry: Entry, folder: Path) -> bool:
         """Return whether the page and the metrics that are asked for were made."""
@@ -140,7 +141,7 @@ def plan(request: Request) -> list[Job]:
     others = [folder for folder in (request.output, request.pages) if folder]
     if request.pictures.exists() and not maps.samefile(request.pictures):
         others.append(maps)
-    jobs = []
+    jobs, code = [], results.code_identity("msroi")
     for path in images.find_pictures(request.pictures, request.recursive, others):
         saliency_map = _find_map(maps / path.parent, path.name)
         page = request.pages / path.parent / f"{path.name}.html" if request.pages else None
@@ -148,8 +149,8 @@ def plan(request: Request) -> list[Job]:
         if quality := request.qualities.get(text(path)):
             settings = replace(settings, source_quality=quality)
         image, into = request.pictures / path, request.output / path.parent
-        job = Job(image, saliency_map, into, settings, page, maps / path.parent, request.metrics, key=str(path))
-        jobs.append(job)
+        here = maps / path.parent
+        jobs.append(Job(image, saliency_map, into, settings, page, here, request.metrics, code, key=str(path)))
     return jobs
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import glob
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,6 @@ class NetworkChoice:
 
     tensorflow: bool = False
     checkpoint: str | None = None
-
-    def absolute(self) -> NetworkChoice:
-        """Return the same choice for a process with another current folder."""
-        return replace(self, checkpoint=self.checkpoint and str(Path(self.checkpoint).absolute()))
 
 
 def made_with(choice: NetworkChoice, settings: generate.Settings) -> dict[str, Any]:
@@ -128,10 +124,7 @@ def run_job(network: Network, job: Job, settings: generate.Settings) -> Done:
     gray = Image.fromarray(images.as_stored(result.values, picture.orientation))
     drawn = overlay.draw(pixels, result.values, result.classes, settings.method)
     _save(drawn, job.overlay, compress_level=1)
-    if job.map.suffix == ".png":
-        _save(gray, job.map)
-    else:
-        _save(gray, job.map, quality=MAP_QUALITY)
+    _save(gray, job.map, quality=MAP_QUALITY)
     return Done(job, settings.method, result.classes, tuple(notes), time.perf_counter() - start)
 
 
