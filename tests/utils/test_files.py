@@ -76,10 +76,12 @@ def test_what_was_written_is_on_the_disk_before_it_has_its_name(
 
 
 def test_devices_and_pipes_are_written_to_and_links_followed(tmp_path: Path) -> None:
-    pipe, link, device = tmp_path / "pipe", tmp_path / "link", tmp_path / "null"
+    pipe, link, device = tmp_path / "pipe", tmp_path / "link", tmp_path / "terminal"
     os.mkfifo(pipe)
-    device.symlink_to(os.devnull)
+    master, slave = os.openpty()  # a device that nobody can replace, whatever the code under test does
+    device.symlink_to(os.ttyname(slave))
     files.write_text(device, "x")
+    assert os.read(master, 100) == b"x"
     assert device.is_symlink()
     assert device.is_char_device()
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
@@ -96,7 +98,7 @@ def test_devices_and_pipes_are_written_to_and_links_followed(tmp_path: Path) -> 
         listening.bind(str(tmp_path / "s"))
         with pytest.raises(UserError, match="s is a socket"):
             files.write_text(tmp_path / "s", "x")
-    assert listed(tmp_path) == ["link", "null", "pipe", "s", "there"]
+    assert listed(tmp_path) == ["link", "pipe", "s", "terminal", "there"]
 
 
 def test_a_git_lfs_pointer(tmp_path: Path) -> None:
