@@ -282,7 +282,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--out", help="also write the JSON to this file")
     options = parser.parse_args(arguments)
-    words = sys.argv[1:] if arguments is None else arguments
     rows: list[dict[str, Any]] = []
     for part in (name for name in PARTS if name in options.parts):
         for what, value, unit in PARTS[part](options.runs):
@@ -290,7 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not options.json:
                 print(f"{what:58s} {rows[-1]['value']:>12,g} {unit}", flush=True)
     record = {
-        **results.provenance(f"python3 scripts/benchmark.py {results.portable(words)}", "classifier", "msroi"),
+        **results.provenance(results.command_line("scripts/benchmark.py", arguments), "classifier", "msroi"),
         "runs": options.runs,
         "largest_child_mib": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024),
         "measurements": rows,

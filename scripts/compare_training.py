@@ -154,7 +154,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name: validation_batches(options.val_path, VALIDATION_PATCHES, aligned_share=share)
         for name, share in (("all offsets", 0.0), ("aligned", 1.0))
     }
-    words = sys.argv[1:] if arguments is None else arguments
     rows = files.read_json(options.out)["result"] if options.out.exists() else []
     rows = [row for row in rows if row["patch_steps"] // 1024 == options.patch_steps // 1024]
     for variant in (*VARIANTS, START):
@@ -166,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else train(variant, photographs, validation, options.patch_steps, options.base_weights)
         )
         print(f"{variant.name:40} loss {rows[-1]['loss']:.2f}, aligned {rows[-1]['aligned_loss']:.2f}", flush=True)
-        made = results.provenance(f"python3 scripts/compare_training.py {results.portable(words)}", "classifier")
+        made = results.provenance(results.command_line("scripts/compare_training.py", arguments), "classifier")
         results.record(options.out, made, rows)
     return 0
 

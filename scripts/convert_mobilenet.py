@@ -45,12 +45,12 @@ def convert(model: Any) -> bytes:
 
     signature = [tf.TensorSpec((1, None, None, 3), tf.float32, name="picture")]
 
-    @tf.function(input_signature=signature)
     def run(picture: Any) -> dict[str, Any]:
         residual, features = model(picture)
         return {"residual": residual, "features": features}
 
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([run.get_concrete_function()], model)
+    concrete = tf.function(run, input_signature=signature).get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
     return bytes(converter.convert())

@@ -160,8 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"exact {one['exact']:.1%}, within 2 {one['within_2']:.1%}, mae {one['mae']}",
                 flush=True,
             )
-    words = sys.argv[1:] if arguments is None else arguments
-    made = results.provenance(f"python3 scripts/measure_accuracy.py {results.portable(words)}", "classifier")
+    made = results.provenance(results.command_line("scripts/measure_accuracy.py", arguments), "classifier")
     results.record(options.out, made, rows)
     return 0
 

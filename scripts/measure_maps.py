@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     for row in rows:
         print(f"{row['case']:26} {row['method']:8} AUC {row['auc']:.3f}, least {row['least']:.3f}")
-    command = "python3 scripts/measure_maps.py " + results.portable(sys.argv[1:] if arguments is None else arguments)
+    command = results.command_line("scripts/measure_maps.py", arguments)
     results.record(options.out, results.provenance(command, "classifier"), rows)
     return 0
 

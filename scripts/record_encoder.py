@@ -210,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             groups[title] = {"summary": summary, "bd_rate": _rates(summary)}
     what = "our maps" if options.maps else "true masks"
     what = f"encoders at the bytes of optimised progressive JPEG, {what}, every {options.every}. photograph"
-    command = "python3 scripts/record_encoder.py " + results.portable(sys.argv[1:] if arguments is None else arguments)
+    command = results.command_line("scripts/record_encoder.py", arguments)
     made = results.provenance(command, "msroi", settings=comparison.settings())
     results.record(options.result, made, {"what": what, "areas": groups})
     note(f"written: {show(options.result)}")

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
         for row in rows
     ]
-    command = "python3 scripts/record_msroi.py " + results.portable(sys.argv[1:] if arguments is None else arguments)
+    command = results.command_line("scripts/record_msroi.py", arguments)
     record = results.provenance(command, "msroi") | {
         "what": "Kodak, rule 3, at most 1 % larger than plain JPEG of quality 50, metrics on BT.601 studio-range luma",
         "averages": averages,

@@ -11,6 +11,7 @@ import os
 import platform
 import re
 import shlex
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +49,11 @@ def portable(words: Sequence[str]) -> str:
         else shlex.quote(word)
         for word in words
     )
+
+
+def command_line(script: str, arguments: Sequence[str] | None = None) -> str:
+    """Return the command to type for a Python script with its arguments, those of this process by default."""
+    return f"python3 {script} {portable(sys.argv[1:] if arguments is None else arguments)}".rstrip()
 
 
 def codecs() -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,13 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 
 def update_card(folder: Path, **entries: Any) -> None:
-    """Set entries of the record beside weights."""
-    files.write_json(folder / "model.json", {**read_card(folder), **entries})
+    """Set entries of the record beside weights, and below `made_by` what made each of them."""
+    from q1net_msroi.utils import results
+
+    card = read_card(folder)
+    made = results.provenance(results.command_line(Path(sys.argv[0]).name), "classifier")
+    made_by = {**card.get("made_by", {}), **dict.fromkeys(entries, made)}
+    files.write_json(folder / "model.json", {**card, **entries, "made_by": made_by})
 
 
 def channel_order(folder: Path) -> str:

@@ -41,7 +41,7 @@ def test_lines_and_card(call: Call, photographs: Path, save_path: Path, tmp_path
     assert card["calibration"]["float32"]["pictures"] == 3
     assert card["calibration"]["float32"]["qualities"] == 2
     assert card["calibration"]["float32"]["data"] == "photographs"
-    measured = {"calibration", "fusion"}
+    measured = {"calibration", "fusion", "made_by"}
     assert {k: v for k, v in card.items() if k not in measured} == {
         k: v for k, v in before.items() if k not in measured
     }

@@ -184,6 +184,9 @@ def test_threshold_and_channel_order_come_from_the_card(tmp_path: Path) -> None:
     assert weights.channel_order(tmp_path) == "RGB"
     assert weights.threshold(config, tmp_path) == weights.threshold(config, tmp_path, "int8") == 94.5
     weights.update_card(tmp_path, calibration={"float32": {"threshold": 94.5}, "int8": {"threshold": 93.0}})
+    made_by = weights.read_card(tmp_path)["made_by"]
+    assert set(made_by) == {"channel_order", "calibration"}
+    assert all({"code", "command", "machine", "codecs"} <= set(made) for made in made_by.values())
     assert weights.threshold(config, tmp_path, "int8") == 93.0
     assert weights.channel_order(tmp_path) == "RGB"
 

@@ -53,6 +53,13 @@ def test_smallest_size_with_four_scales() -> None:
     assert vif.vifp(reference, other) == pytest.approx(slow_vifp(reference, other), abs=1e-7)
 
 
+def test_structure_turned_over_carries_no_information() -> None:
+    reference = np.random.default_rng(0).integers(16, 236, (48, 48)).astype(float)
+    turned = 251 - reference
+    assert vif.vifp(reference, turned) == pytest.approx(slow_vifp(reference, turned), abs=1e-9)
+    assert vif.vifp(reference, turned) < 0.01
+
+
 def test_order_of_pictures_and_range() -> None:
     random = np.random.default_rng(0)
     reference = random.integers(16, 236, (96, 96)).astype(float)
