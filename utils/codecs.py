@@ -41,9 +41,9 @@ class Codec:
         return self.decode(self.encode(pixels, quality))
 
 
-def _webp(pixels: Pixels, quality: int) -> bytes:
+def _by_pillow(pixels: Pixels, quality: int, kind: str) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "WEBP", quality=int(quality))
+    Image.fromarray(pixels).save(buffer, kind, quality=int(quality))
     return buffer.getvalue()
 
 
@@ -57,7 +57,7 @@ _ALL = (
     Codec("mozjpeg", partial(jpeg.written_by, version=jpeg.MOZJPEG), margin=None),  # its trellis runs over all blocks
     Codec(
         "webp",
-        _webp,
+        partial(_by_pillow, kind="WEBP"),
         identity=lambda: f"Pillow {pillow_version}, libwebp {features.version_module('webp')}",
         margin=None,  # blocks are predicted from their neighbours
     ),
