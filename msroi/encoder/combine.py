@@ -41,7 +41,24 @@ class Outcome:
     seconds: float
 
 
-Made = tuple[int, bytes, list[tuple[int, bytes]], list[str]]  # plain quality and file, qualities and files, notices
+@dataclass(frozen=True)
+class Encoded:
+    """Files in memory: the plain JPEG with its quality, ours with theirs (one, or one a fixed quality), notices."""
+
+    plain_quality: int
+    plain: bytes
+    files: tuple[tuple[int, bytes], ...]
+    notices: tuple[str, ...]
+
+    @property
+    def quality(self) -> int:
+        """The JPEG quality of our file, of model 7's the one nearest to its tables."""
+        return self.files[0][0]
+
+    @property
+    def content(self) -> bytes:
+        """Our file."""
+        return self.files[0][1]
 
 
 def plain_path(image: Path, folder: Path, options: EncodingOptions) -> Path:
@@ -92,28 +109,41 @@ def _refuse_own_input(outputs: list[Path], inputs: list[Path]) -> None:
 
 
 def _by_rule(
-    picture: source.Source,
-    saliency: NDArray[np.uint8],
-    statistics: levels.MapStatistics,
-    flat: str,
-    options: EncodingOptions,
-) -> Made:
-    """Encode by a level rule: mix JPEGs of several qualities, then encode the mixture."""
-    chosen = levels.choose_levels(saliency, options.model, statistics)
-    level = f"rule {options.model} gives the whole picture level {chosen.flat[0]}, "
-    notices = [f"{flat}{level}no part is favoured"] if flat else []
-    mixed = mixture.mix(picture.pixels, chosen)
-    del chosen
+    picture: source.Source, saliency: NDArray[np.uint8], options: EncodingOptions
+) -> tuple[bytes, list[tuple[int, bytes]], list[str]]:
+    """Encode by a level rule: mix JPEGs of several qualities, then encode the mixture; return plain, ours, notices."""
+    mixed = mixture.mix(picture.pixels, levels.choose_levels(saliency, options.model))
 
     def encode(pixels: NDArray[np.uint8], quality: int) -> bytes:
         return jpeg.encode(pixels, quality, exif=picture.exif, icc_profile=picture.icc_profile)
 
     plain = encode(picture.pixels, options.jpeg_compression)
     if not options.find_best:
-        results = [(quality, encode(mixed, quality)) for quality in FIXED_QUALITIES]
-        return options.jpeg_compression, plain, results, notices
-    quality, content, search_notices = within_budget(lambda q: encode(mixed, q), plain, options)
-    return options.jpeg_compression, plain, [(quality, content)], notices + search_notices
+        return plain, [(quality, encode(mixed, quality)) for quality in FIXED_QUALITIES], []
+    quality, content, notices = within_budget(lambda q: encode(mixed, q), plain, options)
+    return plain, [(quality, content)], notices
+
+
+def encoded(
+    image: Path, picture: source.Source, saliency: NDArray[np.uint8], options: EncodingOptions, map_name: str = ""
+) -> Encoded:
+    """Return the plain JPEG and the semantic one(s) of a picture read from `image`, with its map (height, width) uint8.
+
+    `image` and `map_name` name both in messages. Raises `SizeImpossibleError` where no file is as small as asked.
+    """
+    statistics, notices = levels.MapStatistics.of(saliency), list[str]()
+    if statistics.is_flat:
+        rule = ""
+        if options.model != RATE_DISTORTION:
+            level = levels.choose_levels(saliency[:1, :1], options.model, statistics).item()
+            rule = f"rule {options.model} gives the whole picture level {level}, "
+        notices = [f"the map {map_name}is flat (every pixel {statistics.maximum}): {rule}no part is favoured"]
+    if options.model == RATE_DISTORTION:
+        found = semantic.encode(image, picture, saliency, options)
+        ours = ((found.quality, found.content),)
+        return Encoded(found.plain_quality, found.plain, ours, (*notices, *found.notices))
+    plain, files_made, more = _by_rule(picture, saliency, options)
+    return Encoded(options.jpeg_compression, plain, tuple(files_made), (*notices, *more))
 
 
 def combine(image: Path, saliency_map: Path, folder: Path, options: EncodingOptions) -> Outcome:
@@ -128,28 +158,17 @@ def combine(image: Path, saliency_map: Path, folder: Path, options: EncodingOpti
     picture = source.read_source(image, options.strip)
     saliency, notices = source.read_map(saliency_map, picture)
 
-    statistics = levels.MapStatistics.of(saliency)
-    flat = f"the map {show(saliency_map)} is flat (every pixel {statistics.maximum}): " if statistics.is_flat else ""
-    if options.model == RATE_DISTORTION:
-        found = semantic.encode(image, picture, saliency, options)
-        plain_quality, plain, results = found.plain_quality, found.plain, [(found.quality, found.content)]
-        notices += [f"{flat}no part is favoured", *found.notices] if flat else found.notices
-    else:
-        plain_quality, plain, results, more = _by_rule(picture, saliency, statistics, flat, options)
-        notices += more
-
-    files.write_bytes(plain_file, plain)
-    for path, (_, content) in zip(our_files, results, strict=True):
+    made = encoded(image, picture, saliency, options, f"{show(saliency_map)} ")
+    files.write_bytes(plain_file, made.plain)
+    for path, (_, content) in zip(our_files, made.files, strict=True):
         files.write_bytes(path, content)
     return Outcome(
         image=image,
         model=options.model,
-        plain=Written(plain_file, plain_quality, len(plain)),
-        ours=tuple(
-            Written(path, quality, len(content)) for path, (quality, content) in zip(our_files, results, strict=True)
-        ),
+        plain=Written(plain_file, made.plain_quality, len(made.plain)),
+        ours=tuple(Written(path, q, len(content)) for path, (q, content) in zip(our_files, made.files, strict=True)),
         pixels=picture.pixels,
         saliency=saliency,
-        notices=(*picture.notices, *notices),
+        notices=(*picture.notices, *notices, *made.notices),
         seconds=time.perf_counter() - start,
     )
