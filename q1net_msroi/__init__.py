@@ -8,9 +8,9 @@ What `__all__` names is found in `api` when it is first asked for: importing the
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from q1net_msroi.api import Estimate, UserError, estimate_quality
+    from q1net_msroi.api import Encoded, Estimate, MapResult, UserError, encode, estimate_quality, region_map
 
-__all__ = ["Estimate", "UserError", "estimate_quality"]
+__all__ = ["Encoded", "Estimate", "MapResult", "UserError", "encode", "estimate_quality", "region_map"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,8 @@ What cannot be used raises `UserError`, whose text is one line for a person.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +18,15 @@ from PIL import Image
 from q1net_msroi.classifier.estimators import registry
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate
+from q1net_msroi.msroi.encoder import source
+from q1net_msroi.msroi.encoder.combine import Encoded, encoded
+from q1net_msroi.msroi.encoder.options import EncodingOptions
+from q1net_msroi.msroi.roi import batch, generate
+from q1net_msroi.msroi.roi.generate import MapResult
 from q1net_msroi.utils import images, tasks
 from q1net_msroi.utils.errors import UserError
 
-__all__ = ["Estimate", "UserError", "estimate_quality"]
+__all__ = ["Encoded", "Estimate", "MapResult", "UserError", "encode", "estimate_quality", "region_map"]
 
 Source = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
 
@@ -37,6 +44,49 @@ def estimate_quality(picture: Source, comp_type: str = "auto", **settings: Any) 
         return registry.estimate_path(asked, None, picture)
     pixels = _pixels(picture, registry.get_kind(comp_type).minimum_side)
     return tasks.per_thread(registry.load, asked).estimate(pixels).with_tie_interval()
+
+
+def region_map(picture: Source, method: str = "energy", **settings: Any) -> MapResult:
+    """Return what matters in a picture: `values` (height, width) uint8, bright where it does, and the classes seen.
+
+    `picture` as for `estimate_quality`; the map is of the pixels as stored, however EXIF would turn them. `method` is
+    energy (ours), topk (the authors' released rule) or threshold (the MSROI paper's, section 3), and `settings` are
+    fields of `generate.Settings`. Raises `UserError`.
+    """
+    read = _read(picture)
+    network = tasks.per_thread(batch.load, batch.NetworkChoice(), 1)
+    found = generate.generate(
+        network, images.upright(read.pixels, read.orientation), generate.Settings(method, **settings)
+    )
+    return MapResult(images.as_stored(found.values, read.orientation), found.classes)
+
+
+def encode(picture: Source, region: MapResult | NDArray[np.uint8] | None = None, **options: Any) -> Encoded:
+    """Return a standard JPEG whose bytes go where the map is bright (`content`), and the plain one of the same size.
+
+    `picture` as for `estimate_quality`; `region` is what `region_map` returned, or a map (height, width) uint8 of the
+    picture's size; None makes one. `options` are fields of `EncodingOptions`: `model` (default 7, the rate-distortion
+    encoder; 1 to 6 the paper's rules), `jpeg_compression`, `target_size` in bytes, `strength`. Raises `UserError`.
+    """
+    asked = EncodingOptions(**{"model": 7, **options})
+    if isinstance(picture, str | os.PathLike):
+        path, read = Path(picture), source.read_source(picture, asked.strip)
+    else:
+        path, read = Path("picture"), source.Source(_read(picture).pixels, "pixels")
+    values = region_map(picture) if region is None else region
+    saliency = values.values if isinstance(values, MapResult) else values
+    if saliency.dtype != np.uint8 or saliency.shape != read.pixels.shape[:2]:
+        shape = "x".join(map(str, saliency.shape))
+        raise UserError(f"a map of {saliency.dtype}, {shape}, does not fit; uint8 of the picture's height x width does")
+    made = encoded(path, read, saliency, asked)
+    return replace(made, notices=(*read.notices, *made.notices))
+
+
+def _read(picture: Source) -> images.Picture:
+    """Return a picture's pixels as stored with their EXIF orientation."""
+    if isinstance(picture, str | os.PathLike):
+        return images.read_rgb(picture)
+    return images.Picture(_pixels(picture, 1), "pixels")
 
 
 def _pixels(picture: Image.Image | NDArray[np.uint8], minimum_side: int) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,9 +19,11 @@ from q1net_msroi import api
 from q1net_msroi.classifier.estimators import registry
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.q1net import weights
-from q1net_msroi.utils import images, jpeg
+from q1net_msroi.msroi.roi.network import SHIPPED_MODEL
+from q1net_msroi.utils import files, images, jpeg
 from q1net_msroi.utils.errors import UserError
 
+SAMPLE = files.REPOSITORY / "sample_image" / "chelsea.png"
 needs_weights = pytest.mark.skipif(
     not (weights.SAVE / "jpeg_paper" / "comp_cls.tflite").exists(), reason="no weights are shipped in save/jpeg_paper"
 )
@@ -133,6 +136,56 @@ def test_threads_have_models_of_their_own(pixels: np.ndarray) -> None:
         said = list(pool.map(lambda q: q1net_msroi.estimate_quality(pictures[q], "jpeg_paper").quality, asked_for))
     assert said == [alone[quality] for quality in asked_for]
     assert 1 <= len(loaded) <= 3
+
+
+needs_network = pytest.mark.skipif(not SHIPPED_MODEL.exists(), reason="no network is shipped in save/mobilenet_v2")
+
+
+@needs_network
+def test_map_and_jpeg_are_the_commands(call: Callable[..., Any], tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    picture = SAMPLE
+    assert call("msroi.generate_map", picture, "--lossless").code == 0
+    found = q1net_msroi.region_map(picture)
+    assert np.array_equal(found.values, np.asarray(Image.open("output/msroi_map.png")))
+    assert found.classes[0][0] == "Egyptian cat"
+    flags = ("-map", "output/msroi_map.png", "-jpeg_compression", "40")
+    assert call("msroi.combine_images", "-image", picture, *flags, "-model", "7").code == 0
+    made = q1net_msroi.encode(picture, found, jpeg_compression=40)
+    assert made.content == Path("output/_compressed_chelsea.png_.jpg").read_bytes()
+    assert made.plain == Path("output/_original_chelsea.png_40.jpg").read_bytes()
+    assert len(made.content) <= len(made.plain)
+    pixels = np.asarray(Image.open(picture))
+    assert q1net_msroi.encode(pixels, found.values, jpeg_compression=40).content == made.content
+    assert q1net_msroi.encode(picture, found, model=3).quality != made.quality
+
+
+@needs_network
+def test_a_map_lies_on_the_pixels_as_stored(tmp_path: Path, photograph: np.ndarray) -> None:
+    exif = Image.Exif()
+    exif[images.ORIENTATION_TAG] = 6
+    Image.fromarray(photograph).save(tmp_path / "turned.png", exif=exif)
+    upright = np.ascontiguousarray(np.rot90(photograph, -1))
+    turned = q1net_msroi.region_map(tmp_path / "turned.png", scales="256").values
+    assert np.array_equal(turned, np.rot90(q1net_msroi.region_map(upright, scales="256").values))
+
+
+def test_maps_and_options_that_do_not_fit(pixels: np.ndarray) -> None:
+    with pytest.raises(UserError, match="a map of uint8, 3x4, does not fit"):
+        q1net_msroi.encode(pixels, np.zeros((3, 4), np.uint8))
+    with pytest.raises(UserError, match="-model 9 is unknown"):
+        q1net_msroi.encode(pixels, np.zeros(pixels.shape[:2], np.uint8), model=9)
+    with pytest.raises(UserError, match="no method best"):
+        q1net_msroi.region_map(pixels, "best")
+
+
+def test_the_example_of_the_readme(tmp_path: Path, run: Callable[..., Any]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (files.REPOSITORY / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "sample_image").symlink_to(SAMPLE.parent)
+    done = run("-c", code, cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert done.lines[0] == "20.0 compressed at 20"
+    assert (tmp_path / "smaller.jpg").stat().st_size > 0
 
 
 def test_importing_loads_nothing(run: Callable[..., Any]) -> None:
