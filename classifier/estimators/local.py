@@ -28,6 +28,7 @@ OTHER_GRIDS = 3  # that are looked for besides the main part's
 TIE = 5.0  # nats; qualities so close to the best are not told apart, and the main part's is taken
 UNLIKE = 25.0  # nats from which a window is outlined as foreign
 HALF = 0.5  # of the most foreign window's word counts for a region, which is unknown if half of it has no answer
+WIDE = 1.5  # width by height from which on the map stands below the photograph
 LEAST_DIFFERENCE = 5.0  # qualities from which it is outlined by the network
 
 
@@ -63,7 +64,7 @@ class Regions:
     def nearest(self, values: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
         """Return for each pixel the value of the window whose centre is nearest: (height, width)."""
         index = [
-            np.searchsorted((starts[1:] + starts[:-1] + self.side) / 2, np.arange(length))
+            np.searchsorted((starts[1:] + starts[:-1] + self.side) / 2, np.arange(length) + 0.5)
             for starts, length in ((self.rows, height), (self.columns, width))
         ]
         found: NDArray[np.float64] = values[np.ix_(*index)]
@@ -74,7 +75,7 @@ class Regions:
         known = self.quality[~np.isnan(self.quality)]
         half = 0.5 * float(np.ptp(known)) if len(known) else 0.0
         level = UNLIKE if self.unit == "nats" else max(LEAST_DIFFERENCE, half)
-        marked = np.nan_to_num(self.per_pixel(self.foreign, height, width)) > level
+        marked = np.nan_to_num(self.nearest(self.foreign, height, width)) > level
         return marked & ~marked.all()
 
     def told(self, height: int, width: int) -> str:
@@ -243,21 +244,21 @@ def draw(pixels: NDArray[np.uint8], found: Regions, path: Path, title: str) -> N
     quality = found.nearest(found.quality, height, width)
     known = quality[~np.isnan(quality)]
     low, high = (known.min() - 3, known.max() + 3) if len(known) else (1, 100)
-    wide = width >= 1.5 * height
-    size = (8.0, 16 * height / width + 1.2) if wide else (13.0, 6 * height / width + 1.2)
+    wide = width >= WIDE * height
+    size = (8.0, 16 * height / width + 1.6) if wide else (13.0, 6.4 * height / width + 1.2)
     with figures.figure(path, size[0], min(size[1], 30)) as drawing:
         left, right = drawing.subplots(2, 1) if wide else drawing.subplots(1, 2)
-        gray = pixels.mean(axis=2)
         left.imshow(pixels)
         left.set_title(title)
-        right.imshow(gray, cmap="gray", vmin=-120, vmax=255)  # paler, so that the colours are seen
+        right.imshow(pixels.mean(axis=2), cmap="gray", vmin=-120, vmax=255)  # paler, so that the colours are seen
         image = right.imshow(quality, cmap="viridis", vmin=max(low, 1), vmax=min(high, 100), alpha=0.55)
-        drawing.colorbar(image, ax=right, shrink=0.8, label="quality (gray: unknown)")
+        where = right if wide else (left, right)
+        drawing.colorbar(image, ax=where, location="bottom", aspect=50, pad=0.02, label="quality (gray: unknown)")
         marked = found.unlike(height, width)
+        main = "no region has an answer" if found.main is None else f"main part: {found.main:.0f}"
         if marked.any():
             right.contour(marked, levels=[0.5], colors="#d1495b", linewidths=1.5)
-            right.set_title("outlined: unlike the main part")
-        if len(known) == 0:
-            right.set_title("no region has an answer")
+            main += "; outlined: unlike it"
+        right.set_title(main)
         for axes in (left, right):
             axes.set_axis_off()

@@ -116,7 +116,7 @@ def test_the_main_part_is_what_most_windows_are_of() -> None:
     found = local.judge(starts[:3], starts, nats[:1])
     assert np.argwhere(found.foreign > local.UNLIKE).tolist() == [[0, 1]]
     assert found.main is None
-    assert found.told(160, 160) == "main part without an answer, 1 region unlike it (about 60) at x 32..95, y 0..31"
+    assert found.told(160, 160) == "main part without an answer, 1 region unlike it (about 60) at x 48..79, y 0..47"
     assert not found.other_grid.any()
 
 
@@ -159,7 +159,7 @@ def test_per_pixel_and_nearest_against_loops() -> None:
             over = [values[i, j] for i in (0, 1) for j in (0, 1) if 0 <= y - 4 * i < 8 and 0 <= x - 4 * j < 8]
             over = [v for v in over if not np.isnan(v)]
             assert mean[y, x] == pytest.approx(sum(over) / len(over) if over else np.nan, nan_ok=True)
-            assert near[y, x] == pytest.approx(values[int(y > 6), int(x > 6)], nan_ok=True)
+            assert near[y, x] == pytest.approx(values[int(y >= 6), int(x >= 6)], nan_ok=True)
 
 
 def test_what_is_told_of_a_map() -> None:
