@@ -17,7 +17,7 @@ from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.classifier.q1net.configs import get_config
 from q1net_msroi.utils import images, results
 from q1net_msroi.utils import options as flags
-from q1net_msroi.utils.errors import EXIT_OK, run_command, show
+from q1net_msroi.utils.errors import EXIT_OK, note, run_command, show
 
 if TYPE_CHECKING:
     from q1net_msroi.classifier.evaluation.calibration import Calibration, Row
@@ -52,9 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     samples = calibration.collect(found, qualities, load, options.workers)
     data = Path(options.in_path).resolve().name
     measured = calibration.calibrate(samples, len(qualities), data)
+    folder = weights.model_folder(get_config(options.comp_type), options.save_path)
+    if not any(row.answered for rows in measured.searched.values() for row in rows):
+        note(f"the network of {show(folder)} is confident of no picture, whatever the threshold; nothing was stored")
+        return EXIT_OK
     _print_json(measured) if options.json else _print(measured)
 
-    folder = weights.model_folder(get_config(options.comp_type), options.save_path)
     kind = "float32" if options.backend == "tf" else options.backend
     card = weights.read_card(folder)
     weights.update_card(

@@ -56,10 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.json:
             print(json.dumps(comparison.record()), flush=True)
             continue
+        pictures = f"mean {comparison.mean_picture_difference:.4f} at {comparison.pictures_compared} pictures"
+        if not comparison.pictures_compared:
+            pictures = "no picture compared, for the network is confident of none"
         print(
             f"{show(folder / weights.TFLITE_NAMES[kind])}: {comparison.bytes:,} bytes, largest difference "
-            f"{comparison.largest_patch_difference:.4f} at a patch, mean {comparison.mean_picture_difference:.4f} at "
-            f"{comparison.pictures_compared} pictures, {comparison.milliseconds_per_batch_1_thread:.1f} ms a batch of "
+            f"{comparison.largest_patch_difference:.4f} at a patch, {pictures}, "
+            f"{comparison.milliseconds_per_batch_1_thread:.1f} ms a batch of "
             f"{comparison.batch} on one thread, {comparison.milliseconds_per_batch_2_threads:.1f} ms on two",
             flush=True,
         )

@@ -10,51 +10,32 @@ from pathlib import Path
 
 from q1net_msroi.classifier.baselines.configs import BASELINES, get_baseline, model_folder
 from q1net_msroi.classifier.q1net import weights
-from q1net_msroi.utils.errors import UserError, needs, run_command
+from q1net_msroi.utils import options as flags
+from q1net_msroi.utils.errors import needs, run_command
+from q1net_msroi.utils.training_options import add_flags, add_restart, check_flags
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     parser = argparse.ArgumentParser(prog="train_baseline.py", description=__doc__, allow_abbrev=False)
     parser.add_argument("--comp_type", default="block_corners", choices=list(BASELINES), help="default: %(default)s")
-    parser.add_argument("--in_path", required=True, help="folder of never-compressed photographs to train on")
+    flags.in_path(parser, "folder of never-compressed photographs to train on")
     parser.add_argument("--val_path", required=True, help="folder of other photographs to validate on")
-    parser.add_argument("--validation_crops", type=int, default=2000, help="default: %(default)s")
-    parser.add_argument("--batch_size", type=int, default=128, help="crops a step (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=20, help="default: %(default)s")
-    parser.add_argument("--steps_per_epoch", type=int, default=250, help="default: %(default)s")
-    parser.add_argument(
-        "--learning_rate", type=float, default=2e-3, help="Adam's, at its highest; a cosine (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--warmup_steps", type=int, default=200, help="in which the learning rate rises from 0 (default: %(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    parser.add_argument("--threads", type=int, default=0, help="of TensorFlow (default: 0, as many as there are cores)")
-    parser.add_argument(
-        "--save_path", default=str(weights.SAVE), help="the model goes below it (default: the repository's save)"
-    )
-    parser.add_argument(
-        "--out_path",
-        default="out/baseline",
-        help="<comp_type>/ below it gets the history and the run's state (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--checkpoint_steps", type=int, default=250, help="steps between two saved states (default: %(default)s)"
-    )
-    parser.add_argument("--restart", action="store_true", help="forget an unfinished run in out_path")
+    add_flags(
+        parser, validation_crops=2000, batch_size=128, epochs=20, steps_per_epoch=250, learning_rate=2e-3,
+        warmup_steps=200, seed=0, threads=0, checkpoint_steps=250,
+    )  # fmt: skip
+    below = "the model goes below it (default: the repository's save)"
+    parser.add_argument("--save_path", default=str(weights.SAVE), help=below)
+    flags.out_path(parser, "<comp_type>/ with the history and the run's state", "out/baseline")
+    add_restart(parser, "out_path")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = build_parser().parse_args(arguments)
-    for name in ("validation_crops", "batch_size", "epochs", "steps_per_epoch", "learning_rate", "checkpoint_steps"):
-        if getattr(options, name) <= 0:
-            raise UserError(f"--{name} must be positive")
-    for name in ("seed", "warmup_steps", "threads"):
-        if getattr(options, name) < 0:
-            raise UserError(f"--{name} must not be negative")
+    check_flags(options)
     needs("tensorflow")
     baseline = get_baseline(options.comp_type)
 
@@ -65,23 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     source = crops.CropSource(photographs, options.batch_size, options.seed, share, side=side)
     validation = crops.validation_batches(options.val_path, side, options.validation_crops, share)
 
-    from q1net_msroi.classifier.baselines.training import Run, Settings
+    from q1net_msroi.classifier.baselines.training import CropTask, Settings
+    from q1net_msroi.utils.loop import Run
     from q1net_msroi.utils.training import tf
 
     if options.threads:
         tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    settings = Settings(
-        data=options.in_path,
-        epochs=options.epochs,
-        steps_per_epoch=options.steps_per_epoch,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        warmup_steps=options.warmup_steps,
-        seed=options.seed,
-    )
+    settings = flags.settings(Settings, options, data=options.in_path)
     out = Path(options.out_path) / baseline.comp_type
-    run = Run(baseline, settings, source, validation, model_folder(baseline, options.save_path), out)
-    return run.train(options.checkpoint_steps, options.restart)
+    task = CropTask(settings, source, validation, model_folder(baseline, options.save_path), out)
+    return Run(task).train(options.checkpoint_steps, options.restart)
 
 
 def command() -> int:

@@ -12,7 +12,11 @@ from pathlib import Path
 from q1net_msroi.msroi.roi import tables
 from q1net_msroi.msroi.roi.architectures import ARCHITECTURES, DEFAULT, get_architecture
 from q1net_msroi.utils import files
+from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import EXIT_OK, UserError, needs, run_command
+from q1net_msroi.utils.training_options import add_flags, add_restart, check_flags
+
+LARGEST_SEED = 32767  # seed and epoch together make a 32-bit number
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -20,9 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="train.py", description=__doc__, allow_abbrev=False)
     switch = argparse.BooleanOptionalAction
     data = parser.add_argument_group("data")
-    data.add_argument(
-        "--in_path", default=".", help="folder with train.csv, test.csv, classes.csv (default: the current one)"
-    )
+    flags.in_path(data, "folder with train.csv, test.csv, classes.csv (default: the current one)", False, default=".")
     data.add_argument("--image_size", type=int, default=224, help="side of the pictures in pixels (default: 224)")
     data.add_argument(
         "--labels", type=int, help="number of classes, at least those of the tables (default: those; the original: 257)"
@@ -55,63 +57,47 @@ def build_parser() -> argparse.ArgumentParser:
         "--dropout", type=float, default=0.5, help="share 0..1 of the pooled maps left out in training (default: 0.5)"
     )
     run = parser.add_argument_group("run")
-    run.add_argument("--n_epochs", type=int, default=200, help="default: %(default)s")
-    run.add_argument("--batch_size", type=int, default=32, help="pictures a step (default: %(default)s)")
     run.add_argument("--optimizer", choices=("adam", "momentum"), default="adam", help="default: %(default)s")
-    run.add_argument("--learning_rate", type=float, default=0.002, help="at its highest (default: %(default)s)")
-    run.add_argument("--epsilon", type=float, default=0.1, help="Adam's, as in the original (default: %(default)s)")
-    run.add_argument(
-        "--momentum", type=float, default=0.9, help="0..1, of momentum; Adam's first beta (default: %(default)s)"
-    )
+    add_flags(
+        run, n_epochs=200, batch_size=32, learning_rate=0.002, epsilon=0.1, momentum=0.9, schedule="constant",
+        warmup_steps=0, seed=0, strategy="none",
+    )  # fmt: skip
     run.add_argument("--weight_decay", type=float, default=0.0005, help="L2 on the kernels (default: %(default)s)")
-    run.add_argument("--schedule", choices=("constant", "cosine"), default="constant", help="default: %(default)s")
-    run.add_argument("--warmup_steps", type=int, default=0, help="steps in which the rate rises from 0 (default: 0)")
     run.add_argument("--top_k", type=int, default=5, help="classes that the second accuracy looks at (default: 5)")
-    run.add_argument("--seed", type=int, default=0, help="0..32767 (default: %(default)s)")
-    run.add_argument(
-        "--strategy",
-        choices=("none", "mirrored", "multi_worker"),
-        default="none",
-        help="tf.distribute strategy; multi_worker reads TF_CONFIG (default: %(default)s)",
-    )
-    run.add_argument("--workers", type=int, help="threads that decode pictures (default: the cores)")
+    flags.workers(run, "threads that decode pictures")
     run.add_argument(
         "--resume",
         action="store_true",
         help="accepted as in the original: the same command always goes on with its unfinished run",
     )
-    run.add_argument("--restart", action="store_true", help="forget an unfinished run in model_path/last")
+    add_restart(run, "model_path/last")
     out = parser.add_argument_group("output")
     out.add_argument(
         "--model_path", default="models", help="folder for model-N, model-best, classes.txt, last/ (default: models)"
     )
     out.add_argument("--save_every", type=int, default=10, help="epochs between two models (default: %(default)s)")
     out.add_argument("--overwrite", action="store_true", help="write over the models of a finished run")
-    out.add_argument(
-        "--out_path", default="out", help="folder for CSV history, curves, tensorboard/ (default: %(default)s)"
-    )
+    flags.out_path(out, "CSV history, curves, tensorboard/")
     out.add_argument("--cache_path", help="folder for the features of a frozen backbone (default: out_path/cache)")
-    out.add_argument(
-        "--checkpoint_steps", type=int, default=500, help="steps between two saved states (default: %(default)s)"
-    )
+    add_flags(out, checkpoint_steps=500)
     out.add_argument(
         "--evaluate", metavar="CHECKPOINT", help="train nothing; print how well this checkpoint does on the test split"
     )
-    out.add_argument("--json", action="store_true", help="with --evaluate: print one JSON object")
+    flags.as_json(out, "one JSON object, with --evaluate")
     return parser
 
 
 def check(options: argparse.Namespace) -> None:
     """Raise `UserError` for values that make no sense."""
-    positive = ("image_size", "n_epochs", "batch_size", "learning_rate", "epsilon", "top_k", "save_every")
-    for name in (*positive, "checkpoint_steps", "labels", "workers"):
+    check_flags(options)
+    for name in ("image_size", "top_k", "save_every", "labels", "workers"):
         value = getattr(options, name)
         if value is not None and not value > 0:
             raise UserError(f"--{name} must be positive")
-    if not 0 <= options.dropout < 1 or not 0 <= options.momentum < 1:
-        raise UserError("--dropout and --momentum lie in 0..1 (below 1)")
-    if not options.weight_decay >= 0 or options.warmup_steps < 0 or not 0 <= options.seed < 32768:
-        raise UserError("--weight_decay and --warmup_steps are 0 or more, --seed lies in 0..32767")
+    if not 0 <= options.dropout < 1:
+        raise UserError("--dropout lies in 0..1 (below 1)")
+    if not options.weight_decay >= 0 or options.seed > LARGEST_SEED:
+        raise UserError(f"--weight_decay is 0 or more, --seed lies in 0..{LARGEST_SEED}")
     stride = get_architecture(options.arch).stride
     if options.image_size % stride:
         raise UserError(f"--image_size must be a multiple of {stride} for {options.arch}")
@@ -133,12 +119,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if labels < len(names):
         raise UserError(f"--labels {labels} is less than the {len(names)} classes of the tables")
 
-    from q1net_msroi.msroi.roi import training
+    from q1net_msroi.msroi.roi import dataset, head, training
 
     if options.evaluate:
-        found = training.evaluate(
-            options.evaluate, in_path, options.loss, options.top_k, options.image_size, options.workers
-        )
+        predict = training.load_predictor(options.evaluate, len(names))
+        pictures = dataset.Pictures(splits["test.csv"], options.image_size, False)
+        found = head.score(predict, options.loss, pictures, options.top_k, options.workers)
         if options.json:
             scores = {"loss": round(found.loss, 5), "top_1": round(found.top_1, 5), "top_k": round(found.top_k, 5)}
             counts = {"classes": len(names), **{Path(name).stem: len(table.files) for name, table in splits.items()}}
@@ -146,17 +132,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return EXIT_OK
         print(f"loss {found.loss:.4f}, top 1 {100 * found.top_1:.2f} %, top {options.top_k} {100 * found.top_k:.2f} %")
         return EXIT_OK
-    frozen = options.arch == "mobilenet_v2" if options.frozen_backbone is None else options.frozen_backbone
-    settings = training.Settings(
-        data="-".join(files.sha256(in_path / name)[:16] for name in tables.TABLES),
-        labels=labels,
-        frozen_backbone=frozen,
-        **{name: getattr(options, name) for name in training.OPTIONS},
-    )
+    if options.frozen_backbone is None:
+        options.frozen_backbone = options.arch == "mobilenet_v2"
+    data = "-".join(files.sha256(in_path / name)[:16] for name in tables.TABLES)
+    settings = flags.settings(training.Settings, options, data=data, labels=labels, epochs=options.n_epochs)
     out_path = Path(options.out_path)
     cache = Path(options.cache_path) if options.cache_path else out_path / "cache"
-    run = training.open_run(settings, in_path, Path(options.model_path), out_path, cache, options.workers)
-    return run.train(options.save_every, options.checkpoint_steps, options.restart, options.overwrite)
+    output = training.Output(Path(options.model_path), out_path, cache, options.save_every, options.workers)
+    run = training.open_run(settings, in_path, output)
+    return run.train(options.checkpoint_steps, options.restart, options.overwrite)
 
 
 def command() -> int:

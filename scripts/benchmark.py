@@ -25,6 +25,7 @@ from q1net_msroi.classifier.estimators.network import NetworkEstimator
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.q1net import mosaic, weights
 from q1net_msroi.classifier.q1net.configs import get_config
+from q1net_msroi.classifier.q1net.patches import to_channel_order
 from q1net_msroi.utils import files, images, jpeg, results
 from q1net_msroi.utils.errors import run_command
 
@@ -143,14 +144,19 @@ def generation(runs: int) -> Iterator[tuple[str, float, str]]:
 
 def training_rate(runs: int) -> Iterator[tuple[str, float, str]]:
     """Training steps of 256 patches: bare on data in memory, from HDF5, from photographs; taken in turn."""
-    from q1net_msroi.classifier.q1net.architecture import build, loss
+    from q1net_msroi.classifier.q1net.architecture import build
     from q1net_msroi.classifier.q1net.dataset import FileSource, PatchFile
     from q1net_msroi.classifier.q1net.generation import Plan, Request, generate
     from q1net_msroi.classifier.q1net.photographs import PatchSource, load_photographs
-    from q1net_msroi.classifier.q1net.training import Source, dataset
-    from q1net_msroi.utils.training import keras, make_step, tf
+    from q1net_msroi.classifier.q1net.training import CHANNEL_ORDER, Source, loss, patch_signature
+    from q1net_msroi.utils.training import keras, make_step, pipeline, tf
 
     batch, steps = 256, 40
+
+    def dataset(source: Source, epoch: int, start: int, stop: int) -> Any:
+        made = ((to_channel_order(x, CHANNEL_ORDER), y) for x, y in source.batches(epoch, start, stop))
+        return pipeline(lambda: made, patch_signature(batch), 8)
+
     model = build(CONFIG.width)
     optimizer = keras.optimizers.Adam(1e-3)
     optimizer.build(model.trainable_variables)

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.classifier.q1net.configs import get_config
 from q1net_msroi.utils import files, images, results
+from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import UserError, run_command
 
 if TYPE_CHECKING:
@@ -86,7 +88,8 @@ def train(
 ) -> dict[str, Any]:
     """Train one variant for `patch_steps` patches; return its losses."""
     from q1net_msroi.classifier.q1net.photographs import PatchSource
-    from q1net_msroi.classifier.q1net.training import Run, Settings
+    from q1net_msroi.classifier.q1net.training import PatchTask, Settings
+    from q1net_msroi.utils.loop import Run
     from q1net_msroi.utils.training import keras
 
     keras.backend.clear_session()
@@ -95,20 +98,18 @@ def train(
         photographs[:count], variant.batch_size, variant.seed, variant.aligned_share, augment=variant.augment
     )
     steps = patch_steps // variant.batch_size
-    settings = Settings(
-        data="photographs", aligned_share=variant.aligned_share, epochs=1, steps_per_epoch=steps,
-        batch_size=variant.batch_size, optimizer=variant.optimizer, learning_rate=variant.learning_rate,
-        schedule=variant.schedule, warmup_steps=steps // 20, average_weights=variant.average_weights,
-        statistics_batches=0, frozen_statistics=False, base_weights=base_weights, seed=variant.seed, strategy="none",
-    )  # fmt: skip
+    options = argparse.Namespace(**asdict(variant), comp_type="jpeg_paper", base_weights=base_weights)
+    settings = flags.settings(
+        Settings, options, data="photographs", epochs=1, steps_per_epoch=steps, warmup_steps=steps // 20
+    )
     drawn = Sampled(source, variant.high_qualities, variant.batch_size) if variant.high_qualities != 1 else source
     with tempfile.TemporaryDirectory() as folder:
-        config = get_config("jpeg_paper")
-        run = Run(config, settings, drawn, validation["all offsets"], Path(folder) / "save", Path(folder) / "out")
-        code = run.train(checkpoint_steps=steps, restart=True, overwrite=True)
-        if code:
+        task = PatchTask(settings, drawn, validation["all offsets"], Path(folder) / "save", Path(folder) / "out")
+        run = Run(task)
+        if run.train(checkpoint_steps=steps, restart=True, overwrite=True):
             raise KeyboardInterrupt
-        return _row(variant, steps * variant.batch_size, run.predict_best(), validation)
+        task.load_best()
+        return _row(variant, steps * variant.batch_size, run.predict, validation)
 
 
 def _row(
@@ -130,8 +131,6 @@ def _row(
 
 def start(validation: dict[str, Any], patch_steps: int, base_weights: str) -> dict[str, Any]:
     """Return the losses of the weights that all trainings start from."""
-    from q1net_msroi.classifier.q1net import weights
-
     model = weights.load_model(get_config("jpeg_paper"), base_weights)
     return _row(START, patch_steps, lambda patches: model(patches, training=False), validation)
 
@@ -139,7 +138,7 @@ def start(validation: dict[str, Any], patch_steps: int, base_weights: str) -> di
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train what the record does not hold yet."""
     parser = argparse.ArgumentParser(prog="compare_training.py", description=__doc__)
-    parser.add_argument("--in_path", required=True, help="folder of never-compressed photographs to train on")
+    flags.in_path(parser, "folder of never-compressed photographs to train on")
     parser.add_argument("--val_path", required=True, help="folder of others to validate on")
     parser.add_argument("--base_weights", default="save/jpeg_paper", help="where all start (default: %(default)s)")
     parser.add_argument("--patch_steps", type=int, default=25_600, help="patches of a training (default: %(default)s)")
@@ -154,16 +153,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name: validation_batches(options.val_path, VALIDATION_PATCHES, aligned_share=share)
         for name, share in (("all offsets", 0.0), ("aligned", 1.0))
     }
+    # What was measured by other code, weights or photographs is measured again, never relabelled.
+    code = results.code_identity(
+        "classifier", options.patch_steps, weights.weights_hash(Path(options.base_weights)), len(photographs)
+    )
     rows = files.read_json(options.out)["result"] if options.out.exists() else []
-    rows = [row for row in rows if row["patch_steps"] // 1024 == options.patch_steps // 1024]
+    rows = [row for row in rows if row.get("code") == code]
     for variant in (*VARIANTS, START):
-        if any(row["name"] == variant.name for row in rows):
+        if any(asdict(variant).items() <= row.items() for row in rows):
             continue
-        rows.append(
+        row = (
             start(validation, options.patch_steps, options.base_weights)
             if variant is START
             else train(variant, photographs, validation, options.patch_steps, options.base_weights)
         )
+        rows.append({**row, "code": code})
         print(f"{variant.name:40} loss {rows[-1]['loss']:.2f}, aligned {rows[-1]['aligned_loss']:.2f}", flush=True)
         made = results.provenance(results.command_line("scripts/compare_training.py", arguments), "classifier")
         results.record(options.out, made, rows)

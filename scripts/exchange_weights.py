@@ -7,28 +7,18 @@ The .npz holds the arrays in the order of the Keras model's `get_weights()`, nam
 from __future__ import annotations
 
 import argparse
-import json
+import math
 import sys
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.classifier.q1net.configs import CONFIGS, get_config
-from q1net_msroi.utils import files, images
+from q1net_msroi.utils import images
 from q1net_msroi.utils.errors import UserError, note, run_command, show
 
 VALIDATION_PATCHES = 20_000  # as train.py and train_torch.py
 TOLERANCE = 0.02  # in units of the loss, between what both frameworks find on the same patches
-
-
-def pack(folder: Path, comp_type: str, archive: Path) -> None:
-    """Write the weights of `folder` to `archive`."""
-    values = weights.load_model(get_config(comp_type), folder).get_weights()
-    with files.atomic_path(archive) as temporary, temporary.open("wb") as handle:
-        np.savez(handle, **{str(number): value for number, value in enumerate(values)})
 
 
 def unpack(archive: Path, comp_type: str, folder: Path, val_path: str) -> None:
@@ -42,12 +32,7 @@ def unpack(archive: Path, comp_type: str, folder: Path, val_path: str) -> None:
     from q1net_msroi.classifier.q1net.training import CHANNEL_ORDER, validate
 
     config = get_config(comp_type)
-    try:
-        with np.load(archive, allow_pickle=False) as stored:
-            values = [stored[str(number)] for number in range(len(stored.files) - 1)]
-            record = json.loads(str(stored["record"]))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        raise UserError(f"{show(archive)} is missing or not what train_torch.py writes") from None
+    values, record = weights.read_archive(archive)
     model = build(config.width)
     try:
         model.set_weights(values)
@@ -56,7 +41,7 @@ def unpack(archive: Path, comp_type: str, folder: Path, val_path: str) -> None:
     loss, error = validate(lambda batch: model(batch, training=False), validation_batches(val_path, VALIDATION_PATCHES))
     note(f"TensorFlow finds a validation loss of {loss:.4f} (quality error {error:.4f})")
     before = weights.read_card(folder)
-    if loss >= before.get("val_loss", np.inf):
+    if loss >= before.get("val_loss", math.inf):
         raise UserError(f"the weights at {show(folder)} are better ({before['val_loss']}) and were kept")
     found = record.pop("val_loss", None)
     if found is not None and abs(found - loss) > TOLERANCE:
@@ -79,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     folder = options.weights or weights.model_folder(get_config(options.comp_type))
     if options.direction == "pack":
-        pack(folder, options.comp_type, options.archive)
+        config = get_config(options.comp_type)
+        weights.write_archive(options.archive, weights.load_model(config, folder).get_weights())
     else:
         if not options.val_path:
             raise UserError("give --val_path FOLDER: weights are saved only with the loss that TensorFlow finds")

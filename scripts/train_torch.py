@@ -1,169 +1,107 @@
 #!/usr/bin/env python3
-"""Train the network with PyTorch on an accelerator: patches, loss and optimizer of `train.py --optimizer muon`.
+"""Train the network with PyTorch on an accelerator: patches, layers, loss and optimizer of `train.py --optimizer muon`.
+
+PyTorch is not among the project's dependencies: `pip install torch`, for a GPU as https://pytorch.org says. TensorFlow
+is not needed: `exchange_weights.py` brings the weights here and back, where it validates them.
 
 All processor cores make fresh patches from photographs; they gather in the accelerator's memory, and every batch is
-drawn from what is there. A run lasts --minutes, and its learning rate falls to nothing by then. TensorFlow is not
-needed: `exchange_weights.py` brings the weights here and back, where it validates them.
+drawn from what is there. A run lasts --minutes, and its learning rate falls to nothing by then.
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
+import importlib
 import json
 import math
 import multiprocessing
-import queue
 import signal
 import sys
 import time
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.q1net import mosaic
-from q1net_msroi.classifier.q1net.configs import CONFIGS, MULTIPLIERS, PATCH, QUALITIES, get_config
-from q1net_msroi.classifier.q1net.photographs import PatchSource, load_photographs, validation_batches
-from q1net_msroi.utils import files, images, results, tasks
+from q1net_msroi.classifier.q1net import mosaic, weights
+from q1net_msroi.classifier.q1net.architecture import convolutions, losses
+from q1net_msroi.classifier.q1net.configs import CONFIGS, PATCH, QUALITIES, get_config
+from q1net_msroi.classifier.q1net.photographs import Batch, PatchSource, load_photographs, validation_batches
+from q1net_msroi.utils import images, muon, results, tasks
+from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import UserError, note, run_command, show
+from q1net_msroi.utils.training_options import add_flags, check_flags
 
 try:
-    import torch
-    from torch import nn
-    from torch.nn import functional
-except ImportError:
-    sys.exit("train_torch.py: PyTorch is missing; install it with `pip install torch`")
+    torch: Any = importlib.import_module("torch")
+except ImportError:  # said by `main`, after --help
+    torch = None
 
 ROUND = mosaic.WINDOWS * len(QUALITIES)  # patches that a process makes at a time
-MUON_RATIO, MUON_MOMENTUM = 8.0, 0.95  # as utils/optimizers.py
-QUINTIC, ITERATIONS = (3.4445, -4.7750, 2.0315), 5
+VALIDATION_PATCHES = 20_000  # as train.py and exchange_weights.py
 BATCHNORM_MOMENTUM = 0.02  # of the newest batch; batches are large
 LOSS_SCALE = 256.0  # lifts gradients into the range of float16
 WARMUP = 0.02  # share of the run in which the learning rate rises
 REPORT_SECONDS = 15.0
-PATIENCE = 120.0  # seconds without patches after which their makers are taken for dead
+RECORDED = ("aligned_share", "minutes", "batch_size", "learning_rate", "precision", "seed")
 
 
-class Network(nn.Module):
-    """The network of `classifier/q1net/architecture.py`: (n, 3, 16, 16) BGR 0..255 to (n, 2) confidence, quality."""
+class Network:
+    """The layers of `classifier/q1net/architecture.py`: (n, 3, 16, 16) BGR 0..255 to (n, 2) confidence, quality."""
 
     def __init__(self, width: int) -> None:
-        super().__init__()
-        convolutions, channels = [], 3
-        for multiplier in MULTIPLIERS:
-            out = multiplier * width
-            convolutions += [
-                nn.Conv2d(channels, out, 3, bias=False),
-                nn.Conv2d(out, out, 1, bias=False),
-                nn.Conv2d(out, out, 3, padding=1, bias=False),
-                nn.Conv2d(out, out, 1, bias=False),
-            ]
-            channels = out
-        self.convolutions = nn.ModuleList(convolutions)
-        self.norms = nn.ModuleList(
-            nn.BatchNorm2d(c.out_channels, eps=1e-5, momentum=BATCHNORM_MOMENTUM) for c in convolutions
-        )
-        self.last = nn.Conv2d(channels, width, 3)
+        nn = torch.nn
+        self.layers = convolutions(width)
+        made = [nn.Conv2d(each.inputs, each.outputs, each.size, padding=each.padding, bias=False)
+                for each in self.layers]  # fmt: skip
+        self.norms = [nn.BatchNorm2d(each.outputs, momentum=BATCHNORM_MOMENTUM) for each in self.layers]
+        self.convolutions, self.last = made, nn.Conv2d(self.layers[-1].outputs, width, 3)
         self.dense = nn.Linear(width, 2)
+        self.all = nn.ModuleList([*self.convolutions, *self.norms, self.last, self.dense])
 
-    def forward(self, x: Any) -> Any:
+    def __call__(self, x: Any) -> Any:
         """Return (confidence, quality) of patches."""
-        layers = list(zip(self.convolutions, self.norms, strict=True))
-        for first in range(0, len(layers), 4):
-            x, skip = None, functional.relu(layers[first][1](layers[first][0](x)))
-            y = skip
-            for convolution, norm in layers[first + 1 : first + 3]:
-                y = functional.relu(norm(convolution(y)))
-            x = functional.relu(layers[first + 3][1](layers[first + 3][0](y)) + skip)
-        x = functional.relu(self.last(x)).mean((2, 3))
+        skip = x
+        for layer, convolution, norm in zip(self.layers, self.convolutions, self.norms, strict=True):
+            skip = x if layer.opens else skip
+            x = norm(convolution(x))
+            x = torch.relu(x + skip if layer.closes else x)
+        x = torch.relu(self.last(x)).mean((2, 3))
         return 100.0 * torch.sigmoid(self.dense(x).float())
 
-    def variables(self) -> Iterator[tuple[Any, tuple[int, ...] | None]]:
-        """Yield the tensors in the order of Keras' `get_weights()` and the permutation that makes each Keras'."""
-        kernel = (2, 3, 1, 0)
+    def variables(self) -> list[Any]:
+        """Return views of all weights, in the order and the shapes of Keras' `get_weights()`."""
+        found = []
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            yield convolution.weight, kernel
-            for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
-                yield tensor, None
-        yield self.last.weight, kernel
-        yield self.last.bias, None
-        yield self.dense.weight, (1, 0)
-        yield self.dense.bias, None
-
-    def arrays(self) -> list[NDArray[np.float32]]:
-        """Return the weights as Keras' `get_weights()` does."""
-        return [
-            (tensor.detach().permute(order) if order else tensor.detach()).contiguous().cpu().numpy()
-            for tensor, order in self.variables()
-        ]
+            found += [convolution.weight.permute(2, 3, 1, 0), norm.weight, norm.bias, norm.running_mean,
+                      norm.running_var]  # fmt: skip
+        found += [self.last.weight.permute(2, 3, 1, 0), self.last.bias, self.dense.weight.T, self.dense.bias]
+        return [each.detach() for each in found]
 
     def load_arrays(self, arrays: Sequence[NDArray[np.float32]]) -> None:
         """Take over weights in that order; raise `UserError` where they are of another network."""
-        pairs = list(self.variables())
-        if len(arrays) != len(pairs):
-            raise UserError(f"{len(arrays)} arrays of weights instead of {len(pairs)}; check --comp_type")
-        with torch.no_grad():
-            for (tensor, order), values in zip(pairs, arrays, strict=True):
-                value = torch.from_numpy(values.transpose(np.argsort(order)) if order else values)
-                if value.shape != tensor.shape:
-                    raise UserError("the base weights are of another width; check --comp_type")
-                tensor.copy_(value)
+        found = self.variables()
+        if [each.shape for each in arrays] != [tuple(each.shape) for each in found]:
+            raise UserError("the base weights are of another network; check --comp_type")
+        for variable, values in zip(found, arrays, strict=True):
+            variable.copy_(torch.from_numpy(values))
 
 
-def read_arrays(path: Path) -> list[NDArray[np.float32]]:
-    """Return the weights in an .npz; raise `UserError` for a file that is none."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return [stored[str(number)] for number in range(sum(name.isdigit() for name in stored.files))]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        raise UserError(f"{show(path)} is missing or not what exchange_weights.py packs") from None
+_source: PatchSource  # of the processes that make patches, which are forked from this one
 
 
-class Muon:
-    """`q1net_msroi.utils.optimizers.Muon` for kernels, all of them as one batch of zero-padded matrices."""
-
-    def __init__(self, kernels: list[Any], rate: Any) -> None:
-        self.kernels, self.rate = kernels, rate
-        self.momenta = [torch.zeros_like(kernel) for kernel in kernels]
-        shapes = [(kernel.shape[0], kernel[0].numel()) for kernel in kernels]
-        self.rows, self.columns = (max(shape[axis] for shape in shapes) for axis in (0, 1))
-
-    @torch.no_grad()
-    def step(self) -> None:
-        """Move every kernel by its orthogonalised momentum."""
-        gradients = [kernel.grad for kernel in self.kernels]
-        torch._foreach_lerp_(self.momenta, gradients, 1 - MUON_MOMENTUM)
-        ahead = torch._foreach_lerp(self.momenta, gradients, 1 - MUON_MOMENTUM)
-        flat = [a.reshape(a.shape[0], -1) for a in ahead]
-        x = torch.stack([functional.pad(a, (0, self.columns - a.shape[1], 0, self.rows - a.shape[0])) for a in flat])
-        x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-        a, b, c = QUINTIC
-        for _ in range(ITERATIONS):
-            gram = x @ x.mT
-            x = a * x + (b * gram + c * gram @ gram) @ x
-        x = x * (-MUON_RATIO * self.rate)
-        for kernel, matrix, move in zip(self.kernels, flat, x, strict=True):
-            kernel.add_(move[: matrix.shape[0], : matrix.shape[1]].reshape(kernel.shape))
+def _make(index: int) -> Batch:
+    return _source.round(0, index)
 
 
-def supply(source: PatchSource, worker: int, buffers: tuple[Any, Any], free: Any, ready: Any) -> None:
-    """Fill free buffers with rounds of patches until the parent ends."""
+def _ignore_parent() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a fork has inherited the parent's handler
-    patches, qualities = _views(*buffers)
-    index = 0
-    while True:
-        slot = free.get()
-        patches[slot], qualities[slot] = source.round(worker, index)
-        ready.put(slot)
-        index += 1
-
-
-def _views(patches: Any, qualities: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    shape = (-1, ROUND, PATCH, PATCH, 3)
-    return np.frombuffer(patches, np.uint8).reshape(shape), np.frombuffer(qualities, np.uint8).reshape(-1, ROUND)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends them
 
 
 class Pool:
@@ -171,41 +109,39 @@ class Pool:
 
     def __init__(self, source: PatchSource, capacity: int, workers: int) -> None:
         """Start the processes; call this before anything touches the accelerator."""
-        context = multiprocessing.get_context("fork")
-        slots = 2 * workers
-        self.buffers = context.RawArray("B", slots * ROUND * PATCH * PATCH * 3), context.RawArray("B", slots * ROUND)
-        self.free, self.ready = context.Queue(), context.Queue()
-        self.capacity, self.count = capacity // ROUND * ROUND, 0
-        for slot in range(slots):
-            self.free.put(slot)
-        for worker in range(workers):
-            arguments = (source, worker, self.buffers, self.free, self.ready)
-            context.Process(target=supply, args=arguments, daemon=True).start()
+        global _source  # noqa: PLW0603  (photographs are handed down by the fork, not sent)
+        _source = source
+        self.makers = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _ignore_parent)
+        self.capacity, self.count, self.asked = capacity // ROUND * ROUND, 0, 0
+        self.pending = collections.deque[Future[Batch]]()
+        for _ in range(2 * workers):
+            self._ask()
+
+    def _ask(self) -> None:
+        self.pending.append(self.makers.submit(_make, self.asked))
+        self.asked += 1
 
     def place(self, device: Any) -> None:
         """Take the memory."""
         self.patches = torch.empty((self.capacity, PATCH, PATCH, 3), dtype=torch.uint8, device=device)
         self.qualities = torch.empty(self.capacity, dtype=torch.uint8, device=device)
         self.filled = torch.zeros((), dtype=torch.float64, device=device)
-        self.stream = torch.cuda.Stream() if device.type == "cuda" else None
 
     def take(self, wait: bool = False) -> None:
-        """Take over what is ready; with `wait` at least one round. A full pool stays as it is."""
-        patches, qualities = _views(*self.buffers)
-        while self.count < self.capacity and (wait or not self.ready.empty()):
+        """Take over what is ready, in order; with `wait` at least one round. A full pool stays as it is."""
+        while self.count < self.capacity and (wait or self.pending[0].done()):
             try:
-                slot = self.ready.get(timeout=PATIENCE)
-            except queue.Empty:
-                raise UserError(f"no patches came for {PATIENCE:.0f} seconds; try fewer --workers") from None
+                made = self.pending.popleft().result()
+            except BrokenProcessPool:
+                raise UserError("a process that makes patches was ended; try fewer --workers") from None
+            self._ask()
             wait, part = False, slice(self.count, self.count + ROUND)
-            with torch.cuda.stream(self.stream):
-                self.patches[part].copy_(torch.from_numpy(patches[slot]))
-                self.qualities[part].copy_(torch.from_numpy(qualities[slot]))
-            if self.stream:
-                self.stream.synchronize()
-            self.free.put(slot)
+            for kept, values in zip((self.patches, self.qualities), made, strict=True):
+                kept[part].copy_(torch.from_numpy(values))
             self.count += ROUND
             self.filled.fill_(self.count)
+            if self.count == self.capacity:
+                self.makers.shutdown(wait=False, cancel_futures=True)
 
     def draw(self, batch_size: int) -> tuple[Any, Any]:
         """Return a random batch: (n, 3, 16, 16) BGR float32, (n,) float32."""
@@ -218,10 +154,27 @@ def inputs(patches: Any) -> Any:
     return patches.flip(-1).float().permute(0, 3, 1, 2)
 
 
-def losses(truth: Any, predicted: Any) -> tuple[Any, Any]:
-    """Return the mean of 0.5 |c* - c| + |q* - q| and of |q* - q| (`architecture.loss`)."""
-    error = (truth - predicted[:, 1]).abs()
-    return (0.5 * (100.0 - error.detach() - predicted[:, 0]).abs() + error).mean(), error.mean()
+class Muon:
+    """`q1net_msroi.utils.optimizers.Muon` for kernels, all of them as one batch of zero-padded matrices."""
+
+    def __init__(self, kernels: list[Any], rate: Any) -> None:
+        self.kernels, self.rate = kernels, rate
+        self.momenta = [torch.zeros_like(kernel) for kernel in kernels]
+        shapes = [(kernel.shape[0], kernel[0].numel()) for kernel in kernels]
+        self.rows, self.columns = (max(shape[axis] for shape in shapes) for axis in (0, 1))
+
+    def step(self) -> None:
+        """Move every kernel by its orthogonalised momentum."""
+        gradients = [kernel.grad for kernel in self.kernels]
+        torch._foreach_lerp_(self.momenta, gradients, 1 - muon.MOMENTUM)
+        ahead = torch._foreach_lerp(self.momenta, gradients, 1 - muon.MOMENTUM)
+        flat = [each.reshape(each.shape[0], -1) for each in ahead]
+        pad = torch.nn.functional.pad
+        x = torch.stack([pad(each, (0, self.columns - each.shape[1], 0, self.rows - each.shape[0])) for each in flat])
+        x = muon.equalised(x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7), lambda matrices: matrices.mT)
+        x = x * (-muon.RATIO * self.rate)
+        for kernel, matrix, move in zip(self.kernels, flat, x, strict=True):
+            kernel.detach().add_(move[: matrix.shape[0], : matrix.shape[1]].reshape(kernel.shape))
 
 
 class Training:
@@ -230,11 +183,12 @@ class Training:
     def __init__(self, network: Network, pool: Pool, batch_size: int, precision: str, compiled: bool) -> None:
         self.network, self.pool, self.batch_size = network, pool, batch_size
         self.device, self.half = pool.filled.device, precision == "float16"
-        self.forward = torch.compile(network) if compiled else network
-        self.rate = torch.zeros((), device=self.device)
-        self.sums = torch.zeros(2, device=self.device)
-        kernels = [p for p in network.parameters() if p.dim() == 4 and p.shape[1] > 3]
-        others = [p for p in network.parameters() if not any(p is kernel for kernel in kernels)]
+        self.forward = torch.compile(network.__call__) if compiled else network
+        self.rate, self.sums = torch.zeros((), device=self.device), torch.zeros(2, device=self.device)
+        self.parameters = list(network.all.parameters())
+        inner = [p.dim() == 4 and p.shape[1] > muon.IMAGE_CHANNELS for p in self.parameters]
+        kernels, others = ([p for p, is_inner in zip(self.parameters, inner, strict=True) if is_inner == kind]
+                           for kind in (True, False))  # fmt: skip
         self.muon = Muon(kernels, self.rate)
         self.adam = torch.optim.Adam(others, lr=self.rate, eps=1e-7, capturable=self.device.type == "cuda")
         self.replay = self.step
@@ -244,12 +198,12 @@ class Training:
         patches, truth = self.pool.draw(self.batch_size)
         with torch.autocast(self.device.type, torch.float16, enabled=self.half, cache_enabled=False):
             predicted = self.forward(patches)
-        loss, error = losses(truth, predicted)
+        loss, error = (each.mean() for each in losses(truth, predicted, torch.Tensor.detach))
         scale = LOSS_SCALE if self.half else 1.0
-        for parameter in self.network.parameters():
+        for parameter in self.parameters:
             parameter.grad = None
         (scale * loss).backward()
-        gradients = [parameter.grad for parameter in self.network.parameters()]
+        gradients = [parameter.grad for parameter in self.parameters]
         for gradient in gradients:
             gradient.nan_to_num_(0.0, 0.0, 0.0)
         torch._foreach_div_(gradients, scale)
@@ -261,8 +215,7 @@ class Training:
         """On CUDA, record the step as a graph: hundreds of small kernels are launched as one."""
         if self.device.type != "cuda":
             return
-        stream = torch.cuda.Stream()
-        with torch.cuda.stream(stream):
+        with torch.cuda.stream(torch.cuda.Stream()):
             for _ in range(3):
                 self.step()  # at a learning rate of 0
         torch.cuda.synchronize()
@@ -276,21 +229,6 @@ class Training:
         started = reported = time.perf_counter()
         steps = last = 0
         self.sums.zero_()
-
-        def report() -> None:
-            nonlocal last, reported
-            loss, error = (self.sums / (steps - last)).tolist()
-            now = time.perf_counter()
-            pace = (steps - last) * self.batch_size / (now - reported)
-            note(
-                f"{now - started:6.1f} s, step {steps}, loss {loss:.4f}, error {error:.4f}, {pace:,.0f} patches/s, "
-                f"{self.pool.count:,} patches made, learning rate {float(self.rate):.2e}"
-            )
-            said = {"epoch": str(len(history.rows) + 1), "train_loss": f"{loss:.5f}", "val_loss": "", "val_mae": ""}
-            history.add({**said, "learning_rate": f"{float(self.rate):.3e}", "seconds": f"{now - reported:.1f}"})
-            self.sums.zero_()
-            last, reported = steps, now
-
         while (elapsed := time.perf_counter() - started) < seconds or not steps:
             share = min(elapsed / seconds, 1.0)
             decay = 0.5 * (1 + math.cos(math.pi * max(0.0, share - WARMUP) / (1 - WARMUP)))
@@ -301,50 +239,69 @@ class Training:
             if steps % 20 == 0 and self.device.type == "cuda":
                 torch.cuda.synchronize()  # the clock decides on the learning rate: do not run ahead of it
             if time.perf_counter() - reported > REPORT_SECONDS:
-                report()
+                reported, last = self._report(history, steps, last, reported), steps
         if steps > last:
-            report()
+            self._report(history, steps, last, reported)
         return {"steps": steps, "fresh_patches": self.pool.count}
 
+    def _report(self, history: results.History, steps: int, last: int, since: float) -> float:
+        """Tell of the steps after `last`, which began at the time `since`; return the time."""
+        loss, error = (self.sums / (steps - last)).tolist()
+        self.sums.zero_()
+        now = time.perf_counter()
+        pace = (steps - last) * self.batch_size / (now - since)
+        note(
+            f"step {steps}, loss {loss:.4f}, error {error:.4f}, {pace:,.0f} patches/s, "
+            f"{self.pool.count:,} patches made, learning rate {float(self.rate):.2e}"
+        )
+        said = {"epoch": str(len(history.rows) + 1), "train_loss": f"{loss:.5f}", "val_loss": "", "val_mae": ""}
+        history.add({**said, "learning_rate": f"{float(self.rate):.3e}", "seconds": f"{now - since:.1f}"})
+        return now
 
-@torch.no_grad()
+
 def validate(network: Network, folder: str, device: Any) -> float:
     """Return the mean loss over 20,000 patches of the photographs in `folder`, as `train.py` does."""
-    network.eval()
+    network.all.eval()
     total = count = 0.0
-    for patches, qualities in validation_batches(folder, 20_000)():
-        truth = torch.from_numpy(qualities).to(device).float()
-        loss, _ = losses(truth, network(inputs(torch.from_numpy(patches).to(device))))
-        total += float(loss) * len(truth)
-        count += len(truth)
-    network.train()
+    with torch.no_grad():
+        for patches, qualities in validation_batches(folder, VALIDATION_PATCHES)():
+            truth = torch.from_numpy(qualities).to(device).float()
+            predicted = network(inputs(torch.from_numpy(patches).to(device)))
+            total += float(losses(truth, predicted, torch.Tensor.detach)[0].sum())
+            count += len(truth)
     return total / count
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the script and return its exit code."""
+def build_parser() -> argparse.ArgumentParser:
+    """Return the script's parser."""
     parser = argparse.ArgumentParser(prog="train_torch.py", description=__doc__)
     parser.add_argument("--comp_type", default="jpeg_paper", choices=list(CONFIGS), help="default: %(default)s")
-    parser.add_argument("--in_path", required=True, help="folder of never-compressed photographs to train on")
+    flags.in_path(parser, "folder of never-compressed photographs to train on")
     parser.add_argument("--val_path", help="folder of others to validate on at the end")
     parser.add_argument("--base_weights", type=Path, help="start from this .npz (exchange_weights.py pack)")
     parser.add_argument("--out", type=Path, required=True, help="the .npz to write, a .csv of the losses beside it")
     parser.add_argument("--minutes", type=float, default=5.0, help="length of the training (default: %(default)s)")
-    parser.add_argument("--batch_size", type=int, default=4096, help="patches a step (default: %(default)s)")
-    parser.add_argument("--learning_rate", type=float, default=1.5e-3, help="at its highest (default: %(default)s)")
-    parser.add_argument("--aligned_share", type=float, default=0.25, help="default: %(default)s")
+    add_flags(parser, batch_size=4096, learning_rate=1.5e-3, aligned_share=0.25, seed=0)
     parser.add_argument("--pool", type=int, default=40_000_000, help="most patches kept (default: %(default)s)")
     parser.add_argument("--precision", choices=("float32", "float16"), default="float16", help="default: %(default)s")
     parser.add_argument("--compile", action="store_true", help="let torch.compile fuse the layers")
     parser.add_argument("--workers", type=int, help="processes that make patches (default: all cores but one)")
-    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    options = parser.parse_args(arguments)
-    if min(options.minutes, options.batch_size, options.learning_rate) <= 0 or options.pool < ROUND:
-        raise UserError(f"--minutes, --batch_size and --learning_rate must be positive, --pool at least {ROUND}")
-    photographs = load_photographs(images.find_images(options.in_path))
-    source = PatchSource(photographs, ROUND, options.seed, options.aligned_share)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the script and return its exit code."""
+    options = build_parser().parse_args(arguments)
+    check_flags(options)
+    if torch is None:
+        raise UserError("PyTorch is missing; install it with `pip install torch`")
+    if options.minutes <= 0 or options.pool < ROUND:
+        raise UserError(f"--minutes must be positive, --pool at least {ROUND}")
+    source = PatchSource(
+        load_photographs(images.find_images(options.in_path)), ROUND, options.seed, options.aligned_share
+    )
     workers = max(1, tasks.worker_count() - 1) if options.workers is None else tasks.worker_count(options.workers)
-    base = read_arrays(options.base_weights) if options.base_weights else None
+    base = weights.read_archive(options.base_weights)[0] if options.base_weights else None
     pool = Pool(source, options.pool, workers)
     torch.manual_seed(options.seed)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
@@ -353,27 +310,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     network = Network(get_config(options.comp_type).width)
     if base:
         network.load_arrays(base)
-    network.to(device, memory_format=torch.channels_last).train()
+    network.all.to(device, memory_format=torch.channels_last).train()
     pool.place(device)
     pool.take(wait=True)
     training = Training(network, pool, options.batch_size, options.precision, options.compile)
     training.record()
     history = results.History(options.out.with_suffix(".csv"), 0)
     done = training.run(60 * options.minutes, options.learning_rate, history)
+    pool.makers.shutdown(wait=False, cancel_futures=True)
     record = {
         "data": Path(options.in_path).name, "framework": f"PyTorch {torch.__version__}",
         "machine": torch.cuda.get_device_name() if device.type == "cuda" else "processor",
-        "optimizer": "muon", "schedule": "cosine",
-        **{name: getattr(options, name) for name in ("aligned_share", "minutes", "batch_size", "learning_rate",
-                                                     "precision", "seed")},
+        "optimizer": "muon", "schedule": "cosine", **{name: getattr(options, name) for name in RECORDED},
         "base_weights": options.comp_type if options.base_weights else None, **done,
     }  # fmt: skip
     if options.val_path:
         record["val_loss"] = validate(network, options.val_path, device)
         note(f"validation loss {record['val_loss']:.4f}")
-    arrays: dict[str, Any] = {str(number): value for number, value in enumerate(network.arrays())}
-    with files.atomic_path(options.out) as temporary, temporary.open("wb") as handle:
-        np.savez(handle, record=np.array(json.dumps(record)), **arrays)
+    arrays = [each.contiguous().cpu().numpy() for each in network.variables()]
+    weights.write_archive(options.out, arrays, record)
     print(f"{show(options.out)}: {json.dumps(record)}")
     return 0
 

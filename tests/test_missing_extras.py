@@ -63,6 +63,14 @@ def test_hdf5_that_is_missing_is_one_line(without) -> None:
         assert "Traceback" not in done.stderr
 
 
+def test_pytorch_is_asked_for_after_the_help(without) -> None:
+    script = "scripts/train_torch.py"
+    assert without(script, "--help", absent=("torch",)).returncode == 0
+    done = without(script, "--in_path", SAMPLES, "--out", "x.npz", absent=("torch",))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "train_torch.py: PyTorch is missing; install it with `pip install torch`\n"
+
+
 @pytest.mark.parametrize("module", EXTRAS)
 def test_every_extra_is_named(module: str, capsys: pytest.CaptureFixture[str]) -> None:
     def main(_arguments: object) -> int:

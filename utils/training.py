@@ -1,32 +1,39 @@
-"""What any training run needs: strategy, schedule, averaged weights, resume, stopping. TensorFlow is imported here."""
+"""What any training needs of TensorFlow, which is imported here: strategy, schedule, averaged weights, one step."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import signal
-import tempfile
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
+
+from q1net_msroi.utils import litert
+from q1net_msroi.utils.errors import UserError
 
 # Keras 2 (tf-keras), and oneDNN's convolutions also on processors where TensorFlow would leave them off (1.7 times the
-# training speed without AVX-512). Both must be set before the first import.
+# training speed without AVX-512). What goes wrong comes as a Python exception; the log says at every start that there
+# is no GPU, as if that were wrong. All three must be set before the first import.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-# What goes wrong comes as a Python exception; the log says at every start that there is no GPU, as if that were wrong.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from q1net_msroi.utils import files, litert
-from q1net_msroi.utils.errors import UserError, show
+Function = TypeVar("Function", bound=Callable[..., Any])
 
-with litert.quiet_stderr():  # before its log is set up, it writes whatever its level is
-    import tensorflow as tf
-    import tf_keras as keras
 
-STOP_FILE = "stop_training"
+def _import_tensorflow() -> tuple[Any, Any]:
+    with litert.quiet_stderr():  # before its log is set up, it writes whatever its level is
+        import tensorflow
+        import tf_keras
+    return tensorflow, tf_keras
+
+
+tf, keras = _import_tensorflow()
+
+
+def compiled(function: Function) -> Function:
+    """Return `function` of tensors as a graph, made once for tensors that differ in size alone."""
+    graph: Function = tf.function(function, reduce_retracing=True)
+    return graph
 
 
 def make_strategy(name: str) -> Any:
@@ -77,9 +84,9 @@ class AveragedWeights:
         self.momentum = momentum
         self.averages = [tf.Variable(v, trainable=False) for v in model.trainable_variables]
         self.count = tf.Variable(0.0, trainable=False)
+        self.update = compiled(self._update)
 
-    @tf.function
-    def update(self) -> None:
+    def _update(self) -> None:
         """Take the model's present weights into the average; the first steps count more (no bias to the start)."""
         self.count.assign_add(1.0)
         keep = tf.minimum(self.momentum, self.count / (self.count + 9.0))
@@ -88,7 +95,7 @@ class AveragedWeights:
 
     def swap_in(self, batches: Iterable[Any]) -> list[Any]:
         """Put the average into the model, gather BatchNorm statistics over `batches`; return the weights to restore."""
-        kept = self.model.get_weights()
+        kept: list[Any] = self.model.get_weights()
         for average, variable in zip(self.averages, self.model.trainable_variables, strict=True):
             variable.assign(average)
         recompute_statistics(self.model, batches)
@@ -107,75 +114,17 @@ def recompute_statistics(model: Any, batches: Iterable[Any]) -> None:
         layer.momentum = momentum
 
 
-class Resume:
-    """A run's whole state (weights, optimizer, counters) under `folder`, always whole on disk, and back again."""
+def pipeline(batches: Callable[[], Iterable[Any]], signature: Any, ahead: int) -> Any:
+    """Return batches (nested tuples of arrays) as a `tf.data` pipeline, `ahead` of the steps; uint8 becomes float32."""
 
-    def __init__(self, folder: Path, parameters: dict[str, Any], **state: Any) -> None:
-        self.parameters = parameters
-        self.record = folder / "run.json"
-        self.folder = folder if is_chief() else Path(tempfile.mkdtemp(prefix="worker-"))
-        self.checkpoint = tf.train.Checkpoint(**state)
-        # The chief's folder is read by all, written by the chief; others must take part in saving, but elsewhere.
-        self._source = folder
-        self._manager = tf.train.CheckpointManager(self.checkpoint, str(self.folder), max_to_keep=2)
+    def as_float(value: Any) -> Any:
+        return tf.cast(value, tf.float32) if value.dtype == tf.uint8 else value
 
-    def start(self, restart: bool) -> bool:
-        """Restore an unfinished run with the same parameters and return True; False when there is none.
-
-        Raises `UserError` when an unfinished run with other parameters is in the way.
-        """
-        found = files.read_json(self.record) if self.record.exists() and not restart else None
-        if found and not found["finished"]:
-            changed = {k for k in self.parameters if self.parameters[k] != found["parameters"].get(k)}
-            if changed:
-                listed = ", ".join(
-                    f"{k} {found['parameters'].get(k)} instead of {self.parameters[k]}" for k in sorted(changed)
-                )
-                raise UserError(
-                    f"{show(self._source)} holds an unfinished run with other parameters ({listed}); "
-                    "go on with the same ones, or give --restart to forget it"
-                )
-            latest = tf.train.latest_checkpoint(str(self._source))
-            if latest:
-                self.checkpoint.restore(latest).assert_existing_objects_matched()
-                return True
-        if is_chief():
-            for old in self._source.glob("ckpt-*"):
-                # A killed process leaves a folder ckpt-1_temp.
-                shutil.rmtree(old) if old.is_dir() else old.unlink()
-            (self._source / "checkpoint").unlink(missing_ok=True)
-            self.mark(finished=False)
-        return False
-
-    def save(self) -> None:
-        """Write the state; the previous one stays until the new one is whole."""
-        self._manager.save()
-
-    def mark(self, finished: bool) -> None:
-        """Record whether the run is done, so that the next one starts afresh."""
-        if is_chief():
-            files.write_json(self.record, {"parameters": self.parameters, "finished": finished})
-
-
-class StopRequest:
-    """Turns SIGINT, SIGTERM and a file named `stop_training` into a wish that the loop reads."""
-
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / STOP_FILE
-        self.signal: int | None = None
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._note)
-
-    def _note(self, number: int, _frame: FrameType | None) -> None:
-        self.signal = number
-
-    def after_epoch(self) -> bool:
-        """Return whether the stop file is there (and take it away, so that the next run is not stopped by it)."""
-        if self.file.exists():
-            if is_chief():
-                self.file.unlink(missing_ok=True)
-            return True
-        return self.signal is not None
+    data = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    data = data.map(lambda *batch: tf.nest.map_structure(as_float, batch)).prefetch(ahead)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return data.with_options(options)
 
 
 def make_step(strategy: Any, model: Any, optimizer: Any, loss: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -192,7 +141,7 @@ def make_step(strategy: Any, model: Any, optimizer: Any, loss: Callable[[Any, An
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return mean
 
-    @tf.function
+    @compiled
     def distributed_step(inputs: Any, targets: Any) -> Any:
         return strategy.reduce("SUM", strategy.run(step, args=(inputs, targets)), axis=None)
 

@@ -1,8 +1,7 @@
-"""Train a baseline from photographs, resumable at any step; the last weights become its `.tflite`."""
+"""Train a baseline from photographs; the last weights become its `.tflite`."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,112 +9,87 @@ from typing import Any
 
 import numpy as np
 
-from q1net_msroi.classifier.baselines.configs import MODEL_NAME, Baseline
+from q1net_msroi.classifier.baselines.configs import MODEL_NAME, get_baseline
 from q1net_msroi.classifier.baselines.crops import CropSource
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.classifier.q1net.conversion import SIGNATURE, convert
 from q1net_msroi.classifier.q1net.photographs import Batch
 from q1net_msroi.utils import files
-from q1net_msroi.utils.errors import EXIT_OK, UserError, show
+from q1net_msroi.utils.errors import UserError, show
 from q1net_msroi.utils.litert import LiteModel
-from q1net_msroi.utils.loop import Loop
-from q1net_msroi.utils.training import StopRequest, keras, make_schedule, make_step, make_strategy, tf
+from q1net_msroi.utils.loop import Task
+from q1net_msroi.utils.training import tf
+from q1net_msroi.utils.training_options import TrainingSettings
 
 PREDICTED_CROPS = 64  # batch of the `.tflite`: all crops of a picture
 LARGEST_DIFFERENCE = 0.05  # in quality, of the `.tflite` from the Keras model
 Validation = Callable[[], Iterable[Batch]]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Everything that decides what a run computes."""
+@dataclass(frozen=True, kw_only=True)
+class Settings(TrainingSettings):
+    """Of a baseline: which, and the steps of an epoch."""
 
-    data: str
-    epochs: int
+    comp_type: str
     steps_per_epoch: int
-    batch_size: int
-    learning_rate: float
-    warmup_steps: int
-    seed: int
 
 
-def absolute_error(truth: Any, predicted: Any) -> Any:
-    """Return |q* - q| a crop: `truth` (n,), `predicted` (n, 1)."""
-    return tf.abs(truth - predicted[:, 0])
+class CropTask(Task):
+    """A baseline's network and its crops; `folder` gets the `.tflite` and its record, `out_path` history and state."""
 
-
-class Run:
-    """One training run: the model and everything that has to be saved so that it can go on."""
+    settings: Settings
+    ahead = 4
 
     def __init__(
-        self,
-        baseline: Baseline,
-        settings: Settings,
-        source: CropSource,
-        validation: Validation,
-        folder: Path,
-        out_path: Path,
+        self, settings: Settings, source: CropSource, validation: Validation, folder: Path, out_path: Path
     ) -> None:
-        """Build the model; `folder` gets the `.tflite` and its record, `out_path` history and state."""
-        self.baseline, self.settings, self.source = baseline, settings, source
-        self.folder, self.out = files.output_folder(folder), files.output_folder(out_path)
-        self.validation = [(baseline.inputs(crops), qualities) for crops, qualities in validation()]
-        keras.utils.set_random_seed(settings.seed)
-        self.model = baseline.build()
-        steps = settings.epochs * settings.steps_per_epoch
-        optimizer = keras.optimizers.Adam(make_schedule("cosine", settings.learning_rate, steps, settings.warmup_steps))
-        optimizer.build(self.model.trainable_variables)
-        parameters = {"comp_type": baseline.comp_type, **asdict(settings)}
-        state = files.output_folder(self.out / "last")
-        self.loop = Loop(state, parameters, settings.epochs, settings.steps_per_epoch, optimizer, model=self.model)
-        self._take_step = make_step(make_strategy("none"), self.model, optimizer, absolute_error)
-        self._predict = tf.function(lambda inputs: self.model(inputs, training=False), reduce_retracing=True)
+        super().__init__(settings, settings.steps_per_epoch, out_path / "last", out_path / "history_cls.csv")
+        self.baseline, self.source = get_baseline(settings.comp_type), source
+        self.folder = files.output_folder(folder)
+        self.validation = [(self.baseline.inputs(crops), qualities) for crops, qualities in validation()]
+        shape = (settings.batch_size, *self.baseline.input_shape)
+        self.signature = (tf.TensorSpec(shape, tf.float32), tf.TensorSpec(shape[:1], tf.float32))
 
-    def train(self, checkpoint_steps: int, restart: bool) -> int:
-        """Train to the end or until stopped; return an exit code (130 or 143 when a signal ended the run)."""
-        stop = StopRequest(Path.cwd())
-        self.loop.start(restart, lambda: self.loop.state["best"].assign(math.inf))
-        history = self.out / "history_cls.csv"
-        code = self.loop.run(stop, self._batches, self._take_step, self._finish_epoch, history, checkpoint_steps)
-        if code == EXIT_OK:
-            self._write(int(self.loop.get("epoch")), self.loop.get("best"))
-        return code
+    def build(self) -> dict[str, Any]:
+        """Make the baseline's network."""
+        self.network = self.baseline.build()
+        return {"model": self.network}
 
-    def _batches(self, epoch: int, first: int) -> Any:
-        def generate() -> Iterator[Batch]:
-            for crops, qualities in self.source.batches(epoch, first, self.settings.steps_per_epoch):
-                yield self.baseline.inputs(crops).astype(np.float32), qualities.astype(np.float32)
+    def loss(self, targets: Any, outputs: Any) -> Any:
+        """Return |q* - q| a crop: `targets` (n,), `outputs` (n, 1)."""
+        return tf.abs(targets - outputs[:, 0])
 
-        shape = (self.settings.batch_size, *self.baseline.input_shape)
-        signature = (tf.TensorSpec(shape, tf.float32), tf.TensorSpec(shape[:1], tf.float32))
-        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+    def batches(self, epoch: int, first: int) -> Iterator[tuple[Any, Any]]:
+        """Yield the network's inputs for crops, and qualities."""
+        for crops, qualities in self.source.batches(epoch, first, self.steps):
+            yield self.baseline.inputs(crops).astype(np.float32), qualities.astype(np.float32)
 
-    def _finish_epoch(self, epoch: int) -> dict[str, str]:
-        """Validate, keep the error as the state's `best` (the last weights are the result); return the history's."""
+    def validate(self, predict: Callable[[Any], Any]) -> dict[str, float]:
+        """Return the mean error of a crop."""
         errors = [
-            np.abs(np.asarray(self._predict(tf.constant(inputs, tf.float32)))[:, 0] - qualities)
+            np.abs(np.asarray(predict(tf.constant(inputs, tf.float32)))[:, 0] - qualities)
             for inputs, qualities in self.validation
         ]
-        val_loss = float(np.concatenate(errors).mean())
-        self.loop.state["best"].assign(val_loss)
-        return {"val_loss": f"{val_loss:.5f}"}
+        return {"val_loss": float(np.concatenate(errors).mean())}
 
-    def _write(self, epoch: int, val_loss: float) -> None:
+    def finish(self, predict: Callable[[Any], Any]) -> None:
+        """Write the `.tflite` of the last weights; raise `UserError` where it is not what the network computes."""
         path = self.folder / MODEL_NAME
         inputs = self.validation[0][0]
         with files.atomic_path(path) as temporary:
-            temporary.write_bytes(convert(self.model, "float32", PREDICTED_CROPS, self.baseline.input_shape, "quality"))
-            expected = np.asarray(self._predict(tf.constant(inputs, tf.float32)))
+            shape = self.baseline.input_shape
+            temporary.write_bytes(convert(self.network, "float32", PREDICTED_CROPS, shape, "quality"))
+            expected = np.asarray(predict(tf.constant(inputs, tf.float32)))
             difference = float(np.abs(LiteModel(temporary, 1)(inputs) - expected).max())
             if difference > LARGEST_DIFFERENCE:
                 raise UserError(f"the .tflite differs by {difference:.3f} from its model; {show(path)} was not written")
-        trained = {**asdict(self.settings), "data": Path(self.settings.data).name, "epoch": epoch}
+        trained = {**asdict(self.settings), "data": Path(self.settings.data).name, "epoch": self.settings.epochs}
         weights.update_card(
             self.folder,
-            comp_type=self.baseline.comp_type,
-            parameters=int(self.model.count_params()),
+            comp_type=trained.pop("comp_type"),
+            parameters=int(self.network.count_params()),
             channel_order="RGB",
-            val_mae_a_crop=round(val_loss, 4),
+            val_mae_a_crop=round(self.validate(predict)["val_loss"], 4),
             trained={**trained, "aligned_share": self.baseline.aligned_share},
             tflite={path.name: {"sha256": files.sha256(path), "batch": PREDICTED_CROPS, "signature": SIGNATURE}},
         )

@@ -1,10 +1,44 @@
-"""The network of the paper, section 3.1: 16x16x3 pixels to (confidence, quality), in tf-keras."""
+"""The network of the paper, section 3.1, as a list of layers, in tf-keras, and its loss for any framework."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from q1net_msroi.classifier.q1net.configs import MULTIPLIERS, PATCH
+
+
+class Convolution(NamedTuple):
+    """A convolution of `size` x `size` with BatchNorm and ReLU; `padding` is "valid" or "same".
+
+    A bottleneck goes around the last three of a stage: what enters `opens` is added before the ReLU of `closes`.
+    """
+
+    inputs: int
+    outputs: int
+    size: int
+    padding: str
+    opens: bool = False
+    closes: bool = False
+
+
+def convolutions(width: int) -> list[Convolution]:
+    """Return the normalised convolutions of the network of width K, four a stage.
+
+    After them come a convolution 3x3 "valid" to K channels with bias and ReLU, the mean over space, and a dense layer
+    to two numbers with a sigmoid, times 100.
+    """
+    layers, channels = list[Convolution](), 3
+    for multiplier in MULTIPLIERS:
+        out = multiplier * width
+        layers += [
+            Convolution(channels, out, 3, "valid"),
+            Convolution(out, out, 1, "same", opens=True),
+            Convolution(out, out, 3, "same"),
+            Convolution(out, out, 1, "same", closes=True),
+        ]
+        channels = out
+    return layers
 
 
 def build(width: int, folded: bool = False) -> Any:
@@ -13,43 +47,28 @@ def build(width: int, folded: bool = False) -> Any:
     Layers are made in the order of the original's, without custom classes, so that its checkpoints match by name.
     `folded`: every BatchNorm is part of its convolution, which has a bias instead (`folding` goes there and back).
     """
-    from tf_keras import Input, Model, backend, layers
+    from q1net_msroi.utils.training import keras
 
-    backend.reset_uids()  # layers are called the same in every process, and so are the tensors of a `.tflite`
-
-    def convolution(x: Any, channels: int, size: int, padding: str) -> Any:
-        y = layers.Conv2D(channels, size, padding=padding, use_bias=folded)(x)
-        return y if folded else layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(y)
-
-    def bottleneck(x: Any, channels: int) -> Any:
-        y = layers.ReLU()(convolution(x, channels, 1, "same"))
-        y = layers.ReLU()(convolution(y, channels, 3, "same"))
-        return layers.ReLU()(layers.Add()([convolution(y, channels, 1, "same"), x]))
-
-    inputs = x = Input((PATCH, PATCH, 3), name="input_1")
-    for multiplier in MULTIPLIERS:
-        x = layers.ReLU()(convolution(x, multiplier * width, 3, "valid"))
-        x = bottleneck(x, multiplier * width)
+    layers = keras.layers
+    keras.backend.reset_uids()  # layers are called the same in every process, and so are the tensors of a `.tflite`
+    inputs = x = skip = keras.Input((PATCH, PATCH, 3), name="input_1")
+    for layer in convolutions(width):
+        skip = x if layer.opens else skip
+        x = layers.Conv2D(layer.outputs, layer.size, padding=layer.padding, use_bias=folded)(x)
+        x = x if folded else layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+        x = layers.Add()([x, skip]) if layer.closes else x
+        x = layers.ReLU()(x)
     x = layers.Conv2D(width, 3, activation="relu")(x)
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dense(2, activation="sigmoid")(x)
-    return Model(inputs, layers.Rescaling(100.0)(x), name=f"q1net_k{width}")
+    return keras.Model(inputs, layers.Rescaling(100.0)(x), name=f"q1net_k{width}")
 
 
-def loss(true_quality: Any, predicted: Any) -> Any:
-    """Return 0.5 |c* - c| + |q* - q| a patch (paper, equation 2), c* = 100 - |q* - q| with its gradient stopped.
+def losses(truth: Any, predicted: Any, fixed: Callable[[Any], Any]) -> tuple[Any, Any]:
+    """Return the loss 0.5 |c* - c| + |q* - q| a patch (paper, equation 2) and its |q* - q|, of any framework's tensors.
 
-    The original runs every batch a second time to get c*; the same pass already knows it.
+    `truth` (n,) holds q*, `predicted` (n, 2) c and q; `fixed` stops the gradient of c* = 100 - |q* - q|. The original
+    runs every batch a second time to get c*; the same pass already knows it.
     """
-    import tensorflow as tf
-
-    error = tf.abs(tf.reshape(true_quality, [-1]) - predicted[:, 1])
-    confidence = 100.0 - tf.stop_gradient(error)
-    return 0.5 * tf.abs(confidence - predicted[:, 0]) + error
-
-
-def quality_error(true_quality: Any, predicted: Any) -> Any:
-    """Return |q* - q| a patch, in units of quality."""
-    import tensorflow as tf
-
-    return tf.abs(tf.reshape(true_quality, [-1]) - predicted[:, 1])
+    error = abs(truth - predicted[:, 1])
+    return 0.5 * abs(100.0 - fixed(error) - predicted[:, 0]) + error, error

@@ -85,15 +85,16 @@ def convert(
     becomes real; the input is uint8 of scale 1, so that raw pixels go straight in, and the output stays float.
     """
 
-    @tf.function(input_signature=[tf.TensorSpec((batch, *shape), tf.float32, name="input_1")])
     def estimate(input_1: Any) -> dict[str, Any]:
         return {output: network(input_1)}
 
+    signature = [tf.TensorSpec((batch, *shape), tf.float32, name="input_1")]
+    traced = tf.function(estimate, input_signature=signature)
     module = tf.Module()
     module.network = network
     with tempfile.TemporaryDirectory() as folder:
         # Only a saved model carries a signature's name into the file.
-        tf.saved_model.save(module, folder, signatures={SIGNATURE: estimate})
+        tf.saved_model.save(module, folder, signatures={SIGNATURE: traced})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
         if kind != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

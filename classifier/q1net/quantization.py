@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.q1net.configs import MULTIPLIERS
+from q1net_msroi.classifier.q1net.architecture import Convolution, convolutions
 from q1net_msroi.classifier.q1net.folding import Pair
-from q1net_msroi.utils.training import keras, make_schedule, tf
+from q1net_msroi.utils.training import compiled, keras, make_schedule, tf
 
+LAST = Convolution(0, 0, 3, "valid")  # before the mean
 LEARNING_RATE = 2e-4  # of `adapt`, at its highest
 
 
-class QuantizedNetwork(tf.Module):
+class QuantizedNetwork(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
     """The folded network; `limits` holds a (low, high) for each rounding, None: nothing is rounded.
 
     Rounding 2i is that of convolution i's output, 2i + 1 that of the sum with the skip connection after it, if any.
@@ -36,7 +37,6 @@ class QuantizedNetwork(tf.Module):
 
     def __call__(self, inputs: Any, seen: list[Any] | None = None) -> Any:
         """Return (n, 2) confidence and quality for (n, 16, 16, 3) pixels 0..255; collect activations in `seen`."""
-        index = 0
 
         def rounded(values: Any, place: int) -> Any:
             if seen is not None:
@@ -46,31 +46,27 @@ class QuantizedNetwork(tf.Module):
             low, high = self.limits[place]
             return tf.quantization.fake_quant_with_min_max_args(values, low, high, num_bits=8)
 
-        def convolution(values: Any, padding: str, skip: Any = None, relu: bool = True) -> Any:
-            nonlocal index
+        def convolution(values: Any, index: int, padding: str) -> Any:
             kernel = self.kernels[index]
             if self.limits is not None:
                 most = tf.maximum(tf.reduce_max(tf.abs(tf.stop_gradient(kernel)), axis=(0, 1, 2)), 1e-6)
                 kernel = tf.quantization.fake_quant_with_min_max_vars_per_channel(
                     kernel, -most, most, num_bits=8, narrow_range=True
                 )
-            result = tf.nn.conv2d(values, kernel, 1, padding) + self.biases[index]
-            result = rounded(tf.nn.relu(result) if relu else result, 2 * index)
-            if skip is not None:
-                result = rounded(tf.nn.relu(result + skip), 2 * index + 1)
-            elif seen is not None:
-                seen.append(result)
-            index += 1
-            return result
+            return tf.nn.conv2d(values, kernel, 1, padding.upper()) + self.biases[index]
 
-        values = inputs
+        values = skip = inputs
         if self.limits is not None:
             values = tf.quantization.fake_quant_with_min_max_args(values, 0.0, 255.0, num_bits=8)
-        for _ in MULTIPLIERS:
-            values = skip = convolution(values, "VALID")
-            values = convolution(convolution(values, "SAME"), "SAME")
-            values = convolution(values, "SAME", skip, relu=False)
-        values = convolution(values, "VALID")
+        layers = [*convolutions(self.kernels[-1].shape[0]), LAST]
+        for index, layer in enumerate(layers):
+            skip = values if layer.opens else skip
+            values = convolution(values, index, layer.padding)
+            values = rounded(values if layer.closes else tf.nn.relu(values), 2 * index)
+            if layer.closes:
+                values = rounded(tf.nn.relu(values + skip), 2 * index + 1)
+            elif seen is not None:
+                seen.append(values)
         values = tf.reduce_mean(values, axis=(1, 2))
         return 100.0 * tf.sigmoid(tf.matmul(values, self.kernels[-1]) + self.biases[-1])
 
@@ -100,7 +96,7 @@ def adapt(network: QuantizedNetwork, model: Any, batches: Iterable[NDArray[np.fl
     optimizer = keras.optimizers.Adam(make_schedule("cosine", LEARNING_RATE, steps, 0))
     optimizer.build(network.trainable_variables)
 
-    @tf.function(reduce_retracing=True)
+    @compiled
     def step(patches: Any) -> None:
         wanted = model(patches, training=False)
         with tf.GradientTape() as tape:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
+import zipfile
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from q1net_msroi.classifier.q1net.configs import CONFIGS, Config
 from q1net_msroi.utils import files
@@ -132,7 +139,6 @@ def _width_hint(shapes: dict[str, list[int]]) -> str:
 def load_model(config: Config, path: str | os.PathLike[str]) -> Any:
     """Return the Keras model of a variant with weights from `path`."""
     from q1net_msroi.classifier.q1net.architecture import build
-    from q1net_msroi.utils import training  # noqa: F401  (sets the environment before tf-keras is imported)
 
     model = build(config.width)
     load(model, path)
@@ -161,6 +167,25 @@ def save(config: Config, values: list[Any], folder: Path, **record: Any) -> None
     fresh.rename(best)
     shutil.rmtree(previous, ignore_errors=True)
     update_card(folder, **record)
+
+
+def write_archive(path: Path, values: Sequence[Any], record: dict[str, Any] | None = None) -> None:
+    """Write weights (`model.get_weights()`) as an .npz of arrays "0", "1", ..., which any framework reads."""
+    arrays: dict[str, Any] = {str(number): value for number, value in enumerate(values)}
+    if record is not None:
+        arrays["record"] = np.array(json.dumps(record))
+    with files.atomic_path(path) as temporary, temporary.open("wb") as handle:
+        np.savez(handle, **arrays)
+
+
+def read_archive(path: Path) -> tuple[list[NDArray[np.float32]], dict[str, Any]]:
+    """Return the weights and the record (or {}) that `write_archive` wrote; raise `UserError` for another file."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            values = [stored[str(number)] for number in range(sum(name.isdigit() for name in stored.files))]
+            return values, json.loads(str(stored["record"])) if "record" in stored else {}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        raise UserError(f"{show(path)} is missing or not what exchange_weights.py and train_torch.py write") from None
 
 
 def recover(folder: Path) -> None:

@@ -135,10 +135,6 @@ class Network:
             pooled = tf.nn.experimental.stateless_dropout(pooled, self.dropout, seed=seeds[0])
         return self.head.get_layer("GAP")(pooled)
 
-    def predictor(self) -> Any:
-        """Return a compiled function inputs -> logits."""
-        return tf.function(lambda values: self((values, None)), reduce_retracing=True)
-
     def load(self, arrays: checkpoints.Arrays, source: str) -> None:
         """Take the weights of a checkpoint; those of the features only where it has them and they are not frozen."""
         checkpoints.fill(self.head, arrays, source)

@@ -102,7 +102,7 @@ def load_tensorflow(checkpoint: str | os.PathLike[str] | None) -> Network:
         if architecture.name == "mobilenet_v2" and "Conv/W" not in arrays:
             shipped = checkpoints.unpack(checkpoints.SHIPPED_WEIGHTS)
             arrays = {**shipped, checkpoints.BIAS: np.zeros(count, np.float32), **arrays}
-    from q1net_msroi.utils.training import tf
+    from q1net_msroi.utils.training import compiled, tf
 
     matrix = arrays[checkpoints.MATRIX]
     features = build_features(architecture.name, residual=True)
@@ -112,7 +112,7 @@ def load_tensorflow(checkpoint: str | os.PathLike[str] | None) -> Network:
         head = build_head(architecture.channels, matrix.shape[1])
         checkpoints.fill(head, arrays, source)
 
-    @tf.function(reduce_retracing=True)
+    @compiled
     def predict(picture: Any) -> Any:
         residual, last = features(picture, training=False)
         return residual, head(last, training=False)[0] if head else last

@@ -6,11 +6,13 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from q1net_msroi.classifier.evaluation import calibration
 from q1net_msroi.classifier.evaluation.calibration import THRESHOLDS
 from q1net_msroi.classifier.q1net import fusion, patches, weights
 from q1net_msroi.classifier.q1net.configs import get_config
@@ -118,3 +120,19 @@ def test_what_is_wrong(call: Call, photographs: Path, save_path: Path, tmp_path:
     shutil.rmtree(save_path)
     call(CALIBRATE, *flags).fails(2, "comp_cls.tflite is missing")
     assert call(CALIBRATE).code == 2
+
+
+def test_a_network_that_is_confident_of_nothing_gets_no_threshold(
+    call: Call, photographs: Path, save_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = calibration.search_all
+
+    def unsure(samples: Any) -> Any:
+        return {key: [replace(row, answered=0.0, mae=None) for row in rows] for key, rows in search(samples).items()}
+
+    monkeypatch.setattr(calibration, "search_all", unsure)
+    before = weights.read_card(save_path / "jpeg_paper")
+    done = call(CALIBRATE, "--in_path", photographs, "--save_path", save_path, "--qualities", "50")
+    assert (done.code, done.out) == (0, "")
+    assert "is confident of no picture, whatever the threshold; nothing was stored" in done.err
+    assert weights.read_card(save_path / "jpeg_paper") == before

@@ -1,7 +1,13 @@
-"""PyTorch's loop computes what TensorFlow's does: the network, the loss, and steps of Muon."""
+"""PyTorch's loop computes what TensorFlow's does: the network, the loss, and steps of Muon.
+
+TensorFlow runs in a process of its own: in one process, the libraries of the two frameworks end each other.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +15,44 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from q1net_msroi.utils import files
+
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; scripts/train_torch.py alone needs it")
 
 STEPS, RATE = 2, 1e-3
+EXPECTED = f"""
+import sys
+import numpy as np
+from q1net_msroi.classifier.q1net import weights
+from q1net_msroi.classifier.q1net.configs import get_config
+from q1net_msroi.classifier.q1net.training import loss
+from q1net_msroi.utils.optimizers import make_optimizer
+from q1net_msroi.utils.training import tf
+from q1net_msroi.utils.training_options import TrainingSettings
+
+batch, config = np.load(sys.argv[1]), get_config("jpeg_paper")
+model = weights.load_model(config, weights.model_folder(config))
+inputs, truth = (tf.constant(values.astype(np.float32)) for values in (batch["patches"][..., ::-1], batch["qualities"]))
+predicted, total = model(inputs, training=False).numpy(), 0.0
+settings = TrainingSettings(
+    data="", epochs=1, batch_size=64, learning_rate={RATE}, schedule="constant", optimizer="muon"
+)
+optimizer = make_optimizer(settings, {STEPS})
+optimizer.build(model.trainable_variables)
+for _ in range({STEPS}):
+    with tf.GradientTape() as tape:
+        mean = tf.reduce_mean(loss(truth, model(inputs, training=True)))
+    gradients = tape.gradient(mean, model.trainable_variables)
+    optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+    total += float(mean)
+np.savez(sys.argv[2], *model.get_weights(), predicted=predicted, total=total)
+"""
+
+
+def tensorflow(*command: str | Path) -> None:
+    """Run Python in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(files.REPOSITORY)}
+    subprocess.run([sys.executable, *map(str, command)], env=environment, check=True, cwd=files.REPOSITORY)
 
 
 @pytest.fixture
@@ -24,27 +65,20 @@ def batch() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
     """Return the shipped weights as .npz."""
-    from scripts import exchange_weights
-
-    exchange_weights.main(["pack", str(tmp_path / "weights.npz")])
+    tensorflow("scripts/exchange_weights.py", "pack", tmp_path / "weights.npz")
     return tmp_path / "weights.npz"
 
 
-def test_two_steps_are_those_of_tensorflow(batch: Any, archive: Path) -> None:
+def test_two_steps_are_those_of_tensorflow(batch: Any, archive: Path, tmp_path: Path) -> None:
     from q1net_msroi.classifier.q1net import weights
-    from q1net_msroi.classifier.q1net.architecture import loss
-    from q1net_msroi.classifier.q1net.configs import get_config
-    from q1net_msroi.utils.optimizers import make_optimizer
-    from q1net_msroi.utils.training import tf
     from scripts import train_torch
 
     patches, qualities = batch
-    config = get_config("jpeg_paper")
-    model = weights.load_model(config, weights.model_folder(config))
-    inputs, truth = tf.constant(patches[..., ::-1].astype(np.float32)), tf.constant(qualities.astype(np.float32))
-    with np.load(archive) as stored:
-        start = [stored[str(number)] for number in range(len(stored.files))]
-    network = train_torch.Network(config.width)
+    np.savez(tmp_path / "batch.npz", patches=patches, qualities=qualities)
+    tensorflow("-c", EXPECTED, tmp_path / "batch.npz", tmp_path / "expected.npz")
+    start, record = weights.read_archive(archive)
+    assert record == {}
+    network = train_torch.Network(8)
     network.load_arrays(start)
     for norm in network.norms:
         norm.momentum = 0.1  # as Keras' 0.9
@@ -55,27 +89,20 @@ def test_two_steps_are_those_of_tensorflow(batch: Any, archive: Path) -> None:
         def draw(self, _: int) -> Any:
             return train_torch.inputs(torch.from_numpy(patches)), torch.from_numpy(qualities).float()
 
-    network.eval()
-    predicted = network(Drawn().draw(0)[0]).detach().numpy()
-    np.testing.assert_allclose(predicted, model(inputs, training=False).numpy(), atol=0.01)
-
-    network.train()
-    training = train_torch.Training(network, Drawn(), 64, "float32", compiled=False)  # type: ignore[arg-type]
-    training.rate.fill_(RATE)
-    optimizer = make_optimizer("muon", RATE)
-    optimizer.build(model.trainable_variables)
-    total = 0.0
-    for _ in range(STEPS):
-        training.step()
-        with tf.GradientTape() as tape:
-            mean = tf.reduce_mean(loss(truth, model(inputs, training=True)))
-        gradients = tape.gradient(mean, model.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        total += float(mean)
-    assert float(training.sums[0]) == pytest.approx(total, rel=1e-3)
-    for before, ours, theirs in zip(start, network.arrays(), model.get_weights(), strict=True):
-        moved = np.abs(theirs - before).max()
-        assert np.abs(ours - theirs).mean() <= 0.05 * moved + 1e-6
+    with np.load(tmp_path / "expected.npz") as expected:
+        network.all.eval()
+        predicted = network(Drawn().draw(0)[0]).detach().numpy()
+        np.testing.assert_allclose(predicted, expected["predicted"], atol=0.01)
+        network.all.train()
+        training = train_torch.Training(network, Drawn(), 64, "float32", compiled=False)  # type: ignore[arg-type]
+        training.rate.fill_(RATE)
+        for _ in range(STEPS):
+            training.step()
+        assert float(training.sums[0]) == pytest.approx(float(expected["total"]), rel=1e-3)
+        for number, (before, ours) in enumerate(zip(start, network.variables(), strict=True)):
+            theirs = expected[f"arr_{number}"]
+            moved = np.abs(theirs - before).max()
+            assert np.abs(ours.numpy() - theirs).mean() <= 0.05 * moved + 1e-6
 
 
 def test_a_short_run_writes_weights_that_come_back(archive: Path, tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from q1net_msroi.utils import muon
+from q1net_msroi.utils.training_options import TrainingSettings
+
 optimizers = pytest.importorskip("q1net_msroi.utils.optimizers")
 from q1net_msroi.utils.training import keras, tf  # noqa: E402
 
@@ -19,6 +22,11 @@ def test_singular_values_become_alike(shape: tuple[int, int]) -> None:
     np.testing.assert_allclose(inside, np.diag(np.diag(inside)), atol=0.02)
     assert before.max() / before.min() > 3
     assert np.all((np.diag(inside) > 0.6) & (np.diag(inside) < 1.3))
+
+
+def made(name: str) -> keras.optimizers.Optimizer:
+    settings = {"data": "", "epochs": 1, "batch_size": 16, "learning_rate": 1e-2, "schedule": "constant"}
+    return optimizers.make_optimizer(TrainingSettings(**settings, optimizer=name), 100)
 
 
 def model() -> keras.Model:
@@ -40,13 +48,10 @@ def step(network: keras.Model, optimizer: keras.optimizers.Optimizer, seed: int)
 
 
 def test_only_inner_kernels_move_orthogonally() -> None:
-    moved, plain = (
-        step(network, optimizers.make_optimizer(name, 1e-2), 0)
-        for name, network in (("muon", model()), ("adam", model()))
-    )
+    moved, plain = (step(network, made(name), 0) for name, network in (("muon", model()), ("adam", model())))
     for index, (ours, adams) in enumerate(zip(moved, plain, strict=True)):
         if index == 2:  # kernel of the second convolution
-            values = np.linalg.svd(ours.reshape(-1, 6), compute_uv=False) / (1e-2 * optimizers.MUON_RATIO)
+            values = np.linalg.svd(ours.reshape(-1, 6), compute_uv=False) / (1e-2 * muon.RATIO)
             assert np.all((values > 0.6) & (values < 1.3))
         else:
             np.testing.assert_allclose(ours, adams, rtol=1e-5)
@@ -54,7 +59,7 @@ def test_only_inner_kernels_move_orthogonally() -> None:
 
 def test_state_comes_back(tmp_path) -> None:
     def fresh() -> tuple[keras.Model, keras.optimizers.Optimizer, tf.train.Checkpoint]:
-        network, optimizer = model(), optimizers.make_optimizer("muon", 1e-2)
+        network, optimizer = model(), made("muon")
         optimizer.build(network.trainable_variables)
         return network, optimizer, tf.train.Checkpoint(network=network, optimizer=optimizer)
 

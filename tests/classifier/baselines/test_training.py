@@ -21,9 +21,12 @@ from q1net_msroi.utils.errors import EXIT_OK
 
 training = pytest.importorskip("q1net_msroi.classifier.baselines.training")
 from q1net_msroi.classifier.baselines import models  # noqa: E402
+from q1net_msroi.utils.loop import Run  # noqa: E402
 
 CORNERS = BASELINES["block_corners"]
-SETTINGS = training.Settings("photographs", 2, 12, 50, 3e-3, 0, 0)
+SETTINGS = training.Settings(
+    comp_type="block_corners", data="photographs", epochs=2, steps_per_epoch=12, batch_size=50, learning_rate=3e-3
+)
 
 
 @pytest.fixture(autouse=True)
@@ -48,11 +51,12 @@ class Breaking(crops.CropSource):
             yield batch
 
 
-def make_run(photographs: Path, folder: Path, **changes) -> training.Run:
+def make_run(photographs: Path, folder: Path, **changes) -> Run:
     settings = replace(SETTINGS, **changes)
     source = Breaking(crops.load(str(photographs), 64), settings.batch_size, 1, 1.0, windows_per_quality=2)
     validation = crops.validation_batches(str(photographs), 64, 100, 1.0)
-    return training.Run(CORNERS, settings, source, validation, folder / "save" / "block_corners", folder / "out")
+    task = training.CropTask(settings, source, validation, folder / "save" / "block_corners", folder / "out")
+    return Run(task)
 
 
 def test_it_learns_and_its_tflite_answers(photographs: Path, tmp_path: Path) -> None:
@@ -68,7 +72,7 @@ def test_it_learns_and_its_tflite_answers(photographs: Path, tmp_path: Path) -> 
     estimator = BaselineEstimator(Asked(CORNERS.comp_type, str(tmp_path / "save")))
     pixels = np.asarray(Image.open(photographs / "b.png").convert("RGB"))
     made = crops.cut(pixels, 64)
-    expected = run.model(CORNERS.inputs(made), training=False).numpy()[:, 0]
+    expected = run.task.network(CORNERS.inputs(made), training=False).numpy()[:, 0]
     assert np.allclose(estimator.predict_crops(made), expected, atol=0.01)
     assert estimator.estimate(pixels).quality == pytest.approx(float(np.median(expected)), abs=0.01)
 
@@ -83,12 +87,12 @@ def test_a_stopped_run_goes_on_to_the_same_weights(photographs: Path, tmp_path: 
     Breaking.left = 10**9
     resumed = make_run(photographs, tmp_path / "parts")
     assert resumed.train(5, restart=False) == EXIT_OK
-    for one, two in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
+    for one, two in zip(whole.task.network.get_weights(), resumed.task.network.get_weights(), strict=True):
         np.testing.assert_allclose(one, two, atol=1e-5)
 
 
 def test_absolute_error() -> None:
-    found = training.absolute_error(np.array([1.0, 5.0], np.float32), np.array([[3.0], [4.5]], np.float32))
+    found = training.CropTask.loss(None, np.array([1.0, 5.0], np.float32), np.array([[3.0], [4.5]], np.float32))
     assert found.numpy().tolist() == [2.0, 0.5]
 
 

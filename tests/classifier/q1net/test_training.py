@@ -24,8 +24,9 @@ from q1net_msroi.utils.errors import UserError
 
 training = pytest.importorskip("q1net_msroi.classifier.q1net.training")
 from q1net_msroi.classifier.q1net import weights  # noqa: E402
-from q1net_msroi.classifier.q1net.architecture import build, loss  # noqa: E402
+from q1net_msroi.classifier.q1net.architecture import build  # noqa: E402
 from q1net_msroi.utils import training as shared  # noqa: E402
+from q1net_msroi.utils.loop import Run  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = CONFIGS["jpeg_paper"]
@@ -65,8 +66,9 @@ class Breaking(FileSource):
             yield batch
 
 
-def make_run(patch_file: Path, folder: Path, source_class=FileSource, config=CONFIG, **changes) -> training.Run:
+def make_run(patch_file: Path, folder: Path, source_class=FileSource, comp_type="jpeg_paper", **changes) -> Run:
     values = {
+        "comp_type": comp_type,
         "data": str(patch_file),
         "aligned_share": None,
         "epochs": 2,
@@ -90,7 +92,7 @@ def make_run(patch_file: Path, folder: Path, source_class=FileSource, config=CON
     def validation():
         return [(held_out.patches(0, 64), held_out.qualities[:64])]
 
-    return training.Run(config, settings, source, validation, folder / "save", folder / "out")
+    return Run(training.PatchTask(settings, source, validation, folder / "save", folder / "out"))
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -103,7 +105,7 @@ def test_loss_equals_its_definition() -> None:
     truth = random.integers(1, 101, 50).astype(np.float32)
     predicted = random.uniform(0, 100, (50, 2)).astype(np.float32)
     expected = [0.5 * abs(100 - abs(q - p[1]) - p[0]) + abs(q - p[1]) for q, p in zip(truth, predicted, strict=True)]
-    got = loss(training.tf.constant(truth), training.tf.constant(predicted)).numpy()
+    got = training.loss(training.tf.constant(truth), training.tf.constant(predicted)).numpy()
     np.testing.assert_allclose(got, expected, rtol=1e-5)
 
 
@@ -111,7 +113,7 @@ def test_loss_stops_the_gradient_of_the_confidence_target() -> None:
     tf = training.tf
     predicted = tf.Variable([[40.0, 30.0]])
     with tf.GradientTape() as tape:
-        value = tf.reduce_sum(loss(tf.constant([50.0]), predicted))
+        value = tf.reduce_sum(training.loss(tf.constant([50.0]), predicted))
     # c* = 100 - 20 = 80 > c: the confidence is pulled up; the quality's gradient is that of |q* - q| alone.
     np.testing.assert_allclose(tape.gradient(value, predicted).numpy(), [[-0.5, -1.0]])
 
@@ -179,7 +181,9 @@ def test_best_and_last_are_written_and_reloaded(patch_file: Path, tmp_path: Path
     model = weights.load_model(CONFIG, folder)
     patches = PatchFile(patch_file).patches(0, 64)[..., ::-1].astype(np.float32)
     truth = PatchFile(patch_file).qualities[:64]
-    value = float(np.mean(loss(training.tf.constant(truth, training.tf.float32), model(patches, training=False))))
+    value = float(
+        np.mean(training.loss(training.tf.constant(truth, training.tf.float32), model(patches, training=False)))
+    )
     assert value == pytest.approx(best, abs=1e-3)
     assert not list(folder.glob("*.partial")) + list(folder.glob("*.previous"))
 
@@ -214,12 +218,12 @@ def test_a_last_phase_with_fixed_statistics_also_of_a_wider_network(patch_file: 
     base = tmp_path / "narrow" / "save" / "jpeg_paper"
     changes = {"epochs": 1, "base_weights": str(base), "frozen_statistics": True, "learning_rate": 1e-6}
     for config in CONFIGS.values():
-        run = make_run(patch_file, tmp_path / config.comp_type, config=config, **changes)
-        expected = training.validate(run._predict, run.validation)[0]
+        run = make_run(patch_file, tmp_path / config.comp_type, comp_type=config.comp_type, **changes)
+        expected = training.validate(run.predict, run.task.validation)[0]
         assert run.train(100, False, False) == 0
         folder = tmp_path / config.comp_type / "save" / config.comp_type
         model = weights.load_model(config, folder)
-        value, _ = training.validate(lambda x, model=model: model(x, training=False), run.validation)
+        value, _ = training.validate(lambda x, model=model: model(x, training=False), run.task.validation)
         assert value == pytest.approx(expected, rel=0.01), "next to nothing was learned, so next to nothing changed"
         assert value == pytest.approx(float(rows(tmp_path / config.comp_type)[-1]["val_loss"]), abs=1e-3)
 
@@ -318,12 +322,12 @@ def test_statistics_of_many_batches_are_saved_and_training_goes_on_as_without(pa
     for name, batches in (("moving", 0), ("gathered", 8)):
         run = make_run(patch_file, tmp_path / name, statistics_batches=batches)
         assert run.train(100, restart=False, overwrite=False) == 0
-        last.append(run.model.get_weights())
-        run.predict_best()
-        saved.append(run.model.get_weights())
+        last.append(run.task.network.get_weights())
+        run.task.load_best()
+        saved.append(run.task.network.get_weights())
     for one, other in zip(*last, strict=True):
         np.testing.assert_array_equal(one, other)
-    both = zip(run.model.weights, *saved, strict=True)
+    both = zip(run.task.network.weights, *saved, strict=True)
     changed = [variable.name for variable, one, other in both if not np.allclose(one, other, rtol=1e-3)]
     assert changed
     assert all("moving_" in name for name in changed)

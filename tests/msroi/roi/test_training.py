@@ -83,7 +83,7 @@ def settings(**changes) -> training.Settings:
         "schedule": "cosine",
         "warmup_steps": 2,
         "batch_size": 8,
-        "n_epochs": 2,
+        "epochs": 2,
         "top_k": 2,
         "augmentation": True,
         "class_balance": True,
@@ -95,12 +95,10 @@ def settings(**changes) -> training.Settings:
     return training.Settings(**{**values, **changes})
 
 
-def make_run(folder: Path, **changes) -> training.Run:
-    chosen = settings(**changes)
-    strategy = training.make_strategy("none")
-    return training.Run(
-        chosen, strategy, None, Features(), Features(1), NAMES, folder / "models", folder / "out", workers=1
-    )
+def make_run(folder: Path, save_every: int = 10, **changes) -> training.Run:
+    output = training.Output(folder / "models", folder / "out", folder / "cache", save_every, 1)
+    task = training.HeadTask(settings(**changes), None, (Features(), Features(1)), NAMES, output)
+    return training.Run(task)
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -151,12 +149,12 @@ def test_score_sees_every_picture_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.loss == pytest.approx(float(np.mean(losses)), rel=1e-5)
 
 
-def test_an_epoch_shows_every_picture_and_is_the_same_again() -> None:
-    batches = training.Batches(Features(), 8, seed=1, class_balance=True)
-    assert batches.steps == 3
+def test_an_epoch_shows_every_picture_and_is_the_same_again(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    assert run.task.steps == 3
 
     def seen(epoch: int, start: int = 0) -> list[np.ndarray]:
-        return [np.asarray(values) for (values, _), _ in batches.epoch(epoch, start, 2)]
+        return [np.asarray(values) for (values, _), _ in run._batches(epoch, start)]
 
     first = seen(0)
     known = {values.tobytes() for values in Features().values(np.arange(20), None)}
@@ -167,8 +165,8 @@ def test_an_epoch_shows_every_picture_and_is_the_same_again() -> None:
 
 
 def test_a_run_learns_and_writes_what_the_map_maker_reads(tmp_path: Path, draws: None) -> None:
-    run = make_run(tmp_path, n_epochs=3, learning_rate=1e-3)
-    assert run.train(2, 500, False, False) == 0
+    run = make_run(tmp_path, save_every=2, epochs=3, learning_rate=1e-3)
+    assert run.train(500, False, False) == 0
     found = rows(tmp_path)
     assert [row["epoch"] for row in found] == ["1", "2", "3"]
     assert float(found[-1]["train_loss"]) < 0.5 * float(found[0]["train_loss"])
@@ -191,19 +189,19 @@ def test_a_run_learns_and_writes_what_the_map_maker_reads(tmp_path: Path, draws:
 
 @pytest.mark.slow
 def test_the_sigmoid_loss_learns_too(tmp_path: Path) -> None:
-    assert make_run(tmp_path, n_epochs=3, learning_rate=1e-3, loss="sigmoid").train(10, 500, False, False) == 0
+    assert make_run(tmp_path, epochs=3, learning_rate=1e-3, loss="sigmoid").train(500, False, False) == 0
     assert float(rows(tmp_path)[-1]["train_loss"]) < 0.5 * float(rows(tmp_path)[0]["train_loss"])
     assert float(rows(tmp_path)[-1]["top_1"]) == 1.0
 
 
 @pytest.mark.slow
 def test_a_broken_run_resumes_to_the_same_result(tmp_path: Path) -> None:
-    make_run(tmp_path / "whole").train(10, 1, False, False)
+    make_run(tmp_path / "whole").train(1, False, False)
     Features.left = 4  # of 2 x 3 steps
     with pytest.raises(BROKEN):
-        make_run(tmp_path / "broken").train(10, 1, False, False)
+        make_run(tmp_path / "broken").train(1, False, False)
     Features.left = 10**9
-    assert make_run(tmp_path / "broken").train(10, 1, False, False) == 0
+    assert make_run(tmp_path / "broken").train(1, False, False) == 0
     for a, b in zip(rows(tmp_path / "whole"), rows(tmp_path / "broken"), strict=True):
         for name in ("epoch", "train_loss", "val_loss", "top_1", "top_k", "learning_rate"):
             assert float(a[name]) == pytest.approx(float(b[name]), rel=1e-3), name
@@ -222,8 +220,8 @@ def test_interrupt_saves_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyP
         return plain(self, chosen, draw)
 
     monkeypatch.setattr(Features, "values", interrupting)
-    assert make_run(tmp_path, n_epochs=1).train(10, 500, False, False) == 130
-    assert make_run(tmp_path, n_epochs=1).train(10, 500, False, False) == 0
+    assert make_run(tmp_path, epochs=1).train(500, False, False) == 130
+    assert make_run(tmp_path, epochs=1).train(500, False, False) == 0
     assert len(rows(tmp_path)) == 1
 
 
@@ -231,14 +229,14 @@ def test_interrupt_saves_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_other_parameters_and_models_in_the_way_are_refused(tmp_path: Path) -> None:
     Features.left = 1
     with pytest.raises(BROKEN):
-        make_run(tmp_path, n_epochs=1).train(10, 500, False, False)
+        make_run(tmp_path, epochs=1).train(500, False, False)
     Features.left = 10**9
     with pytest.raises(UserError, match="learning_rate"):
-        make_run(tmp_path, n_epochs=1, learning_rate=1e-5).train(10, 500, False, False)
-    assert make_run(tmp_path, n_epochs=1).train(10, 500, False, False) == 0
+        make_run(tmp_path, epochs=1, learning_rate=1e-5).train(500, False, False)
+    assert make_run(tmp_path, epochs=1).train(500, False, False) == 0
     for other in (3, 4):  # a refused run is not in the way of the next
         with pytest.raises(UserError, match="already holds models"):
-            make_run(tmp_path, n_epochs=1, seed=other).train(10, 500, False, False)
+            make_run(tmp_path, epochs=1, seed=other).train(500, False, False)
     assert len(rows(tmp_path)) == 1
 
 
@@ -246,22 +244,22 @@ def test_an_unreadable_picture_says_so_in_its_own_words(tmp_path: Path, monkeypa
     monkeypatch.setattr(Features, "error", UserError("a.jpg is damaged"))
     Features.left = 1
     with pytest.raises(UserError, match=r"a\.jpg is damaged"):
-        make_run(tmp_path).train(10, 500, False, False)
+        make_run(tmp_path).train(500, False, False)
 
 
 @pytest.mark.slow
 def test_base_weights_are_taken_and_dropout_is_off_outside_training(tmp_path: Path) -> None:
-    first = make_run(tmp_path / "a", n_epochs=1)
-    first.train(10, 500, False, False)
+    first = make_run(tmp_path / "a", epochs=1)
+    first.train(500, False, False)
     second = make_run(tmp_path / "b", base_weights=str(tmp_path / "a" / "models" / "model-1"), seed=9)
-    for a, b in zip(first.network.head.get_weights(), second.network.head.get_weights(), strict=True):
+    for a, b in zip(first.task.network.head.get_weights(), second.task.network.head.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     values = tf.constant(Features().values(np.arange(8), None))
     seeds = tf.constant([[1, n] for n in range(8)])
-    drawn = [second.network((values, seeds), training=True).numpy() for _ in range(2)]
+    drawn = [second.task.network((values, seeds), training=True).numpy() for _ in range(2)]
     np.testing.assert_array_equal(drawn[0], drawn[1])
-    assert (drawn[0] != second.network((values, seeds + 1), training=True).numpy()).any()
-    np.testing.assert_array_equal(second.network((values, seeds)), second.network((values, None)))
+    assert (drawn[0] != second.task.network((values, seeds + 1), training=True).numpy()).any()
+    np.testing.assert_array_equal(second.task.network((values, seeds)), second.task.network((values, None)))
 
 
 def test_packed_head_is_read_like_a_checkpoint(tmp_path: Path) -> None:
@@ -285,17 +283,17 @@ def test_vgg16_trains_as_a_whole_and_its_checkpoint_round_trips(tmp_path: Path) 
     source = Noise(table, 32, True)
     features = build_features("vgg16")
     before = features.get_weights()[0].copy()
-    chosen = settings(arch="vgg16", frozen_backbone=False, image_size=32, batch_size=4, n_epochs=1, warmup_steps=0)
-    strategy = training.make_strategy("none")
-    run = training.Run(chosen, strategy, features, source, source, NAMES, tmp_path / "m", tmp_path / "o")
-    assert run.train(1, 500, False, False) == 0
+    chosen = settings(arch="vgg16", frozen_backbone=False, image_size=32, batch_size=4, epochs=1, warmup_steps=0)
+    output = training.Output(tmp_path / "m", tmp_path / "o", tmp_path / "c", 1)
+    run = training.Run(training.HeadTask(chosen, features, (source, source), NAMES, output))
+    assert run.train(500, False, False) == 0
     assert (features.get_weights()[0] != before).any()
     arrays = checkpoints.read(tmp_path / "m" / "model-1")
     assert len(arrays) == 2 * 16 + 1
     again = head_module.Network("vgg16", 4, build_features("vgg16"), frozen=False)
     again.load(arrays, "model-1")
     values = tf.constant(source.values(np.arange(4), None))
-    np.testing.assert_allclose(again((values, None)), run.network((values, None)), rtol=1e-5)
+    np.testing.assert_allclose(again((values, None)), run.task.network((values, None)), rtol=1e-5)
 
 
 def test_vgg_weights_that_are_missing_or_damaged_are_named(tmp_path: Path) -> None:
