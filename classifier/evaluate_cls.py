@@ -16,7 +16,7 @@ from q1net_msroi.classifier.estimators.options import Asked, add_model_options, 
 from q1net_msroi.classifier.estimators.result import Estimator
 from q1net_msroi.utils import files, images, results, tasks
 from q1net_msroi.utils import options as flags
-from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command
+from q1net_msroi.utils.errors import EXIT_OK, UserError, run_command
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -72,7 +72,7 @@ def _pictures(options: argparse.Namespace) -> int:
 
     load()  # a missing or damaged model is said once, before the first picture
     task = pictures.Task(found, qualities, crop_offset, options.seed, options.workers)
-    scores, failed, seconds = pictures.run_pictures(task, load, report)
+    scores, job, seconds = pictures.run_pictures(task, load, report)
     summary = scores.summary()
     if options.json:
         record = _rounded({**summary, "interval_coverage": scores.coverage()})
@@ -82,9 +82,7 @@ def _pictures(options: argparse.Namespace) -> int:
     results.write_csv(out / "by_quality.csv", scores.by_quality())
     write_counts(scores.confusion(), out / "confusion_matrix.csv")
     draw(scores.confusion(), out / "confusion_matrix.png", options.comp_type, summary)
-    if failed:
-        note(f"evaluate_cls.py: {failed} of {len(found)} pictures could not be used")
-    return EXIT_SOME_FAILED if failed else EXIT_OK
+    return job.close("could not be used")
 
 
 def _print_summary(summary: dict[str, Any], coverage: float | None, seconds: float) -> None:

@@ -68,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rules: dict[str, evaluation.MapRule] = {rule.method: partial(_map, network, rule) for rule in settings}
     known = baselines.BASELINES if options.baselines else {}
     names = [*rules, *known]
-    job = tasks.FolderJob("evaluate_map.py", partial(evaluation.evaluate, {**rules, **known}, gaze), items, workers=1)
+    work = partial(evaluation.evaluate, {**rules, **known}, gaze)
+    job = tasks.FolderJob("evaluate_map.py", work, items, workers=1, prints=False)
     rows = [outcome for _, outcome in job.run() if not isinstance(outcome, UserError)]
     if not rows:
         raise UserError("no picture could be scored")

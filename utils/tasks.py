@@ -159,16 +159,18 @@ class FolderJob(Generic[Work, Result]):
     With a `journal` what the work function returns has `outputs`, the files it wrote, and `records`, kept as JSON. It
     is written down at once, after its files, so that a job killed at any moment goes on where it stopped. On a cluster
     (`scheduler`) tasks have absolute paths.
+    Of a command that prints no line a picture (`prints`) the bar is shown also where stdout is a terminal.
     `waiting` are the tasks that are not finished (all with `overwrite`); `failures` what was said of those that failed.
     """
 
     command: str
-    work: Callable[[Work], Result]
+    work: Callable[[Work], Result] | None
     tasks: Sequence[Work]
     workers: int | None = None
     scheduler: str | None = None
     journal: Path | None = None
     overwrite: bool = False
+    prints: bool = True
     failures: dict[str, str] = field(default_factory=dict, init=False)
     waiting: Sequence[Work] = field(init=False)
 
@@ -187,14 +189,20 @@ class FolderJob(Generic[Work, Result]):
         entry = self._journal.entries[task.key]
         return entry if task.is_complete(entry, self._journal.path.parent) else None
 
-    def run(self) -> Iterator[tuple[Work, Result | UserError]]:
-        """Yield every task that is not finished with its outcome, in order; what failed has been said already."""
+    def run(self, outcomes: Iterable[Result | UserError] = ()) -> Iterator[tuple[Work, Result | UserError]]:
+        """Yield every task that is not finished with its outcome, in order; what failed has been said already.
+
+        A job without `work` is given the `outcomes`, by a caller that computes them in a way of its own.
+        """
         if finished := len(self.tasks) - len(self.waiting):
             note(f"{finished} of {len(self.tasks)} pictures were finished before; --overwrite does them again")
-        handed = [task.absolute() for task in self.waiting] if self.scheduler else self.waiting
-        outcomes = folder_map(self.work, handed, self.workers, self.scheduler, lambda task: show(task.image))
-        bar = progress(outcomes, total=len(self.waiting), unit="picture")
-        for task, outcome in zip(self.waiting, bar, strict=True):
+        made: Any = outcomes
+        if self.work is not None:
+            handed = [task.absolute() for task in self.waiting] if self.scheduler else self.waiting
+            made = folder_map(self.work, handed, self.workers, self.scheduler, lambda task: show(task.image))
+        if not (self.prints and sys.stdout is not None and sys.stdout.isatty()):
+            made = progress(made, total=len(self.waiting), unit="picture")
+        for task, outcome in zip(self.waiting, made, strict=True):
             if isinstance(outcome, UserError):
                 self.failures[task.key or str(task.image)] = str(outcome)
                 note(f"{self.command}: {outcome}")

@@ -255,24 +255,22 @@ def patch_scores(
 
 def run_pictures(
     task: Task, load: Callable[[], Estimator], report: Callable[[int, Scores], None]
-) -> tuple[Scores, int, float]:
+) -> tuple[Scores, tasks.FolderJob[tasks.Task, list[Estimate]], float]:
     """Evaluate all pictures, calling `report(number, scores of the picture)` after each.
 
-    Returns all scores, how many pictures could not be read, and the seconds it took.
+    Returns all scores, the folder job, which knows the pictures that could not be read, and the seconds it took.
     """
     started = time.perf_counter()
-    everything, failed = Scores(), 0
-    answers, count = evaluate_pictures(task, load), len(task.paths)
-    for number, (_, answer) in enumerate(tasks.progress(answers, total=count, unit="picture"), 1):
+    everything = Scores()
+    job = tasks.FolderJob[tasks.Task, list[Estimate]]("evaluate_cls.py", None, [tasks.Task(p) for p in task.paths])
+    for number, (_, answer) in enumerate(job.run(answer for _, answer in evaluate_pictures(task, load)), 1):
         if isinstance(answer, UserError):
-            failed += 1
-            note(f"evaluate_cls.py: {answer}")
             continue
         single = Scores()
         for quality, estimated in zip(task.qualities, answer, strict=True):
             for scores in (single, everything):
                 scores.add(quality, estimated.quality, estimated.interval)
         report(number, single)
-    if failed == count:
-        raise UserError(f"none of the {count} pictures could be evaluated")
-    return everything, failed, time.perf_counter() - started
+    if len(job.failures) == len(job.tasks):
+        raise UserError(f"none of the {len(job.tasks)} pictures could be evaluated")
+    return everything, job, time.perf_counter() - started
