@@ -32,6 +32,7 @@ from q1net_msroi.utils.errors import run_command
 SAMPLES = files.REPOSITORY / "sample_image"
 COFFEE = SAMPLES / "coffee_jpeg_q20.png"
 CONFIG = get_config("jpeg_paper")
+RULES = 6  # the models that choose levels by a rule
 
 
 def median(function: Callable[[], Any], runs: int, warm: int = 1) -> float:
@@ -45,30 +46,29 @@ def median(function: Callable[[], Any], runs: int, warm: int = 1) -> float:
     return float(np.median(times))
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the suite as a whole process."""
+def command(*arguments: str) -> tuple[float, float, float, str]:
+    """Run a command as a whole process; return its seconds, CPU seconds, largest MiB and what it printed."""
     environment = {**os.environ, "PYTHONPATH": str(files.REPOSITORY)}
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=files.REPOSITORY, env=environment, check=True, capture_output=True, text=True
-    )
-
-
-def costs(runs: int, *arguments: str) -> tuple[float, float, float]:
-    """Run a command as a whole process; return the median of its seconds and CPU seconds, and its largest MiB."""
-    environment = {**os.environ, "PYTHONPATH": str(files.REPOSITORY)}
-    found = []
-    for _ in range(1 + runs):
-        started = time.perf_counter()
-        with subprocess.Popen(
-            [sys.executable, *arguments], cwd=files.REPOSITORY, env=environment, stdout=subprocess.DEVNULL
-        ) as process:
+    started = time.perf_counter()
+    call = [sys.executable, *arguments]
+    with tempfile.TemporaryFile("w+") as printed:
+        with subprocess.Popen(call, cwd=files.REPOSITORY, env=environment, stdout=printed) as process:
             _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+            seconds, process.returncode = time.perf_counter() - started, os.waitstatus_to_exitcode(status)
         if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, process.args)
-        found.append((time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024))
-    seconds, cpu, memory = np.array(found[1:]).T
-    return float(np.median(seconds)), float(np.median(cpu)), float(memory.max())
+            raise subprocess.CalledProcessError(process.returncode, call)
+        printed.seek(0)
+        return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, printed.read()
+
+
+def costs(what: str, runs: int, *arguments: str, pictures: int = 0) -> Iterator[tuple[str, float, str]]:
+    """Yield what a command costs as a whole process, or for each of its pictures: medians after an uncounted run."""
+    found = np.array([command(*arguments)[:3] for _ in range(1 + runs)][1:])
+    seconds, cpu = np.median(found[:, :2], axis=0) / max(pictures, 1)
+    yield what, float(seconds), "s"
+    yield "the same, on all its cores", float(cpu), "CPU s"
+    if not pictures:
+        yield "the same, largest memory", float(found[:, 2].max()), "MiB"
 
 
 def mosaic_photograph(width: int, height: int, pixels: NDArray[np.uint8] | None = None) -> Image.Image:
@@ -136,7 +136,7 @@ def generation(runs: int) -> Iterator[tuple[str, float, str]]:
 
         def generate() -> None:
             call = ["classifier/gen_data.py", "--in_path", str(SAMPLES), "--out_path", folder, "--hdf5_name", "b.hdf5"]
-            sizes.append(int(command(*call, "--num_samples", "120").stdout.split()[-2].replace(",", "")))
+            sizes.append(int(command(*call, "--num_samples", "120")[3].split()[-2].replace(",", "")))
 
         seconds = median(generate, runs)
     yield "gen_data.py, 64 perturbations, whole process", sizes[-1] / seconds, "patches/s"
@@ -221,48 +221,39 @@ def evaluation_rate(runs: int) -> Iterator[tuple[str, float, str]]:
 
 
 def maps(runs: int) -> Iterator[tuple[str, float, str]]:
-    """generate_map on one picture and on a folder, as whole processes."""
+    """generate_map on one picture and on a folder."""
+    count, program = 20, "msroi/generate_map.py"
     with tempfile.TemporaryDirectory() as folder:
         picture, output = Path(folder) / "photo.png", ("--output_directory", f"{folder}/out")
         mosaic_photograph(768, 512).save(picture)
-        seconds, cpu, memory = costs(runs, "msroi/generate_map.py", str(picture), *output)
-        yield "generate_map.py, one 768x512 PNG, whole process", seconds, "s"
-        yield "the same, on all its cores", cpu, "CPU s"
-        yield "the same, largest memory", memory, "MiB"
-        count = 20
+        yield from costs("generate_map.py, one 768x512 PNG, whole process", runs, program, str(picture), *output)
         (Path(folder) / "in").mkdir()
         for number in range(count):
             (Path(folder) / "in" / f"{number:02d}.png").symlink_to(picture)
-        seconds, cpu, _ = costs(max(1, runs // 2), "msroi/generate_map.py", f"{folder}/in", *output, "--overwrite")
-        yield "generate_map.py, folder of 20, a picture", seconds / count, "s"
-        yield "the same, on all its cores", cpu / count, "CPU s"
+        call, what = (program, f"{folder}/in", *output, "--overwrite"), f"generate_map.py, folder of {count}, a picture"
+        yield from costs(what, max(1, runs // 2), *call, pictures=count)
+
+
+def combine(runs: int, model: int, width: int, height: int) -> Iterator[tuple[str, float, str]]:
+    """combine_images on a JPEG (rule 3) or a PNG (model 7), with a ready map."""
+    name, options = ("photo.jpg", {"quality": 95}) if model <= RULES else ("photo.png", {"compress_level": 1})
+    with tempfile.TemporaryDirectory() as folder:
+        mosaic_photograph(width, height).save(f"{folder}/{name}", **options)
+        command("msroi/generate_map.py", f"{folder}/{name}", "--output_directory", folder)
+        call = ("-image", f"{folder}/{name}", "-map", f"{folder}/msroi_map.jpg", "-output_directory", folder)
+        what = f"combine_images.py, {width}x{height}, {'rule' if model <= RULES else 'model'} {model}, whole process"
+        yield from costs(what, runs, "msroi/combine_images.py", *call, "-model", str(model))
 
 
 def semantic_jpeg(runs: int) -> Iterator[tuple[str, float, str]]:
-    """combine_images on a 12-megapixel photograph with a map, rule 3, as a whole process."""
-    with tempfile.TemporaryDirectory() as folder:
-        picture, saliency = Path(folder) / "photo.jpg", Path(folder) / "out" / "msroi_map.jpg"
-        mosaic_photograph(4032, 3024).save(picture, quality=95)
-        command("msroi/generate_map.py", str(picture), "--output_directory", f"{folder}/out")
-        call = ("-image", str(picture), "-map", str(saliency), "-output_directory", f"{folder}/out", "-model", "3")
-        seconds, cpu, memory = costs(max(1, runs // 2), "msroi/combine_images.py", *call)
-        yield "combine_images.py, 4032x3024, rule 3, whole process", seconds, "s"
-        yield "the same, on all its cores", cpu, "CPU s"
-        yield "the same, largest memory", memory, "MiB"
+    """Rule 3 on a 12-megapixel photograph."""
+    yield from combine(max(1, runs // 2), 3, 4032, 3024)
 
 
 def model_7(runs: int) -> Iterator[tuple[str, float, str]]:
-    """combine_images -model 7, given a map, with its search for size and strength, as a whole process."""
-    for width, height, count in ((768, 512, runs), (4032, 3024, max(1, runs // 2))):
-        with tempfile.TemporaryDirectory() as folder:
-            picture, saliency = Path(folder) / "photo.png", Path(folder) / "msroi_map.jpg"
-            mosaic_photograph(width, height).save(picture, compress_level=1)
-            command("msroi/generate_map.py", str(picture), "--output_directory", folder)
-            call = ("-image", str(picture), "-map", str(saliency), "-output_directory", folder, "-model", "7")
-            seconds, cpu, memory = costs(count, "msroi/combine_images.py", *call)
-        yield f"combine_images.py, {width}x{height}, model 7, whole process", seconds, "s"
-        yield "the same, on all its cores", cpu, "CPU s"
-        yield "the same, largest memory", memory, "MiB"
+    """Model 7 with its search for size and strength."""
+    yield from combine(runs, 7, 768, 512)
+    yield from combine(max(1, runs // 2), 7, 4032, 3024)
 
 
 # Memory is measured first: a new process begins with the largest that this one had, and TensorFlow makes it large.

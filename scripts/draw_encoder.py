@@ -7,10 +7,44 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from q1net_msroi.msroi.benchmark import comparison, rate_plots
-from q1net_msroi.utils import files
+from q1net_msroi.msroi.benchmark import comparison
+from q1net_msroi.msroi.metrics import suite
+from q1net_msroi.utils import figures, files
 from q1net_msroi.utils.errors import EXIT_OK, UserError, note, run_command, show
+
+PANELS = ("inside", "psnrhvsm")  # metrics
+TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8)  # bits a pixel
+
+
+def draw(summary: Sequence[dict[str, Any]], titles: dict[str, str], path: Path) -> None:
+    """Draw the metrics of `PANELS` against bits a pixel, one line an encoder, one point a quality, to a PNG file.
+
+    `summary`: rows with encoder, bits_per_pixel and the metrics, means over pictures; `titles` by encoder, in the order
+    of the legend, the one that others are compared with first; an encoder without a title is left out, a metric
+    without values too.
+    """
+    panels = [key for key in PANELS if any(row.get(key) is not None for row in summary)]
+    bits = [row["bits_per_pixel"] for row in summary]
+    low, high = 0.9 * min(bits), 1.1 * max(bits)
+    ticks = [tick for tick in TICKS if low <= tick <= high]
+    with figures.figure(path, 5.2 * len(panels), 4.2) as drawing:
+        for number, key in enumerate(panels, 1):
+            axes = drawing.add_subplot(1, len(panels), number)
+            for name, title in titles.items():
+                # What others are compared with lies over them: it stays in sight where curves meet.
+                style = {"color": "black", "linestyle": "--", "zorder": 3} if name == next(iter(titles)) else {}
+                points = sorted((row["bits_per_pixel"], row[key]) for row in summary if row["encoder"] == name)
+                axes.plot([x for x, _ in points], [y for _, y in points], marker=".", label=title, **style)
+            axes.set_xscale("log")
+            axes.set_xlim(low, high)
+            axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            axes.set_xticks([], minor=True)
+            axes.set_xlabel("bits per pixel")
+            axes.set_ylabel(suite.METRICS[key].label)
+            axes.grid(True, which="both", alpha=0.3)
+        axes.legend()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     summary = files.read_json(record)["result"]["areas"]["all"]["summary"]
     there = {row["encoder"] for row in summary}
     titles = {name: title for name, title in comparison.TITLES.items() if name in there}
-    rate_plots.draw(summary, titles, Path(options.figure))
+    draw(summary, titles, Path(options.figure))
     note(f"written: {show(options.figure)}")
     return EXIT_OK
 

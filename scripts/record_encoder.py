@@ -217,10 +217,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return EXIT_OK
 
 
-def command() -> int:
-    """Run as a console script."""
-    return run_command("record_encoder.py", main)
-
-
 if __name__ == "__main__":
-    sys.exit(command())
+    sys.exit(run_command("record_encoder.py", main))

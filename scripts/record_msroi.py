@@ -24,18 +24,13 @@ PAPER = {
 }
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the command's parser."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="record_msroi.py", description=__doc__, allow_abbrev=False)
     parser.add_argument("log", help="log of the files that meet the size")
     parser.add_argument("mixture_log", help="log of the mixtures saved at quality 100")
     parser.add_argument("result", help="JSON file to write")
-    return parser
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code."""
-    options = build_parser().parse_args(arguments)
+    options = parser.parse_args(arguments)
     sides = []
     for path in (options.log, options.mixture_log):
         rows, notices = log.read_log(path)
@@ -69,10 +64,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return EXIT_OK
 
 
-def command() -> int:
-    """Run as a console script."""
-    return run_command("record_msroi.py", main)
-
-
 if __name__ == "__main__":
-    sys.exit(command())
+    sys.exit(run_command("record_msroi.py", main))

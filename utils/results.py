@@ -9,21 +9,19 @@ import hashlib
 import io
 import os
 import platform
-import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from q1net_msroi.utils import files, jpeg, tasks
-from q1net_msroi.utils.errors import UserError, show, text
+from q1net_msroi.utils.errors import text
 
 COMMIT_DIGITS = 10  # of a commit, as footers show it
 HASH_DIGITS = 16  # hexadecimal, of a SHA-256: what records and cache keys show
 CODECS = ("jpeglib", "pyjpegli")  # packages that encode or decode where they are installed, besides Pillow
-BLOCK = re.compile(r"(<!-- results: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 FORMULA = tuple("=+-@\t\r")  # what a spreadsheet takes for the beginning of a formula
 CODE = ("*.py", "pyproject.toml", "save")  # what decides a result: changes elsewhere leave a checkout clean
 
@@ -167,11 +165,6 @@ def made_by(kept: Mapping[str, Any]) -> str:
     return f"{kept['machine']}, {kept['date']}{code}"
 
 
-def committed(path: str) -> Any:
-    """Return a record of the repository, by its path from the root."""
-    return files.read_json(files.REPOSITORY / path)
-
-
 def _cell(value: Any, digits: int) -> Any:
     """Return a value as a CSV cell; a text that a spreadsheet would read as a formula begins with an apostrophe."""
     if isinstance(value, float):
@@ -218,23 +211,3 @@ def percent(share: float) -> str:
     """Return a share 0..1 as `99.8%`, and as `99.96%` rather than as a hundred that it is not."""
     text = f"{share:.1%}"
     return f"{share:.2%}" if text == "100.0%" and share < 1 else text
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
-def fill(path: Path, blocks: dict[str, Callable[[], str]]) -> str:
-    """Return a document's text with every `<!-- results: name -->` block made anew.
-
-    Raises `UserError` for a block that nobody makes.
-    """
-
-    def make(match: re.Match[str]) -> str:
-        if match["name"] not in blocks:
-            raise UserError(f"{show(path)} has a block {match['name']} that no script makes")
-        return match[1] + blocks[match["name"]]() + match[3]
-
-    return BLOCK.sub(make, path.read_text(encoding="utf-8"))

@@ -14,52 +14,68 @@ from q1net_msroi.utils import figures, results
 from q1net_msroi.utils.errors import UserError, show
 
 
-def draw(counts: NDArray[np.intp], path: Path, title: str, summary: dict[str, Any]) -> None:
-    """Draw (100, 100) counts, row = true quality, as the share of its row, beside the error by true quality."""
+def paint(axes: Any, counts: NDArray[np.intp], scale: Any) -> None:
+    """Draw (100, 100) counts, row = true quality, as shares of their rows with the colours of `scale`.
+
+    Rows that were not asked for are left out, their neighbours wider.
+    """
+    rows = np.flatnonzero(counts.any(axis=1))
+    if len(rows):
+        shares = np.ma.masked_less_equal(counts[rows] / counts[rows].sum(axis=1, keepdims=True), 0)
+        axes.pcolormesh(np.arange(0.5, 101), edges(rows + 1), shares, cmap=scale.cmap, norm=scale.norm)
+    axes.set(aspect="equal", facecolor="#f4f4f4", xlim=(0.5, 100.5), ylim=(0.5, 100.5))
+    axes.set_axisbelow(True)
+
+
+def edges(qualities: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return where rows of these qualities begin and end: halfway to their neighbours, where not all were asked for."""
+    middle = (qualities[1:] + qualities[:-1]) / 2
+    return np.concatenate([[qualities[0] - 0.5], middle, [qualities[-1] + 0.5]])
+
+
+def colour_scale() -> Any:
+    """Return the colours of shares: one step a decade, so that one wrong answer in a hundred shows, too."""
+    from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm
 
-    totals = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    return ScalarMappable(LogNorm(0.01, 1, clip=True), "viridis_r")
+
+
+def colour_bar(drawing: Any, scale: Any, **where: Any) -> None:
+    """Draw the legend of `colour_scale`."""
+    bar = drawing.colorbar(scale, label="share of the pictures of a true quality", **where)
+    bar.set_ticks([0.01, 0.1, 1], labels=["1 %", "10 %", "100 %"])
+
+
+def heading(title: str, summary: dict[str, Any], between: str = ": ") -> str:
+    """Return an estimator's title and how right it was."""
+    if summary["mae"] is None:
+        return f"{title}: no answer"
+    unknown = summary["predictions"] - summary["answered"]
+    exact, within = (results.percent(summary[key]) for key in ("exact", "within_2"))
+    return (
+        f"{title}{between}MAE {summary['mae']:.2f}, exact {exact}, within 2 {within} of {summary['predictions']:,}"
+        + (f" ({unknown} unknown, not drawn)" if unknown else "")
+    )
+
+
+def draw(counts: NDArray[np.intp], path: Path, title: str, summary: dict[str, Any]) -> None:
+    """Draw (100, 100) counts, row = true quality, as the share of its row, beside the error by true quality."""
+    rows, scale, ticks = np.flatnonzero(counts.any(axis=1)), colour_scale(), [1, *range(10, 101, 10)]
     with figures.figure(path, 11, 7) as drawing:
         matrix, column = drawing.subplots(1, 2, width_ratios=(3, 1), sharey=True)
-        visible = np.ma.masked_less_equal(shares, 0)
-        # One colour step a decade: a single wrong answer among a hundred pictures still shows beside the diagonal.
-        image = matrix.pcolormesh(
-            np.arange(0.5, 101), np.arange(0.5, 101), visible, cmap="viridis_r", norm=LogNorm(0.01, 1, clip=True)
-        )
-        matrix.set_aspect("equal")
-        matrix.set_facecolor("#f4f4f4")
-        matrix.set_xlabel("predicted quality")
-        matrix.set_ylabel("true quality")
-        ticks = [1, *range(10, 101, 10)]
-        matrix.set_xticks(ticks)
-        matrix.set_yticks(ticks)
+        paint(matrix, counts, scale)
+        matrix.set(xlabel="predicted quality", ylabel="true quality", xticks=ticks, yticks=ticks)
         matrix.grid(True, color="white", linewidth=0.6)
-        matrix.set_axisbelow(True)
-        bar = drawing.colorbar(image, ax=matrix, shrink=0.8, location="left", pad=0.02)
-        bar.set_label("share of the pictures of a true quality")
-        bar.set_ticks([0.01, 0.1, 1], labels=["1 %", "10 %", "100 %"])
-
-        rows = np.flatnonzero(totals[:, 0])
-        predicted = np.arange(1, 101)
-        distance = np.abs(predicted[None] - (rows + 1)[:, None])
-        errors = (shares[rows] * distance).sum(axis=1)
+        colour_bar(drawing, scale, ax=matrix, shrink=0.8, location="left", pad=0.02)
+        distance = np.abs(np.arange(1, 101)[None] - (rows + 1)[:, None])
+        errors = (counts[rows] * distance).sum(axis=1) / counts[rows].sum(axis=1)
         # Without clipping an error of 0 shows on the axis, too.
         column.plot(errors, rows + 1, color="#30638e", linewidth=1.5, marker=".", markersize=3, clip_on=False, zorder=3)
-        column.set_xlabel("mean absolute error")
-        column.set_xlim(0, max(0.5, 1.05 * errors.max(initial=0)))
+        column.set(xlabel="mean absolute error", xlim=(0, max(0.5, 1.05 * errors.max(initial=0))))
         column.tick_params(labelleft=True)
         column.grid(True, alpha=0.3)
-        if summary["mae"] is None:
-            heading = f"{title}: no answer"
-        else:
-            unknown = summary["predictions"] - summary["answered"]
-            exact, within = (results.percent(summary[key]) for key in ("exact", "within_2"))
-            heading = (
-                f"{title}: MAE {summary['mae']:.2f}, exact {exact}, within 2 {within} "
-                f"of {summary['predictions']} predictions" + (f", {unknown} unknown (not drawn)" if unknown else "")
-            )
-        drawing.suptitle(heading)
+        drawing.suptitle(heading(title, summary))
 
 
 def write_counts(counts: NDArray[np.intp], path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from q1net_msroi.classifier.benchmark import figure4
+from q1net_msroi.classifier.evaluation import confusion
 from q1net_msroi.classifier.evaluation.pictures import Scores
 
 
@@ -28,5 +29,5 @@ def test_drawing(tmp_path: Path) -> None:
     picture = np.asarray(Image.open(tmp_path / "f.png").convert("RGB"))
     assert picture.shape[0] > 1000
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 20
-    assert "no answer" in figure4.heading(figure4.Panel("none", unknown.confusion(), unknown.summary()))
-    assert "MAE 1.00" in figure4.heading(panels[0])
+    assert "no answer" in confusion.heading("none", unknown.summary())
+    assert "MAE 1.00" in confusion.heading(panels[0].title, panels[0].summary)
