@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 import time
@@ -13,7 +14,6 @@ from typing import Any
 from q1net_msroi.classifier.estimators import registry
 from q1net_msroi.classifier.estimators.network import NetworkEstimator
 from q1net_msroi.classifier.estimators.options import Asked, add_model_options, add_patch_options
-from q1net_msroi.classifier.estimators.result import Estimator
 from q1net_msroi.utils import files, images, results, tasks
 from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import EXIT_OK, UserError, run_command
@@ -37,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     flags.as_json(parser)
     add_model_options(parser, registry.described())
     add_patch_options(parser)
+    flags.scheduler(parser)
     return parser
 
 
@@ -60,9 +61,11 @@ def _pictures(options: argparse.Namespace) -> int:
     found = images.find_images(options.in_path, options.recursive)
     out = files.output_folder(options.out_path)
     asked = flags.settings(Asked, options)
-
-    def load() -> Estimator:
-        return registry.load(asked)
+    registry.load(asked)  # a missing or damaged model is said once, before the first picture
+    threads = -(-tasks.worker_count(options.workers) // len(found))  # of a picture, where pictures are few
+    work = functools.partial(pictures.judge, asked, qualities, threads)
+    photographs = pictures.photographs(found, crop_offset, options.seed)
+    job = tasks.FolderJob("evaluate_cls.py", work, photographs, options.workers, options.scheduler)
 
     def report(number: int, scores: pictures.Scores) -> None:
         mae = scores.summary()["mae"]
@@ -70,10 +73,9 @@ def _pictures(options: argparse.Namespace) -> int:
         if not options.json:
             print(f"Images processed: {number:3d}/{len(found)}: {said}", flush=True)
 
-    load()  # a missing or damaged model is said once, before the first picture
-    task = pictures.Task(found, qualities, crop_offset, options.seed, options.workers)
-    scores, job, seconds = pictures.run_pictures(task, load, report)
-    summary = scores.summary()
+    started = time.perf_counter()
+    scores = pictures.run_pictures(job, qualities, report)
+    summary, seconds = scores.summary(), time.perf_counter() - started
     if options.json:
         record = _rounded({**summary, "interval_coverage": scores.coverage()})
         print(json.dumps({"comp_type": options.comp_type, **record, "seconds": round(seconds, 2)}))

@@ -44,7 +44,7 @@ class Answer:
         """Whether the last and the earlier compression are told, exactly."""
         quality = self.estimate.quality
         last = quality is not None and int(np.floor(quality + 0.5)) == self.truth
-        return last and self.estimate.evidence.earlier == self.first
+        return last and self.estimate.evidence.earlier_quality == self.first
 
 
 def load(name: str) -> Estimator:
@@ -110,7 +110,7 @@ def row(condition: str, name: str, answers: Sequence[Answer]) -> dict[str, Any]:
         **{k: round(v, 5) if isinstance(v, float) else v for k, v in scores.summary().items()},
         "interval_holds": scores.coverage(),
         "tie_set_holds": float(np.mean(ties)) if ties else None,
-        "called_twice": round(float(np.mean([a.estimate.evidence.earlier is not None for a in answers])), 5),
+        "called_twice": round(float(np.mean([a.estimate.evidence.earlier_quality is not None for a in answers])), 5),
         **({"both_exact": round(float(np.mean([a.both_right for a in answers])), 5)} if twice else {}),
         "milliseconds": round(1000 * float(np.median(seconds)), 1) if seconds else None,
         **({f"below_{HARDLY}": sum(below)} if condition == NEVER else {}),

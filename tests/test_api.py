@@ -87,7 +87,7 @@ def test_settings_reach_the_estimator(pixels: np.ndarray) -> None:
     plain, strict = (q1net_msroi.estimate_quality(pixels, "jpeg_paper", threshold=t) for t in (0.0, 100.0))
     assert plain.quality is not None
     assert "needed more than 100" in (strict.reason or "")
-    assert q1net_msroi.estimate_quality(pixels, "auto", explain=True).evidence.counts.parts > 0
+    assert q1net_msroi.estimate_quality(pixels, "auto", explain=True).evidence.parts > 0
     with pytest.raises(TypeError, match="colour"):
         q1net_msroi.estimate_quality(pixels, colour="red")
 

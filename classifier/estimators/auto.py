@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from q1net_msroi.classifier.estimators.header import Header, HeaderEvidence, est
 from q1net_msroi.classifier.estimators.lattice import LatticeEstimator, LatticeEvidence
 from q1net_msroi.classifier.estimators.network import NetworkEstimator, calibrated
 from q1net_msroi.classifier.estimators.options import Asked
-from q1net_msroi.classifier.estimators.result import Counts, Estimate, Evidence, any_of, number
+from q1net_msroi.classifier.estimators.result import Estimate, Evidence, any_of, number
 from q1net_msroi.classifier.lattice.grid import find_phase
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.classifier.q1net.configs import AREA, CONFIGS
@@ -41,20 +41,9 @@ class AutoEvidence(Evidence):
     `earlier_quality` is that of an earlier compression, whoever tells of it.
     """
 
-    kind: ClassVar[str] = "auto"
     speaker: Evidence | None = None
     earlier_quality: float | None = None
     asked: tuple[Evidence, ...] = ()
-
-    @property
-    def counts(self) -> Counts:
-        """The patches of the network, none where it was not asked."""
-        return next((said.counts for said in self.asked if said.kind == "network"), Counts())
-
-    @property
-    def earlier(self) -> float | None:
-        """The quality of an earlier compression, None without a trace of one."""
-        return self.earlier_quality
 
     @property
     def validated(self) -> str:
@@ -149,7 +138,11 @@ class AutoEstimator:
             answer = with_header(estimate_header(header), lattice, network)
         else:
             answer = without_header(lattice, network, lowest_never(self._best))
-        return replace(answer, seconds=time.perf_counter() - started)
+        evidence = answer.evidence
+        if network is not None:
+            said = network.evidence
+            evidence = replace(evidence, used=said.used, parts=said.parts, spread=said.spread)
+        return replace(answer, evidence=evidence, seconds=time.perf_counter() - started)
 
 
 def _shown(lattice: Estimate) -> tuple[Estimate, LatticeEvidence]:
@@ -172,7 +165,7 @@ def with_header(header: Estimate, lattice: Estimate, network: Estimate | None) -
     """Return the answer for a JPEG file: the header's quality, and what the pixels tell of an earlier compression."""
     said, shown = _of(HeaderEvidence, header), _of(LatticeEvidence, lattice)
     last = said.nearest_standard  # mozjpeg's own setting is on another scale than what pixels tell
-    earlier = shown.earlier
+    earlier = shown.earlier_quality
     if earlier is None and lattice.quality is not None and lattice.interval is not None:
         highest = lattice.quality if shown.standard else lattice.interval[1]
         earlier = lattice.quality if highest <= last - LATTICE_STEP else None
@@ -191,7 +184,7 @@ def without_header(lattice: Estimate, network: Estimate | None, lowest: float) -
     """
     asked = _all(lattice, network)
     if lattice.quality is not None:
-        return replace(lattice, evidence=AutoEvidence(lattice.evidence, lattice.evidence.earlier, asked))
+        return replace(lattice, evidence=AutoEvidence(lattice.evidence, lattice.evidence.earlier_quality, asked))
     reason, answer = _believed(lattice, network, lowest)
     if answer is None:
         return replace(lattice, reason=reason, evidence=AutoEvidence(asked=asked))

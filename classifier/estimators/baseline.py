@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from q1net_msroi.classifier.baselines import crops
 from q1net_msroi.classifier.baselines.configs import MODEL_NAME, get_baseline, model_folder
 from q1net_msroi.classifier.estimators.options import Asked
-from q1net_msroi.classifier.estimators.result import Counts, Estimate, Evidence, untold
+from q1net_msroi.classifier.estimators.result import Estimate, Evidence
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.utils import files
 from q1net_msroi.utils.errors import UserError, show
@@ -28,12 +28,6 @@ class BaselineEvidence(Evidence):
     name: str
     quality: float
     crops: int
-    spread: float = untold(0.0)
-
-    @property
-    def counts(self) -> Counts:
-        """How many crops were asked; all of them count."""
-        return Counts(self.crops, self.crops, self.spread)
 
 
 def load_model(folder: Path, threads: int) -> LiteModel:
@@ -78,5 +72,6 @@ class BaselineEstimator:
             return Estimate(None, reason="the picture is flat all over")
         said = self.predict_crops(made)
         low, quality, high = (float(value) for value in np.percentile(said, (25, 50, 75)))
-        evidence = BaselineEvidence(name, round(quality, 3), len(made), high - low)
+        count = len(made)
+        evidence = BaselineEvidence(name, round(quality, 3), count, used=count, parts=count, spread=high - low)
         return Estimate(quality, evidence=evidence, seconds=time.perf_counter() - started)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.estimators.result import Counts, Estimate, Evidence, any_of, named, number, untold
+from q1net_msroi.classifier.estimators.result import Estimate, Evidence, any_of, named, number
 from q1net_msroi.classifier.lattice import chroma, clipped, grid, pairs, search, tables
 from q1net_msroi.classifier.lattice.score import Reading
 from q1net_msroi.classifier.lattice.settings import LATTICE
@@ -31,7 +31,7 @@ class Earlier:
 
 @dataclass(frozen=True, kw_only=True)
 class LatticeEvidence(Evidence):
-    """What the blocks show: `blocks` of `all_blocks` could say something.
+    """What the blocks show, of which `blocks` could say something.
 
     `verdict` is compressed, never, changed (since a compression) or unknown; `tables` standard or not standard: then
     `family` names them and `steps` of them could be read. `nats` is the log-likelihood ratio against no lattice,
@@ -51,19 +51,13 @@ class LatticeEvidence(Evidence):
     steps: int | None = None
     blocks: int = 0
     answerable: bool | None = None
-    before: Earlier | None = None
+    earlier: Earlier | None = None
     tie_set: tuple[int, ...] | None = None
-    all_blocks: int = untold(0)
 
     @property
-    def counts(self) -> Counts:
-        """How many blocks could say something."""
-        return Counts(self.blocks, self.all_blocks)
-
-    @property
-    def earlier(self) -> float | None:
+    def earlier_quality(self) -> float | None:
         """The quality of an earlier compression, None without traces of one."""
-        return None if self.before is None else float(self.before.quality)
+        return None if self.earlier is None else float(self.earlier.quality)
 
     @property
     def standard(self) -> bool:
@@ -80,21 +74,19 @@ class LatticeEvidence(Evidence):
 
     def values(self) -> dict[str, Any]:
         """Return what is told, without what was not looked for."""
-        said = super().values()
-        looked_for = ("subsampling" if self.standard else "quality", "before") if self.tables else ()
-        told = {name: value for name, value in said.items() if value is not None or name in looked_for}
-        if told.get("before"):
-            told["before"] = {name: value for name, value in told["before"].items() if value is not None}
-        return {"earlier" if name == "before" else name: value for name, value in told.items()}
+        looked_for = ("subsampling" if self.standard else "quality", "earlier") if self.tables else ()
+        told = {name: value for name, value in super().values().items() if value is not None or name in looked_for}
+        if self.earlier is not None and self.earlier.tie_set is None:
+            del told["earlier"]["tie_set"]
+        return told
 
     def lines(self) -> list[str]:
         """Return one line, an earlier compression last."""
-        told, before = self.values(), ""
-        told.pop("earlier", None)
-        if self.before is not None:
-            first = any_of(self.before.tie_set or (self.before.quality,))
-            before = f", earlier quality {first} on the grid at {list(self.before.phase)}"
-        return [f"lattice: {named(told)}{before}"]
+        told, before = named(self.values() | {"earlier": None}), ""
+        if self.earlier is not None:
+            first = any_of(self.earlier.tie_set or (self.earlier.quality,))
+            before = f", earlier quality {first} on the grid at {list(self.earlier.phase)}"
+        return [f"lattice: {told}{before}"]
 
 
 class LatticeEstimator:
@@ -111,23 +103,26 @@ class LatticeEstimator:
             reading.nats < LATTICE.edges_overrule or reading.scores.margin < LATTICE.chroma_decides
         ):
             reading = clipped.read_more(pixels, reading)
-        blocks = (pixels.shape[0] // 8) * (pixels.shape[1] // 8)
+        used, blocks = reading.scores.used, (pixels.shape[0] // 8) * (pixels.shape[1] // 8)
+        seen = LatticeEvidence(verdict="unknown", nats=round(reading.nats, 1), blocks=used, used=used, parts=blocks)
         pair = None
         if reading.noise == "exact" and reading.counts.textured[0].any():  # without DC, pixels were changed since
             scores = reading.scores
             pair = pairs.search(reading.counts.textured, scores.textured, scores.misfit)
         explained = reading.grid_seen or reading.nats > LATTICE.presence or pair is not None
-        if explained or tables.other_tables(reading) is not None:
-            answer = self._compressed(pixels, reading, pair, blocks)
+        other_tables = tables.other_tables(reading, pair.total if pair else 0.0)
+        if other_tables is not None:
+            answer = self._not_standard(reading, other_tables, seen)
+        elif explained:
+            answer = self._compressed(pixels, reading, pair, seen)
         else:
-            answer = self._nothing(pixels, reading, blocks)
+            answer = self._nothing(pixels, reading, seen)
         return replace(answer, seconds=time.perf_counter() - started)
 
-    def _nothing(self, pixels: NDArray[np.uint8], reading: Reading, blocks: int) -> Estimate:
+    def _nothing(self, pixels: NDArray[np.uint8], reading: Reading, seen: LatticeEvidence) -> Estimate:
         """Return why there is no number: never compressed, changed since, or too little to say."""
-        used = reading.scores.used
-        verdict, reason = "unknown", f"no lattice shows in the {used} blocks that could say"
-        answerable = True
+        used = seen.blocks
+        verdict, answerable, reason = "unknown", True, f"no lattice shows in the {used} blocks that could say"
         if search.says_never(reading):
             verdict, reason = "never", "no JPEG trace"
             if grid.block_edges(pixels).visible:
@@ -138,80 +133,48 @@ class LatticeEstimator:
             answerable, reason = False, f"the {used} blocks that could say deny a lattice, too few to be sure"
         left = search.tied(reading.scores)
         ties = left if verdict == "unknown" and len(left) < len(reading.scores.nats) else ()
-        evidence = LatticeEvidence(
-            verdict=verdict, nats=round(reading.nats, 1), blocks=used, answerable=answerable, all_blocks=blocks
+        return Estimate(
+            None, tie_set=ties, reason=reason, evidence=replace(seen, verdict=verdict, answerable=answerable)
         )
-        return Estimate(None, tie_set=ties, reason=reason, evidence=evidence)
 
     def _compressed(
-        self, pixels: NDArray[np.uint8], reading: Reading, pair: pairs.Pair | None, blocks: int
+        self, pixels: NDArray[np.uint8], reading: Reading, pair: pairs.Pair | None, seen: LatticeEvidence
     ) -> Estimate:
         """Return the last quality, what it is tied with, and an earlier one if there are traces of it."""
-        scores, nats, colour = reading.scores, reading.nats, None
-        before: Earlier | None = None
-        ties: tuple[int, ...]
-        other_tables = tables.other_tables(reading, pair.total if pair else 0.0)
-        if other_tables is not None:
-            return self._not_standard(reading, other_tables, blocks)
+        seen = replace(seen, phase=reading.phase)
+        scores, earlier, subsampling = reading.scores, None, None
         if pair is not None:
-            quality, ties, margin, nats = pair.last, pair.last_ties, pair.margin, pair.total
-            before = Earlier(pair.first, reading.phase, round(pair.gain, 1), pair.first_ties)
+            quality, ties, margin = pair.last, pair.last_ties, pair.margin
+            earlier = Earlier(pair.first, reading.phase, round(pair.gain, 1), pair.first_ties)
+            seen = replace(seen, nats=round(pair.total, 1))
         else:
-            if (
-                scores.margin < LATTICE.chroma_decides and not reading.grid_seen
-            ):  # too smooth a picture's chroma misleads
+            if scores.margin < LATTICE.chroma_decides and not reading.grid_seen:  # a too smooth picture's misleads
                 colour = chroma.scores(pixels, reading.phase)
                 scores = search.with_chroma(scores, colour)
+                subsampling = colour.subsampling if colour and colour.nats.max() > LATTICE.presence else None
             likely = scores.nats + LATTICE.round_number * (np.arange(1, 101) % 5 == 0)
-            quality, margin = int(likely.argmax()) + 1, scores.margin
-            ties = search.tied(scores)
+            quality, margin, ties = int(likely.argmax()) + 1, scores.margin, search.tied(scores)
             if len(ties) > LATTICE.most_tied or ties[-1] - ties[0] > LATTICE.widest_tie:
-                return self._too_many(reading, ties, blocks)
+                fitting = f"{len(ties)} qualities alike, {ties[0]} to {ties[-1]}"
+                reason = f"compressed, but the {seen.blocks} blocks that could say fit {fitting}"
+                return Estimate(None, tie_set=ties, reason=reason, evidence=seen)
             if reading.noise == "exact":
                 other = pairs.search_shifted(pixels, reading.phase, quality)
-                before = None if other is None else Earlier(other.quality, other.phase, round(other.nats, 1))
-        evidence = LatticeEvidence(
-            verdict="compressed",
-            tables="standard",
-            quality=quality,
-            margin=round(margin, 1),
-            nats=round(nats, 1),
-            phase=reading.phase,
-            noise=reading.noise,
-            subsampling=colour.subsampling if colour and colour.nats.max() > LATTICE.presence else None,
-            blocks=scores.used,
-            before=before,
-            all_blocks=blocks,
-        )
+                earlier = None if other is None else Earlier(other.quality, other.phase, round(other.nats, 1))
+        evidence = replace(
+            seen, verdict="compressed", tables="standard", quality=quality, margin=round(margin, 1),
+            noise=reading.noise, subsampling=subsampling, earlier=earlier,
+        )  # fmt: skip
         return Estimate(float(quality), tie_set=ties, evidence=evidence)
 
-    def _too_many(self, reading: Reading, ties: tuple[int, ...], blocks: int) -> Estimate:
-        """Return that the picture was compressed, and that its blocks do not tell how strongly."""
-        used = reading.scores.used
-        fitting = f"{len(ties)} qualities alike, {ties[0]} to {ties[-1]}"
-        reason = f"compressed, but the {used} blocks that could say fit {fitting}"
-        evidence = LatticeEvidence(
-            verdict="unknown", nats=round(reading.nats, 1), phase=reading.phase, blocks=used, all_blocks=blocks
-        )
-        return Estimate(None, tie_set=ties, reason=reason, evidence=evidence)
-
-    def _not_standard(self, reading: Reading, found: tables.Tables, blocks: int) -> Estimate:
+    def _not_standard(self, reading: Reading, found: tables.Tables, seen: LatticeEvidence) -> Estimate:
         """Return the standard quality nearest to tables that are not standard, or why there is none."""
-        evidence = LatticeEvidence(
-            verdict="compressed",
-            tables="not standard",
-            family=found.family,
-            quality=found.nearest,
-            margin=round(found.missed, 1),
-            nats=round(reading.nats, 1),
-            phase=reading.phase,
-            noise=reading.noise,
-            steps=found.determined,
-            blocks=reading.scores.used,
-            all_blocks=blocks,
-        )
+        evidence = replace(
+            seen, verdict="compressed", tables="not standard", family=found.family, quality=found.nearest,
+            margin=round(found.missed, 1), phase=reading.phase, noise=reading.noise, steps=found.determined,
+        )  # fmt: skip
         if found.nearest is None or found.interval is None:
             reason = f"the quantisation tables are not standard ({found.determined} of 63 steps could be read)"
             return Estimate(None, reason=reason, evidence=evidence)
         low, high = found.interval
-        return Estimate(float(found.nearest), interval=(float(low), float(high)), evidence=evidence)
+        return Estimate(float(found.nearest), (float(low), float(high)), evidence=evidence)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.estimators.options import Asked
-from q1net_msroi.classifier.estimators.result import Counts, Estimate, Evidence, untold
+from q1net_msroi.classifier.estimators.result import Estimate, Evidence
 from q1net_msroi.classifier.q1net import correction, fusion, intervals, patches, weights
 from q1net_msroi.classifier.q1net.configs import AREA, Config, get_config
 from q1net_msroi.utils import files
@@ -60,8 +60,7 @@ def calibrated(folder: Path, backend: str) -> dict[str, Any]:
 class NetworkEvidence(Evidence):
     """What the patches say that are more confident than `threshold`: `quality`, and `uncorrected` as it was measured.
 
-    `fusion` and `patches` name the rule and the choice of places; `patch_count` patches were asked, and `spread` is the
-    interquartile range of the confident ones.
+    `fusion` and `patches` name the rule and the choice of places.
     """
 
     kind: ClassVar[str] = "network"
@@ -72,18 +71,7 @@ class NetworkEvidence(Evidence):
     threshold: float
     fusion: str
     patches: str
-    patch_count: int = untold(0)
-    spread: float | None = untold(None)
-
-    @property
-    def counts(self) -> Counts:
-        """How many patches are confident."""
-        return Counts(self.confident_patches, self.patch_count, self.spread)
-
-    @property
-    def validated(self) -> str:
-        """How far the interval can be believed."""
-        return ", which held for 9 of 10 answers on validation photographs"
+    validated = ", which held for 9 of 10 answers on validation photographs"
 
     def lines(self) -> list[str]:
         """Return one line: the answer, how many patches are confident, and how they were chosen and fused."""
@@ -149,7 +137,8 @@ class NetworkEstimator:
             threshold=self.threshold,
             fusion=self.rule,
             patches=self.choice,
-            patch_count=len(rgb),
+            used=fused.confident,
+            parts=len(rgb),
             spread=fused.spread,
         )
         reason = None

@@ -4,42 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-T = TypeVar("T")
-
-
-def untold(default: T) -> T:
-    """Return a field of evidence that is not printed with it."""
-    made: T = field(default=default, metadata={"told": False})
-    return made
-
-
-class Counts(NamedTuple):
-    """How much could say something (`used`: patches, blocks, crops), of how much, and the interquartile range of it."""
-
-    used: int = 0
-    parts: int = 0
-    spread: float | None = None
-
 
 @dataclass(frozen=True)
 class Evidence:
-    """What an answer rests on; every estimator has a kind of its own, which says itself in words and as plain data."""
+    """What an answer rests on; every estimator has a kind of its own, which says itself in words and as plain data.
+
+    `used` of the `parts` that were looked at (patches, blocks, crops) could say something; `spread` is the
+    interquartile range of what they said. The fields of a kind's own are what it tells, in their order.
+    """
 
     kind: ClassVar[str] = ""
+    used: int = field(default=0, kw_only=True)
+    parts: int = field(default=0, kw_only=True)
+    spread: float | None = field(default=None, kw_only=True)
 
     @property
-    def counts(self) -> Counts:
-        """What was looked at."""
-        return Counts()
-
-    @property
-    def earlier(self) -> float | None:
+    def earlier_quality(self) -> float | None:
         """The quality of an earlier, stronger compression that the evidence tells of; None without one."""
         return None
 
@@ -54,9 +40,7 @@ class Evidence:
 
     def values(self) -> dict[str, Any]:
         """Return what is told, by name and in order."""
-        told = [entry.name for entry in fields(self) if entry.metadata.get("told", True)]
-        every = asdict(self)
-        return {name: every[name] for name in told}
+        return {name: value for name, value in asdict(self).items() if name not in Evidence.__dataclass_fields__}
 
     def lines(self) -> list[str]:
         """Return what is told with `--explain`."""
@@ -96,7 +80,7 @@ class Estimate:
     @property
     def before_text(self) -> str:
         """What is told of an earlier compression, empty without one."""
-        earlier = self.evidence.earlier
+        earlier = self.evidence.earlier_quality
         return "" if earlier is None else f", but compressed at about {number(earlier)} before"
 
     def sentence(self) -> str:
@@ -123,18 +107,18 @@ class Estimate:
 
     def record(self, file: str, comp_type: str) -> dict[str, Any]:
         """Return the answer as programs read it with `--json`; these names stay as they are."""
-        used, parts, spread = self.evidence.counts
+        found = self.evidence
         return {
             "file": file,
             "comp_type": comp_type,
             "quality": None if self.quality is None else round(self.quality, 3),
             "interval": self.interval,
             "tie_set": list(self.tie_set),
-            "confident_patches": used,
-            "patches": parts,
-            "spread": None if spread is None else round(spread, 3),
+            "confident_patches": found.used,
+            "patches": found.parts,
+            "spread": None if found.spread is None else round(found.spread, 3),
             "reason": self.reason,
-            "evidence": self.evidence.record(self),
+            "evidence": found.record(self),
             "seconds": round(self.seconds, 4),
         }
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from q1net_msroi.classifier.estimators import registry
 from q1net_msroi.classifier.estimators.network import NetworkEstimator
+from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate, Estimator
 from q1net_msroi.classifier.q1net import mosaic
 from q1net_msroi.classifier.q1net.configs import AREA, BLOCK, QUALITIES
@@ -153,69 +154,38 @@ def estimate(estimator: Estimator, source: Source, quality: int) -> Estimate:
 
 
 @dataclass(frozen=True)
-class Task:
-    """Which pictures to compress at which qualities, and how many pixels (dy, dx) to crop off then.
+class Photograph(tasks.Task):
+    """A photograph that is compressed at known qualities, and the pixels (dy, dx) that are cropped off then."""
 
-    `crop_offset` None draws one of the 63 misaligned offsets a picture, by `seed`.
+    crop_offset: tuple[int, int] = (0, 0)
+
+
+def photographs(paths: Sequence[Path], crop_offset: tuple[int, int] | None, seed: int = 0) -> list[Photograph]:
+    """Return what to evaluate; `crop_offset` None draws one of the 63 misaligned offsets a picture, by `seed`."""
+    random = np.random.default_rng(seed)
+    drawn = [divmod(int(random.integers(1, BLOCK * BLOCK)), BLOCK) for _ in paths]
+    return [Photograph(path, crop_offset=crop_offset or draw) for path, draw in zip(paths, drawn, strict=True)]
+
+
+def judge(asked: Asked, qualities: Sequence[int], threads: int, photograph: Photograph) -> tuple[list[Estimate], bool]:
+    """Return the answers for a photograph, one a quality, by so many `threads`; and whether it is a JPEG file.
+
+    For the network's grid only the coded units that its patches need are compressed.
     """
+    path = photograph.image
+    make = mosaic.picture_mosaic if on_grid(tasks.per_thread(registry.load, asked)) else whole_picture
+    try:
+        picture = images.read_rgb(path, minimum_side=AREA)
+        source: Source = make(picture.pixels, photograph.crop_offset)
+    except UserError as error:
+        name, said = show(path.name), str(error)
+        raise error if name in said else UserError(f"{name}: {said}") from None
 
-    paths: Sequence[Path]
-    qualities: Sequence[int]
-    crop_offset: tuple[int, int] | None = (0, 0)
-    seed: int = 0
-    workers: int | None = None
+    def answer(quality: int) -> Estimate:
+        return estimate(tasks.per_thread(registry.load, asked), source, quality)
 
-
-def evaluate_pictures(
-    task: Task, load: Callable[[], Estimator]
-) -> Iterator[tuple[Path, list[Estimate]] | tuple[Path, UserError]]:
-    """Yield per picture its answers, one a quality; or the error that kept it from being read.
-
-    For the network's grid only the coded units that its patches need are compressed. Every thread loads its own
-    estimator; memory holds a few pictures, however many there are. Says once when pictures are JPEG files: their
-    quality before they came here is not known.
-    """
-    random = np.random.default_rng(task.seed)
-    make: Callable[[NDArray[np.uint8], tuple[int, int]], Source] = (
-        mosaic.picture_mosaic if on_grid(load()) else whole_picture
-    )
-
-    def jobs() -> Iterator[tuple[Path, int, Source | UserError]]:
-        said = False
-        for path in task.paths:
-            draw = divmod(int(random.integers(1, BLOCK * BLOCK)), BLOCK)
-            try:
-                picture = images.read_rgb(path, minimum_side=AREA)
-                source = make(picture.pixels, draw if task.crop_offset is None else task.crop_offset)
-            except UserError as error:
-                message = str(error)
-                name = show(path.name)
-                yield path, 0, error if name in message else UserError(f"{name}: {message}")
-                continue
-            if picture.format in images.JPEG_FORMATS and not said:
-                said = True
-                note(
-                    f"{show(path.name)} is a JPEG file, compressed before at a quality that is not known: measure on "
-                    "photographs that never were"
-                )
-            for quality in task.qualities:
-                yield path, quality, source
-
-    def answer(job: tuple[Path, int, Source | UserError]) -> tuple[Path, Estimate | UserError]:
-        path, quality, source = job
-        if isinstance(source, UserError):
-            return path, source
-        return path, estimate(tasks.per_thread(load), source, quality)
-
-    collected: list[Estimate] = []
-    for path, result in tasks.ordered_map(answer, jobs(), task.workers, ahead=8):
-        if isinstance(result, UserError):
-            yield path, result
-            continue
-        collected.append(result)
-        if len(collected) == len(task.qualities):
-            yield path, collected
-            collected = []
+    answers = map(answer, qualities) if threads == 1 else tasks.ordered_map(answer, qualities, threads)
+    return list(answers), picture.format in images.JPEG_FORMATS
 
 
 def evaluate_patches(
@@ -254,23 +224,29 @@ def patch_scores(
 
 
 def run_pictures(
-    task: Task, load: Callable[[], Estimator], report: Callable[[int, Scores], None]
-) -> tuple[Scores, tasks.FolderJob[tasks.Task, list[Estimate]], float]:
-    """Evaluate all pictures, calling `report(number, scores of the picture)` after each.
+    job: tasks.FolderJob[Photograph, tuple[list[Estimate], bool]],
+    qualities: Sequence[int],
+    report: Callable[[int, Scores], None],
+) -> Scores:
+    """Return the scores of all pictures of a job of `judge`, calling `report(number, scores of the picture)` for each.
 
-    Returns all scores, the folder job, which knows the pictures that could not be read, and the seconds it took.
+    Says once when pictures are JPEG files: their quality before they came here is not known. Raises `UserError` when
+    none could be evaluated.
     """
-    started = time.perf_counter()
-    everything = Scores()
-    job = tasks.FolderJob[tasks.Task, list[Estimate]]("evaluate_cls.py", None, [tasks.Task(p) for p in task.paths])
-    for number, (_, answer) in enumerate(job.run(answer for _, answer in evaluate_pictures(task, load)), 1):
-        if isinstance(answer, UserError):
+    everything, said = Scores(), False
+    for number, (photograph, outcome) in enumerate(job.run(), 1):
+        if isinstance(outcome, UserError):
             continue
+        answers, is_jpeg = outcome
+        if is_jpeg and not said:
+            said = True
+            name, before = show(photograph.image.name), "compressed before at a quality that is not known"
+            note(f"{name} is a JPEG file, {before}: measure on photographs that never were")
         single = Scores()
-        for quality, estimated in zip(task.qualities, answer, strict=True):
+        for quality, estimated in zip(qualities, answers, strict=True):
             for scores in (single, everything):
                 scores.add(quality, estimated.quality, estimated.interval)
         report(number, single)
-    if len(job.failures) == len(job.tasks):
+    if not everything.truth:
         raise UserError(f"none of the {len(job.tasks)} pictures could be evaluated")
-    return everything, job, time.perf_counter() - started
+    return everything

@@ -89,15 +89,15 @@ def sha(pixels: NDArray[np.uint8]) -> str:
 
 def estimate_record(estimate: Estimate) -> Record:
     """Return what an estimator said."""
-    used, parts, spread = estimate.evidence.counts
-    told = estimate.evidence.record(estimate)
+    evidence = estimate.evidence
+    told = evidence.record(estimate)
     found: Record = {
         "quality": None if estimate.quality is None else round(estimate.quality, 3),
         "interval": estimate.interval and [round(end, 3) for end in estimate.interval],
         "ties": estimate.tie_set,
-        "confident": used,
-        "patches": parts,
-        "spread": None if spread is None else round(spread, 2),
+        "confident": evidence.used,
+        "patches": evidence.parts,
+        "spread": None if evidence.spread is None else round(evidence.spread, 2),
         "reason": estimate.reason,
         "sentence": estimate.sentence() if estimate.reason is None else None,
         "spoke": told.get("spoke"),

@@ -50,8 +50,8 @@ def test_row_counts_what_is_called_compressed() -> None:
 
 def test_row_counts_both_compressions() -> None:
     def answer(last: float | None, earlier: int | None, first: int | None = 40) -> measure_accuracy.Answer:
-        before = None if earlier is None else Earlier(earlier, (0, 0), 99.0)
-        evidence = LatticeEvidence(verdict="compressed", before=before)
+        found = None if earlier is None else Earlier(earlier, (0, 0), 99.0)
+        evidence = LatticeEvidence(verdict="compressed", earlier=found)
         return measure_accuracy.Answer(90, Estimate(last, evidence=evidence), first)
 
     answers = [answer(90, 40), answer(90, 41), answer(40, None), answer(None, None), answer(89.4, 40)]

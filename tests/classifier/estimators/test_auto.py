@@ -32,7 +32,7 @@ needs_weights = pytest.mark.skipif(
 def lattice(quality: float | None, verdict: str = "compressed", earlier: float | None = None, **more: Any) -> Estimate:
     before = None if earlier is None else Earlier(int(earlier), (0, 0), 99.0)
     evidence = LatticeEvidence(
-        verdict=verdict, quality=quality, phase=(0, 0), before=before, blocks=500, all_blocks=1000, **more
+        verdict=verdict, quality=quality, phase=(0, 0), earlier=before, blocks=500, used=500, parts=1000, **more
     )
     reason = None if quality is not None else f"lattice: {verdict}"
     ties = () if quality is None else (int(quality),)
@@ -42,7 +42,9 @@ def lattice(quality: float | None, verdict: str = "compressed", earlier: float |
 def network(quality: float | None, half: float = 3.0) -> Estimate:
     interval = None if quality is None else (quality - half, quality + half)
     reason = "no patch is confident" if quality is None else None
-    evidence = NetworkEvidence(quality, quality, 100, 100 / 256, 90.0, "median", "grid", 256, 2.0)
+    evidence = NetworkEvidence(
+        quality, quality, 100, 100 / 256, 90.0, "median", "grid", used=100, parts=256, spread=2.0
+    )
     return Estimate(quality, interval=interval, reason=reason, evidence=evidence)
 
 
@@ -73,7 +75,7 @@ def header(quality: int) -> Estimate:
 def test_a_jpeg_file(said: int, seen: Estimate, asked: Estimate | None, earlier: float | None) -> None:
     answer = auto.with_header(header(said), seen, asked)
     assert (answer.quality, answer.interval) == (said, (said, said))
-    assert (spoke(answer), answer.evidence.earlier) == ("header", earlier)
+    assert (spoke(answer), answer.evidence.earlier_quality) == ("header", earlier)
 
 
 def test_a_mozjpeg_file_holds_no_earlier_compression_by_its_own_tables() -> None:
@@ -81,7 +83,7 @@ def test_a_mozjpeg_file_holds_no_earlier_compression_by_its_own_tables() -> None
     table = jpeg.MOZJPEG_BASE
     seen = lattice(40, tables="not standard")
     answer = auto.with_header(estimate_header(Header(table, table, 3, "4:2:0", False)), seen, None)
-    assert (answer.quality, answer.evidence.earlier) == (50, None)
+    assert (answer.quality, answer.evidence.earlier_quality) == (50, None)
 
 
 def test_strange_tables_leave_the_last_compression_unknown() -> None:
@@ -89,7 +91,7 @@ def test_strange_tables_leave_the_last_compression_unknown() -> None:
     answer = auto.with_header(estimate_header(Header(flat, flat, 3, "4:2:0", False)), lattice(20), None)
     assert answer.quality is None
     assert "no standard ones" in (answer.reason or "")
-    assert answer.evidence.earlier == 20
+    assert answer.evidence.earlier_quality == 20
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ def test_the_network_chooses_among_what_the_lattice_leaves(left: tuple[int, ...]
 
 def test_an_earlier_compression_in_pixels_alone() -> None:
     answer = auto.without_header(lattice(90, earlier=45), None, 90.0)
-    assert (answer.quality, answer.evidence.earlier) == (90, 45)
+    assert (answer.quality, answer.evidence.earlier_quality) == (90, 45)
 
 
 @needs_weights
@@ -243,17 +245,17 @@ def test_what_the_network_says_of_photographs_never_compressed(save_path: Path) 
 def test_not_standard_tables_hold_an_earlier_compression_below_their_whole_interval() -> None:
     """Of tables that are not standard only a range is known: all of it must lie below the header's."""
     seen = replace(lattice(80, tables="not standard"), interval=(70.0, 93.0))
-    assert auto.with_header(header(95), seen, None).evidence.earlier is None
+    assert auto.with_header(header(95), seen, None).evidence.earlier_quality is None
     seen = replace(seen, interval=(70.0, 92.0))
-    assert auto.with_header(header(95), seen, None).evidence.earlier == 80
+    assert auto.with_header(header(95), seen, None).evidence.earlier_quality == 80
 
 
 @pytest.mark.parametrize(("seen", "earlier"), [(92, 92), (93, None)])
 def test_three_below_the_header_is_an_earlier_compression(seen: int, earlier: float | None) -> None:
-    assert auto.with_header(header(95), lattice(seen), None).evidence.earlier == earlier
+    assert auto.with_header(header(95), lattice(seen), None).evidence.earlier_quality == earlier
 
 
 @pytest.mark.parametrize(("said", "earlier"), [(82, 82), (82.5, None)])
 def test_ten_below_the_header_is_one_by_the_network(said: float, earlier: float | None) -> None:
     answer = auto.with_header(header(95), lattice(None, "unknown"), network(said))
-    assert answer.evidence.earlier == earlier
+    assert answer.evidence.earlier_quality == earlier

@@ -44,7 +44,7 @@ def test_answers_follow_the_quality(name: str, photograph: np.ndarray) -> None:
     for truth, one in zip((10, 30, 60, 90), said, strict=True):
         assert one.quality == pytest.approx(truth, abs=15)
         assert isinstance(one.evidence, BaselineEvidence)
-        assert (one.evidence.name, one.evidence.crops, one.evidence.counts[:2]) == (name, 64, (64, 64))
+        assert (one.evidence.name, one.evidence.crops, one.evidence.used, one.evidence.parts) == (name, 64, 64, 64)
 
 
 def test_the_answer_is_the_median_of_the_crops(name: str, photograph: np.ndarray) -> None:

@@ -29,7 +29,7 @@ def test_uncropped(estimator: LatticeEstimator, photograph: np.ndarray, quality:
     assert said.verdict == "compressed"
     assert said.phase == (0, 0)
     assert said.noise == "exact"
-    assert said.before is None
+    assert said.earlier is None
     assert answer.reason is None
     assert answer.seconds > 0
 
@@ -88,8 +88,8 @@ def test_compressed_twice_on_one_grid(
 ) -> None:
     answer = estimator.estimate(jpeg.compress(jpeg.compress(photograph, first), last))
     assert answer.quality == last
-    assert answer.evidence.before.quality == first
-    assert answer.evidence.before.phase == (0, 0)
+    assert answer.evidence.earlier.quality == first
+    assert answer.evidence.earlier.phase == (0, 0)
 
 
 def saved_with(pixels: np.ndarray, table: np.ndarray) -> np.ndarray:
@@ -150,8 +150,8 @@ def test_compressed_twice_on_shifted_grids(estimator: LatticeEstimator, photogra
     cropped = np.ascontiguousarray(jpeg.compress(photograph, 30)[3:, 5:])
     answer = estimator.estimate(jpeg.compress(cropped, 85))
     assert answer.quality == 85
-    assert answer.evidence.before.phase == (5, 3)
-    assert abs(answer.evidence.before.quality - 30) <= 1
+    assert answer.evidence.earlier.phase == (5, 3)
+    assert abs(answer.evidence.earlier.quality - 30) <= 1
 
 
 def test_never_compressed(estimator: LatticeEstimator, textured: Callable[..., np.ndarray]) -> None:

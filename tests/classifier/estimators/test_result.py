@@ -18,12 +18,12 @@ from q1net_msroi.classifier.estimators.header import HeaderEvidence
 from q1net_msroi.classifier.estimators.lattice import Earlier, LatticeEvidence
 from q1net_msroi.classifier.estimators.network import NetworkEvidence
 from q1net_msroi.classifier.estimators.options import Asked
-from q1net_msroi.classifier.estimators.result import Counts, Estimate, Evidence, any_of
+from q1net_msroi.classifier.estimators.result import Estimate, Evidence, any_of
 
 HEADER = HeaderEvidence("standard", 95, True, 95, 0.0, 0.0, 95, 95, None, 2, 3, "4:2:0", False)
 LATTICE = LatticeEvidence(verdict="compressed", tables="standard", quality=40, margin=12.5, phase=(3, 5))
-NETWORK = NetworkEvidence(63.4, 60.1, 64, 0.25, 93.5, "median", "grid", 256, 2.25)
-HISTORY = replace(LATTICE, tie_set=(40, 41), before=Earlier(20, (0, 0), 50.0))
+NETWORK = NetworkEvidence(63.4, 60.1, 64, 0.25, 93.5, "median", "grid", used=64, parts=256, spread=2.25)
+HISTORY = replace(LATTICE, tie_set=(40, 41), earlier=Earlier(20, (0, 0), 50.0))
 
 
 @pytest.mark.parametrize(
@@ -119,21 +119,21 @@ def test_every_evidence_has_its_line() -> None:
 @pytest.mark.parametrize(
     ("evidence", "counts", "keys"),
     [
-        (HEADER, Counts(), "family quality exact nearest_standard distance relative_distance luma_quality "
+        (HEADER, (0, 0, None), "family quality exact nearest_standard distance relative_distance luma_quality "
          "chroma_quality photoshop_quality tables components subsampling progressive"),
-        (NETWORK, Counts(64, 256, 2.25),
+        (NETWORK, (64, 256, 2.25),
          "quality uncorrected confident_patches confident_share threshold fusion patches"),
-        (BaselineEvidence("x", 63.4, 9, 1.5), Counts(9, 9, 1.5), "name quality crops"),
-        (replace(LATTICE, noise="exact", blocks=7, all_blocks=9), Counts(7, 9),
+        (BaselineEvidence("x", 63.4, 9, used=9, parts=9, spread=1.5), (9, 9, 1.5), "name quality crops"),
+        (replace(LATTICE, noise="exact", blocks=7, used=7, parts=9), (7, 9, None),
          "verdict tables quality margin nats phase noise subsampling blocks earlier"),
         (LatticeEvidence(verdict="compressed", tables="not standard", family="unknown", margin=1.0, phase=(0, 0),
                          noise="exact", steps=3),
-         Counts(), "verdict tables family quality margin nats phase noise steps blocks earlier"),
-        (LatticeEvidence(verdict="never", answerable=True), Counts(), "verdict nats blocks answerable"),
-        (LatticeEvidence(verdict="unknown", phase=(0, 0), tie_set=()), Counts(), "verdict nats phase blocks tie_set"),
+         (0, 0, None), "verdict tables family quality margin nats phase noise steps blocks earlier"),
+        (LatticeEvidence(verdict="never", answerable=True), (0, 0, None), "verdict nats blocks answerable"),
+        (LatticeEvidence(verdict="unknown", phase=(0, 0), tie_set=()), (0, 0, None), "verdict nats phase blocks tie_set"),
     ],
 )  # fmt: skip
-def test_json_keys(evidence: Evidence, counts: Counts, keys: str) -> None:
+def test_json_keys(evidence: Evidence, counts: tuple[Any, ...], keys: str) -> None:
     record = Estimate(63.4, evidence=evidence).record("a.png", "x")
     assert list(record["evidence"]) == [evidence.kind]
     assert list(record["evidence"][evidence.kind]) == keys.split()
@@ -143,12 +143,12 @@ def test_json_keys(evidence: Evidence, counts: Counts, keys: str) -> None:
 
 def test_json_of_an_earlier_compression() -> None:
     assert HISTORY.values()["earlier"] == {"quality": 20, "phase": (0, 0), "nats": 50.0}
-    pair = replace(HISTORY, before=Earlier(20, (0, 0), 50.0, (20, 21)))
+    pair = replace(HISTORY, earlier=Earlier(20, (0, 0), 50.0, (20, 21)))
     assert pair.values()["earlier"]["tie_set"] == (20, 21)
 
 
 def test_json_of_auto() -> None:
-    evidence = AutoEvidence(HEADER, 40.0, (HEADER, LATTICE, NETWORK))
+    evidence = AutoEvidence(HEADER, 40.0, (HEADER, LATTICE, NETWORK), used=64, parts=256, spread=2.25)
     record = Estimate(95.0, evidence=evidence).record("a.jpg", "auto")
     assert set(record["evidence"]) == {"spoke", "earlier_quality", "header", "lattice", "network", "sentence"}
     assert record["evidence"]["spoke"] == "header"
