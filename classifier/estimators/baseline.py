@@ -15,7 +15,6 @@ from q1net_msroi.classifier.baselines.configs import MODEL_NAME, get_baseline, m
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate, Evidence
 from q1net_msroi.classifier.q1net import weights
-from q1net_msroi.utils import files
 from q1net_msroi.utils.errors import UserError, show
 from q1net_msroi.utils.litert import LiteModel
 
@@ -32,12 +31,9 @@ class BaselineEvidence(Evidence):
 
 def load_model(folder: Path, threads: int) -> LiteModel:
     """Return the model in `folder`; raise `UserError` when it is missing or damaged."""
-    path = folder / MODEL_NAME
+    path, _ = weights.checked_tflite(folder, MODEL_NAME, "train_baseline.py")
     if not path.exists():
         raise UserError(f"{show(path)} is missing; restore it or run train_baseline.py")
-    recorded = weights.read_card(folder).get("tflite", {}).get(MODEL_NAME)
-    if recorded is not None and files.sha256(path) != recorded["sha256"]:
-        raise UserError(f"{show(path)} is damaged (its checksum differs); restore it or run train_baseline.py")
     return LiteModel(path, threads)
 
 

@@ -10,7 +10,7 @@ import functools
 import os
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -53,28 +53,20 @@ class Header:
     progressive: bool
     photoshop: int | None = None
 
-
-@dataclass(frozen=True)
-class Match:
-    """Which setting made the tables: `family`, its `quality` (None: no exact match), and the nearest standard one.
-
-    `distance` is the root mean square difference, in quantisation steps, to the tables of `nearest_standard`;
-    `relative` the same as a share of those tables' root mean square. `luma_quality` and `chroma_quality` are told
-    where each table alone is exactly a standard one.
-    """
-
-    family: str
-    quality: int | None
-    nearest_standard: int
-    distance: float
-    relative: float
-    luma_quality: int | None
-    chroma_quality: int | None
+    @property
+    def tables(self) -> NDArray[np.int64]:
+        """The tables (1 or 2, 8, 8), luma first."""
+        return np.stack([self.luma] if self.chroma is None else [self.luma, self.chroma])
 
 
 @dataclass(frozen=True)
 class HeaderEvidence(Evidence):
-    """What the header tells: a `Match` and how the file is coded; `quality` is the answer, `exact` whether it fits."""
+    """Which setting made the tables, and how the file is coded; `exact` tells whether a setting of `family` fits.
+
+    `distance` is the root mean square difference, in quantisation steps, to the tables of `nearest_standard`;
+    `relative_distance` the same as a share of those tables' root mean square. `luma_quality` and `chroma_quality` are
+    told where each table alone is exactly a standard one, `photoshop_quality` (0..12) where the file carries it.
+    """
 
     kind: ClassVar[str] = "header"
     family: str
@@ -182,18 +174,15 @@ def _exact(tables: NDArray[np.int64], known: NDArray[np.int64]) -> int | None:
     return int(equal[-1]) + 1 if len(equal) else None
 
 
-def match(header: Header) -> Match:
+def match(header: Header) -> HeaderEvidence:
     """Return which encoder setting the tables are of, and how far they are from libjpeg's standard ones."""
+    found = header.tables
     # A file with one table is compared with luma alone: libjpeg scales its gray and RGB files' only table so.
-    part = slice(0, 1) if header.chroma is None else slice(0, 2)
-    found = np.stack([header.luma] if header.chroma is None else [header.luma, header.chroma])
-    families = _families()
-    near = min(
-        (_nearest(found, tables[:, part]) for family, tables in families if family == "standard"), key=lambda n: n[1]
-    )
+    families = [(name, tables[:, : len(found)]) for name, tables in _families()]
+    near = min((_nearest(found, tables) for name, tables in families if name == "standard"), key=lambda n: n[1])
     family, quality = "unknown", None
     for name, tables in families:
-        quality = _exact(found, tables[:, part])
+        quality = _exact(found, tables)
         if quality is not None:
             family = name
             break
@@ -205,7 +194,21 @@ def match(header: Header) -> Match:
         family = "photoshop"
     elif family == "unknown" and None not in single:
         family = "standard"  # two different qualities for luma and chroma
-    return Match(family, quality, *near, single[0], single[1] if len(single) > 1 else None)
+    return HeaderEvidence(
+        family=family,
+        quality=quality,
+        exact=quality is not None,
+        nearest_standard=near[0],
+        distance=near[1],
+        relative_distance=near[2],
+        luma_quality=single[0],
+        chroma_quality=single[1] if len(single) > 1 else None,
+        photoshop_quality=header.photoshop,
+        tables=len(found),
+        components=header.components,
+        subsampling=header.subsampling,
+        progressive=header.progressive,
+    )
 
 
 def _nearest(found: NDArray[np.int64], known: NDArray[np.int64]) -> tuple[int, float, float]:
@@ -223,7 +226,7 @@ def estimate_header(header: Header | None) -> Estimate:
         return Estimate(None, reason="not a JPEG file: there is no header to read")
     found = match(header)
     quality, interval, reason = found.quality, None, None
-    if quality is None and found.relative <= FAR:
+    if quality is None and found.relative_distance <= FAR:
         quality = found.nearest_standard
         ends = [q for q in (found.luma_quality, found.chroma_quality, quality) if q is not None]
         interval = _bracket(header) if None in (found.luma_quality, found.chroma_quality) else (min(ends), max(ends))
@@ -232,25 +235,12 @@ def estimate_header(header: Header | None) -> Estimate:
     elif quality is None:
         reason = (
             f"the header's tables are no standard ones (nearest: quality {found.nearest_standard}, "
-            f"{found.relative:.0%} away)"
+            f"{found.relative_distance:.0%} away)"
         )
     else:
         interval = (quality, quality)
-    evidence = HeaderEvidence(
-        family=found.family,
-        quality=quality,
-        exact=found.quality is not None,
-        nearest_standard=found.nearest_standard,
-        distance=round(found.distance, 3),
-        relative_distance=round(found.relative, 4),
-        luma_quality=found.luma_quality,
-        chroma_quality=found.chroma_quality,
-        photoshop_quality=header.photoshop,
-        tables=1 if header.chroma is None else 2,
-        components=header.components,
-        subsampling=header.subsampling,
-        progressive=header.progressive,
-    )
+    distance, relative = round(found.distance, 3), round(found.relative_distance, 4)
+    evidence = replace(found, quality=quality, distance=distance, relative_distance=relative)
     return Estimate(
         None if quality is None else float(quality),
         interval=None if interval is None else (float(interval[0]), float(interval[1])),
@@ -263,10 +253,9 @@ def estimate_header(header: Header | None) -> Estimate:
 
 def _bracket(header: Header) -> tuple[int, int]:
     """Return between which standard qualities nine tenths of the table's single steps lie, the nearest one included."""
-    part = slice(0, 1) if header.chroma is None else slice(0, 2)
-    found = np.stack([header.luma] if header.chroma is None else [header.luma, header.chroma])
-    each = np.abs(jpeg.standard_tables()[:, part] - found).argmin(axis=0) + 1
-    nearest = _nearest(found, jpeg.standard_tables()[:, part])[0]
+    found = header.tables
+    known = jpeg.standard_tables()[:, : len(found)]
+    each, nearest = np.abs(known - found).argmin(axis=0) + 1, _nearest(found, known)[0]
     low, high = np.percentile(each, [5, 95])
     return min(int(low), nearest), max(int(np.ceil(high)), nearest)
 

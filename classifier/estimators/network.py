@@ -15,8 +15,7 @@ from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate, Evidence
 from q1net_msroi.classifier.q1net import correction, fusion, intervals, patches, weights
 from q1net_msroi.classifier.q1net.configs import AREA, Config, get_config
-from q1net_msroi.utils import files
-from q1net_msroi.utils.errors import UserError, note, show
+from q1net_msroi.utils.errors import note, show
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
@@ -31,20 +30,10 @@ def predictor(config: Config, folder: Path, backend: str, threads: int) -> Predi
         return lambda values: np.asarray(model.predict_on_batch(values.astype(np.float32)))
     from q1net_msroi.utils.litert import LiteModel
 
-    path = folder / weights.TFLITE_NAMES[backend]
-    _check(folder, path)
-    return LiteModel(path, threads)
-
-
-def _check(folder: Path, path: Path) -> None:
-    """Refuse a damaged shipped model, and say so when the weights beside it are newer."""
-    recorded = weights.read_card(folder).get("tflite", {}).get(path.name)
-    if recorded is None or not path.exists():
-        return
-    if files.sha256(path) != recorded["sha256"]:
-        raise UserError(f"{show(path)} is damaged (its checksum differs); restore it or run to_tflite.py")
-    if weights.weights_hash(folder) not in (None, recorded["weights_sha256"]):
+    path, recorded = weights.checked_tflite(folder, weights.TFLITE_NAMES[backend], "to_tflite.py")
+    if recorded and path.exists() and weights.weights_hash(folder) not in (None, recorded["weights_sha256"]):
         note(f"{show(path)} was made from other weights than {show(folder / 'best')}; run to_tflite.py")
+    return LiteModel(path, threads)
 
 
 def calibrated(folder: Path, backend: str) -> dict[str, Any]:

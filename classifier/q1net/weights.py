@@ -196,6 +196,15 @@ def recover(folder: Path) -> None:
     shutil.rmtree(previous, ignore_errors=True)
 
 
+def checked_tflite(folder: Path, name: str, remedy: str) -> tuple[Path, dict[str, Any]]:
+    """Return a shipped model's path and what the card says of it; raise `UserError` when its checksum differs."""
+    path = folder / name
+    recorded: dict[str, Any] = read_card(folder).get("tflite", {}).get(name, {})
+    if recorded and path.exists() and files.sha256(path) != recorded["sha256"]:
+        raise UserError(f"{show(path)} is damaged (its checksum differs); restore it or run {remedy}")
+    return path, recorded
+
+
 def weights_hash(folder: Path) -> str | None:
     """Return the SHA-256 of a variant's weights, None without any."""
     shard = folder / "best" / ".data-00000-of-00001"

@@ -192,7 +192,7 @@ def test_far_from_every_standard_table_there_is_no_number(share: float, answered
     sign = np.where(np.indices((8, 8)).sum(0) % 2, 1, -1)
     strange = np.rint(table * (1 + share * sign)).astype(np.int64)
     found = header.match(of(strange))
-    assert (found.nearest_standard, found.relative) == (30, pytest.approx(share, abs=0.01))
+    assert (found.nearest_standard, found.relative_distance) == (30, pytest.approx(share, abs=0.01))
     assert (estimate_header(of(strange)).quality == 30) == answered
 
 
