@@ -164,7 +164,7 @@ class FolderJob(Generic[Work, Result]):
     """
 
     command: str
-    work: Callable[[Work], Result] | None
+    work: Callable[[Work], Result]
     tasks: Sequence[Work]
     workers: int | None = None
     scheduler: str | None = None
@@ -189,17 +189,12 @@ class FolderJob(Generic[Work, Result]):
         entry = self._journal.entries[task.key]
         return entry if task.is_complete(entry, self._journal.path.parent) else None
 
-    def run(self, outcomes: Iterable[Result | UserError] = ()) -> Iterator[tuple[Work, Result | UserError]]:
-        """Yield every task that is not finished with its outcome, in order; what failed has been said already.
-
-        A job without `work` is given the `outcomes`, by a caller that computes them in a way of its own.
-        """
+    def run(self) -> Iterator[tuple[Work, Result | UserError]]:
+        """Yield every task that is not finished with its outcome, in order; what failed has been said already."""
         if finished := len(self.tasks) - len(self.waiting):
             note(f"{finished} of {len(self.tasks)} pictures were finished before; --overwrite does them again")
-        made: Any = outcomes
-        if self.work is not None:
-            handed = [task.absolute() for task in self.waiting] if self.scheduler else self.waiting
-            made = folder_map(self.work, handed, self.workers, self.scheduler, lambda task: show(task.image))
+        handed = [task.absolute() for task in self.waiting] if self.scheduler else self.waiting
+        made: Any = folder_map(self.work, handed, self.workers, self.scheduler, lambda task: show(task.image))
         if not (self.prints and sys.stdout is not None and sys.stdout.isatty()):
             made = progress(made, total=len(self.waiting), unit="picture")
         for task, outcome in zip(self.waiting, made, strict=True):

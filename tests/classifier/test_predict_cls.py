@@ -357,3 +357,21 @@ def test_as_a_script_from_its_own_folder_and_from_another(run: Call, tmp_path: P
         done = run(script, "--in_path", SAMPLE, cwd=where)
         assert (done.code, done.err) == (0, "")
         assert ONE.fullmatch(done.out)
+
+
+def test_the_version(call: Call) -> None:
+    done = call(PREDICT, "--version")
+    assert (done.code, done.err) == (0, "")
+    assert re.fullmatch(r"predict_cls\.py (\d+\.\d+\S*|of a checkout that is not installed)\n", done.out)
+
+
+def test_why_it_is_unknown_is_said_once(call: Call, tmp_path: Path) -> None:
+    Image.new("RGB", (64, 64), (90, 120, 30)).save(tmp_path / "flat.png")
+    flags = ("--comp_type", "auto", "--in_path")
+    reason = json.loads(call(PREDICT, *flags, tmp_path / "flat.png", "--json").out)["reason"]
+    assert not reason.startswith("unknown")
+    assert call(PREDICT, *flags, tmp_path / "flat.png").lines == [f"predicted quality unknown: {reason}"]
+    explained = call(PREDICT, *flags, tmp_path / "flat.png", "--explain").lines
+    assert explained[0] == f"predicted quality unknown: {reason}"
+    assert all(line.startswith("  ") and reason not in line for line in explained[1:])
+    assert call(PREDICT, *flags, tmp_path).lines[0] == f"  1/1: flat, unknown ({reason})"

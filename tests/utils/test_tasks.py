@@ -217,16 +217,6 @@ def test_a_folder_job_without_a_journal(tmp_path: Path, monkeypatch: pytest.Monk
     assert list(tmp_path.iterdir()) == [tmp_path / "0.png"]
 
 
-def test_a_folder_job_that_is_given_its_outcomes(capsys: pytest.CaptureFixture[str]) -> None:
-    job = tasks.FolderJob[tasks.Task, int]("x.py", None, [tasks.Task(Path(name)) for name in "abc"])
-    outcomes = [1, UserError("b is bad"), 3]
-    assert [(task.image.name, outcome) for task, outcome in job.run(outcomes)] == list(
-        zip("abc", outcomes, strict=True)
-    )
-    assert job.close() == 1
-    assert capsys.readouterr().err == "x.py: b is bad\nx.py: 1 of 3 pictures failed, the rest is done\n"
-
-
 @pytest.mark.parametrize(("terminal", "prints", "bar"), [(False, True, True), (True, True, False), (True, False, True)])
 def test_a_bar_is_drawn_where_no_line_tells_the_same(
     monkeypatch: pytest.MonkeyPatch, terminal: bool, prints: bool, bar: bool
