@@ -116,41 +116,9 @@ def round_half_up(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.floor(values + 0.5)
 
 
-@dataclass(frozen=True)
-class WholePicture:
-    """A picture for estimators that look at more than the network's grid of patches."""
-
-    pixels: NDArray[np.uint8]
-    crop_offset: tuple[int, int]
-
-    def compressed(self, quality: int) -> NDArray[np.uint8]:
-        """Return the pixels of the JPEG at `quality`, cropped."""
-        top, left = self.crop_offset
-        return np.ascontiguousarray(JPEG.compress(self.pixels, quality)[top:, left:])
-
-
-def whole_picture(pixels: NDArray[np.uint8], crop_offset: tuple[int, int]) -> WholePicture:
-    """Return a picture that will be compressed and then cropped; raise `UserError` where under 24x24 pixels remain."""
-    for length, offset in zip(pixels.shape, crop_offset, strict=False):
-        if length - offset < AREA:
-            raise UserError(f"a side of {length - offset} pixels is too short; at least {AREA} are needed")
-    return WholePicture(pixels, crop_offset)
-
-
-Source = mosaic.PictureMosaic | WholePicture
-
-
 def on_grid(estimator: Estimator) -> bool:
     """Return whether the estimator looks at nothing but the network's aligned grid of patches."""
     return isinstance(estimator, NetworkEstimator) and estimator.choice == "grid" and not estimator.find_grid
-
-
-def estimate(estimator: Estimator, source: Source, quality: int) -> Estimate:
-    """Return the estimate for a picture compressed at `quality`."""
-    if isinstance(source, mosaic.PictureMosaic):
-        assert isinstance(estimator, NetworkEstimator)
-        return estimator.estimate_patches(source.compressed_patches(quality))
-    return estimator.estimate(source.compressed(quality)).with_tie_interval()
 
 
 @dataclass(frozen=True)
@@ -172,17 +140,23 @@ def judge(asked: Asked, qualities: Sequence[int], threads: int, photograph: Phot
 
     For the network's grid only the coded units that its patches need are compressed.
     """
-    path = photograph.image
-    make = mosaic.picture_mosaic if on_grid(tasks.per_thread(registry.load, asked)) else whole_picture
+    path, (top, left) = photograph.image, photograph.crop_offset
+    grid = on_grid(tasks.per_thread(registry.load, asked))
     try:
         picture = images.read_rgb(path, minimum_side=AREA)
-        source: Source = make(picture.pixels, photograph.crop_offset)
+        if short := [side for side in (picture.pixels.shape[0] - top, picture.pixels.shape[1] - left) if side < AREA]:
+            raise UserError(f"a side of {short[0]} pixels is too short; at least {AREA} are needed")
+        part = mosaic.picture_mosaic(picture.pixels, (top, left)) if grid else None
     except UserError as error:
         name, said = show(path.name), str(error)
         raise error if name in said else UserError(f"{name}: {said}") from None
 
     def answer(quality: int) -> Estimate:
-        return estimate(tasks.per_thread(registry.load, asked), source, quality)
+        estimator = tasks.per_thread(registry.load, asked)
+        if part is not None and isinstance(estimator, NetworkEstimator):
+            return estimator.estimate_patches(part.compressed_patches(quality))
+        whole = JPEG.compress(picture.pixels, quality)
+        return estimator.estimate(np.ascontiguousarray(whole[top:, left:])).with_tie_interval()
 
     answers = map(answer, qualities) if threads == 1 else tasks.ordered_map(answer, qualities, threads)
     return list(answers), picture.format in images.JPEG_FORMATS
