@@ -335,6 +335,14 @@ def png_of(header: bytes, *chunks: bytes, data: bytes | None = None) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(chunks) + end
 
 
+def large(side: int, flat: bool) -> bytes:
+    """Return a small PNG file of `side` x `side` gray pixels: all black, or a tile of noise again and again."""
+    packer, r = zlib.compressobj(), random.Random(0)
+    rows = [b"\0" + (bytes(64) if flat else r.randbytes(64)) * (side // 64) + bytes(side % 64) for _ in range(2)]
+    data = b"".join(packer.compress(rows[index % 2]) for index in range(side)) + packer.flush()
+    return png_of(struct.pack(">LLBBBBB", side, side, 8, 0, 0, 0, 0), data=data)
+
+
 GRAY = struct.pack(">LLBBBBB", SIDE, SIDE, 8, 0, 0, 0, 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -142,7 +143,7 @@ from q1net_msroi.classifier import predict_cls
 from q1net_msroi.msroi.encoder.source import read_source
 from q1net_msroi.utils.errors import UserError, run_command
 from tests import hostile
-for index in range(0, int(sys.argv[3]), int(sys.argv[4])):
+for index in range(int(sys.argv[3])):
     name, content = hostile.make(index)
     path = Path(sys.argv[1], name)
     path.write_bytes(content)
@@ -157,17 +158,37 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 
 
+ONE = """
+import resource, sys
+from q1net_msroi.classifier import predict_cls
+from q1net_msroi.utils.errors import run_command
+code = run_command("predict_cls.py", predict_cls.main, ["--in_path", sys.argv[1], "--comp_type", "auto", "--json"])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+sys.exit(code)
+"""
+
+
+def run(code: str, *arguments: object) -> int:
+    """Run Python code in a process of its own and return the number in its last line."""
+    environment = {**os.environ, "PYTHONPATH": str(files.REPOSITORY), "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=files.REPOSITORY)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return int(done.stdout.splitlines()[-1])
+
+
 @pytest.mark.slow
 def test_memory(tmp_path: Path) -> None:
     """All files are read where there is no more address space than 1.5 GiB."""
-    numbers = [str(number) for number in (LARGEST, FILES, 1)]
-    environment = {**os.environ, "PYTHONPATH": str(files.REPOSITORY), "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", UNDER_A_LIMIT, str(tmp_path), *numbers],
-        capture_output=True, text=True, check=False, env=environment, cwd=files.REPOSITORY,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert int(done.stdout) < LARGEST
+    assert run(UNDER_A_LIMIT, tmp_path, LARGEST, FILES) < LARGEST
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flat", [True, False])
+def test_memory_of_the_largest_picture(write: Callable[..., Path], flat: bool) -> None:
+    content = hostile.large(math.isqrt(images.MAXIMUM_PIXELS), flat)
+    assert len(content) < 1e6
+    assert run(ONE, write("large.png", content)) < LARGEST
 
 
 def test_a_sampling_factor_of_0_is_no_header(write: Callable[..., Path]) -> None:
