@@ -77,6 +77,22 @@ def written_by(pixels: NDArray[np.uint8], quality: int, version: str) -> bytes:
         return path.read_bytes()
 
 
+def optimised(content: bytes) -> bytes:
+    """Return a JPEG with the same coefficients in the progressive scans that mozjpeg finds the smallest."""
+    import tempfile
+
+    import jpeglib
+
+    # jpeglib hands no request for a progressive file to a coefficient writer, but mozjpeg's own default is one.
+    with jpeglib_lock, tempfile.TemporaryDirectory() as folder, jpeglib.version(MOZJPEG):
+        path, smaller = Path(folder, "given.jpg"), Path(folder, "progressive.jpg")
+        path.write_bytes(content)
+        read = jpeglib.read_dct(str(path))
+        read.load()
+        read.write_dct(str(smaller))
+        return smaller.read_bytes()
+
+
 def quantization_tables(content: bytes) -> list[NDArray[np.int64]]:
     """Return the quantisation tables of a JPEG's header by number, each (8, 8), rows of vertical frequency."""
     with Image.open(io.BytesIO(content)) as image:

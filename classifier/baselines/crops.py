@@ -12,6 +12,7 @@ from q1net_msroi.classifier.q1net import mosaic
 from q1net_msroi.classifier.q1net.configs import BLOCK, QUALITIES
 from q1net_msroi.classifier.q1net.photographs import FLAT_DRAWS, RESCALED_SHARE, Batch, PatchSource, load_photographs
 from q1net_msroi.utils import images
+from q1net_msroi.utils.codecs import Pixels
 from q1net_msroi.utils.errors import UserError, show
 
 ACROSS = 8  # a picture is judged by at most ACROSS x ACROSS crops
@@ -52,9 +53,7 @@ class CropSource(PatchSource):
         """The side of a window in pixels."""
         return self.side + 2 * mosaic.UNIT
 
-    def _patches(
-        self, pool: Sequence[NDArray[np.uint8]], qualities: NDArray[np.uint8], random: np.random.Generator
-    ) -> NDArray[np.uint8]:
+    def _patches(self, pool: Sequence[Pixels], qualities: NDArray[np.uint8], random: np.random.Generator) -> Pixels:
         """Return crops of the same windows at each quality, quality by quality."""
         count, originals = self.windows_per_quality, len(self.photographs)
         side = self.window
@@ -103,11 +102,4 @@ def load(folder: str, side: int) -> list[NDArray[np.uint8]]:
 def validation_batches(folder: str, side: int, crops: int, aligned_share: float) -> Callable[[], Iterator[Batch]]:
     """Return a function that yields the same validation batches every time: all qualities, not augmented."""
     per_quality = max(1, round(crops / len(QUALITIES)))
-    source = CropSource(load(folder, side), 100, 1, aligned_share, False, per_quality, side=side)
-    made, qualities = source.round(0, 0)
-
-    def batches() -> Iterator[Batch]:
-        for start in range(0, len(made), source.batch_size):
-            yield made[start : start + source.batch_size], qualities[start : start + source.batch_size]
-
-    return batches
+    return CropSource(load(folder, side), 100, 1, aligned_share, False, per_quality, side=side).same_round()

@@ -21,9 +21,10 @@ from PIL import Image, ImageDraw
 from q1net_msroi.classifier.q1net import mosaic
 from q1net_msroi.classifier.q1net.configs import AREA, PATCH, PERTURBATION, QUALITIES
 from q1net_msroi.classifier.q1net.dataset import PATCHES_NAME, QUALITIES_NAME
+from q1net_msroi.classifier.q1net.mosaic import WINDOW
 from q1net_msroi.classifier.q1net.photographs import cut_windows
 from q1net_msroi.utils import files, images, tasks
-from q1net_msroi.utils.codecs import CODECS, JPEG, Codec
+from q1net_msroi.utils.codecs import CODECS, JPEG
 from q1net_msroi.utils.errors import UserError, note, show
 
 PATCH_BYTES = PATCH * PATCH * 3
@@ -270,34 +271,24 @@ def _group_patches(plan: Plan, group: int, read: Any) -> Any:
         taken[row, _photograph_qualities(plan, int(photograph))] = True
     codec = CODECS[request.codec]
     together = mosaic.compressor(windows, codec)
+    # Places come in the order of their photographs: one of them, compressed, is in memory at a time.
+    whole = functools.lru_cache(maxsize=1)(lambda quality, index: codec.compress(read(index), quality))
     for quality in QUALITIES:
         members = np.flatnonzero(taken[chosen, quality])
         if not len(members):
             continue
         if codec.margin is None:
-            compressed = _from_whole(codec, quality, photographs[chosen[members]], corners[members], read)
+            corner = zip(photographs[chosen[members]], corners[members], strict=True)
+            compressed = np.stack([whole(quality, int(p))[y : y + WINDOW, x : x + WINDOW] for p, (y, x) in corner])
         else:
-            whole = len(members) == len(windows)
-            compressed = (together if whole else mosaic.compressor(windows[members], codec))(quality)
+            everyone = len(members) == len(windows)
+            compressed = (together if everyone else mosaic.compressor(windows[members], codec))(quality)
         bgr = compressed[..., ::-1]
         offsets = request.offsets
         if request.perturb_division > 1:
             order = random.random((len(members), len(offsets))).argsort(axis=1)[:, : request.offsets_each]
             offsets = offsets[order]
         yield quality, mosaic.area_patches(bgr, areas[members], offsets)
-
-
-def _from_whole(
-    codec: Codec, quality: int, photographs: NDArray[np.intp], corners: NDArray[np.intp], read: Any
-) -> NDArray[np.uint8]:
-    """Return the windows, (n, 48, 48, 3), at the corners of whole compressed photographs."""
-    windows = np.empty((len(corners), mosaic.WINDOW, mosaic.WINDOW, 3), np.uint8)
-    for photograph in np.unique(photographs):
-        pixels = codec.compress(read(int(photograph)), quality)
-        for index in np.flatnonzero(photographs == photograph):
-            top, left = corners[index]
-            windows[index] = pixels[top : top + mosaic.WINDOW, left : left + mosaic.WINDOW]
-    return windows
 
 
 def save_sheets(path: Path, folder: Path, across: int = 16) -> None:

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from q1net_msroi.classifier.q1net import patches
 from q1net_msroi.classifier.q1net.configs import AREA, BLOCK, PATCH
-from q1net_msroi.utils.codecs import JPEG, Codec
+from q1net_msroi.utils.codecs import JPEG, Codec, Pixels
 from q1net_msroi.utils.errors import UserError
+
+Places = NDArray[np.intp]
 
 UNIT = JPEG.unit  # the coded units of every codec with exact windows divide it
 WINDOW = 3 * UNIT  # holds any block with its neighbours (24x24) and a safe margin
@@ -27,9 +29,7 @@ WINDOWS_DOWN = 10
 WINDOWS = WINDOWS_ACROSS * WINDOWS_DOWN
 
 
-def needed_units(
-    starts: NDArray[np.intp], length: int, codec: Codec = JPEG
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def needed_units(starts: Places, length: int, codec: Codec = JPEG) -> tuple[Places, Places]:
     """Return the pixel indices of the coded units that patches at `starts` need along a side, and the starts there.
 
     Every patch gets the codec's margin, except where the side itself ends. A last, incomplete unit stays last, so
@@ -48,19 +48,17 @@ def needed_units(
 class PictureMosaic:
     """The part of a picture that its grid of patches needs: `pixels` and where the patches start in it."""
 
-    pixels: NDArray[np.uint8]
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
+    pixels: Pixels
+    rows: Places
+    columns: Places
     codec: Codec = JPEG
 
-    def compressed_patches(self, quality: int) -> NDArray[np.uint8]:
+    def compressed_patches(self, quality: int) -> Pixels:
         """Return the grid's patches, (n, 16, 16, 3) RGB, as cut from the whole picture compressed at `quality`."""
         return patches.cut(self.codec.compress(self.pixels, quality), self.rows, self.columns)
 
 
-def picture_mosaic(
-    pixels: NDArray[np.uint8], crop_offset: tuple[int, int] = (0, 0), codec: Codec = JPEG
-) -> PictureMosaic:
+def picture_mosaic(pixels: Pixels, crop_offset: tuple[int, int] = (0, 0), codec: Codec = JPEG) -> PictureMosaic:
     """Return the mosaic of a picture that will be compressed whole and then cropped by `crop_offset` (dy, dx).
 
     Raises `UserError` where less than 24x24 pixels remain.
@@ -82,14 +80,14 @@ def place_count(length: int) -> int:
     return length // UNIT * 2 - 4
 
 
-def place_window(place: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def place_window(place: Places) -> tuple[Places, Places]:
     """Return for places 0, 1, ... where their window starts in the picture and where their 24 pixels start in it."""
     area = (place + 1) * BLOCK  # the first block has no neighbour above, so it is no place
     window = (area - BLOCK) // UNIT * UNIT
     return window, area - window
 
 
-def tile(windows: NDArray[np.uint8], across: int = WINDOWS_ACROSS) -> NDArray[np.uint8]:
+def tile(windows: Pixels, across: int = WINDOWS_ACROSS) -> Pixels:
     """Lay (n, side, side, 3) windows `across` a row; the last row is filled with the first windows again."""
     count, side = windows.shape[:2]
     down = -(-count // across)
@@ -98,16 +96,14 @@ def tile(windows: NDArray[np.uint8], across: int = WINDOWS_ACROSS) -> NDArray[np
     return np.ascontiguousarray(grid.transpose(0, 2, 1, 3, 4)).reshape(down * side, across * side, 3)
 
 
-def untile(mosaic: NDArray[np.uint8], count: int, side: int = WINDOW) -> NDArray[np.uint8]:
+def untile(mosaic: Pixels, count: int, side: int = WINDOW) -> Pixels:
     """Undo `tile`: return a (count, side, side, 3) view or copy of the windows in a mosaic."""
     down, across = mosaic.shape[0] // side, mosaic.shape[1] // side
     grid = mosaic.reshape(down, side, across, side, 3).transpose(0, 2, 1, 3, 4)
     return grid.reshape(-1, side, side, 3)[:count]
 
 
-def compressor(
-    windows: NDArray[np.uint8], codec: Codec = JPEG, across: int = WINDOWS_ACROSS
-) -> Callable[[int], NDArray[np.uint8]]:
+def compressor(windows: Pixels, codec: Codec = JPEG, across: int = WINDOWS_ACROSS) -> Callable[[int], Pixels]:
     """Return a function that compresses (n, side, side, 3) windows at a quality, shape as given.
 
     The windows lie on a grid of `UNIT` pixels in their photographs; `across` of them lie in a row of the mosaic. With
@@ -119,9 +115,7 @@ def compressor(
     return lambda quality: untile(codec.compress(tiled, quality), *windows.shape[:2])
 
 
-def area_patches(
-    windows: NDArray[np.uint8], areas: NDArray[np.intp], perturbations: NDArray[np.intp]
-) -> NDArray[np.uint8]:
+def area_patches(windows: Pixels, areas: Places, perturbations: Places) -> Pixels:
     """Cut patches out of (n, 48, 48, 3) windows: window i's 24x24 area starts at `areas[i]` (row, column).
 
     `perturbations` is (n, p, 2) or (p, 2): offsets -4..3 from the aligned patch in the area's middle. Returns
@@ -132,5 +126,5 @@ def area_patches(
     # With pixels and channels in one axis, a patch's row is one piece of memory.
     rows = np.ascontiguousarray(windows).reshape(count, side, side * 3)
     views = np.lib.stride_tricks.sliding_window_view(rows, (PATCH, PATCH * 3), axis=(1, 2))
-    cut: NDArray[np.uint8] = views[np.arange(count)[:, None], starts[..., 0], starts[..., 1] * 3]
+    cut: Pixels = views[np.arange(count)[:, None], starts[..., 0], starts[..., 1] * 3]
     return cut.reshape(-1, PATCH, PATCH, 3)

@@ -17,11 +17,12 @@ from PIL import Image
 
 from q1net_msroi.classifier.q1net import mosaic
 from q1net_msroi.classifier.q1net.configs import PERTURBATION, QUALITIES
+from q1net_msroi.classifier.q1net.mosaic import Places
 from q1net_msroi.utils import images
-from q1net_msroi.utils.codecs import JPEG, Codec
+from q1net_msroi.utils.codecs import JPEG, Codec, Pixels
 from q1net_msroi.utils.errors import UserError, note, show
 
-Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+Batch = tuple[Pixels, NDArray[np.uint8]]
 
 RESCALED_SHARE = 0.25  # of the windows come from photographs rescaled for this round
 EXPOSED_SHARE = 0.15  # of the windows are made darker or brighter, with the clipping that overexposure brings
@@ -35,7 +36,7 @@ FLAT_DRAWS = 3
 MOSAIC_QUALITIES = 10
 
 
-def load_photographs(paths: Sequence[Path]) -> list[NDArray[np.uint8]]:
+def load_photographs(paths: Sequence[Path]) -> list[Pixels]:
     """Return the photographs that hold a window (48x48), as RGB arrays; name those left out on stderr."""
     loaded = []
     for path in paths:
@@ -49,8 +50,8 @@ def load_photographs(paths: Sequence[Path]) -> list[NDArray[np.uint8]]:
 
 
 def cut_windows(
-    photographs: Sequence[NDArray[np.uint8]], chosen: NDArray[np.intp], random: np.random.Generator
-) -> tuple[NDArray[np.uint8], NDArray[np.intp], NDArray[np.intp]]:
+    photographs: Sequence[Pixels], chosen: Places, random: np.random.Generator
+) -> tuple[Pixels, Places, Places]:
     """Cut one 48x48 window at a random place of each chosen photograph; up to three draws until it is not flat.
 
     Returns the windows, (n, 48, 48, 3), where their 24x24 areas start in them and where they start in the photographs,
@@ -82,7 +83,7 @@ class PatchSource:
     the last step.
     """
 
-    photographs: Sequence[NDArray[np.uint8]]
+    photographs: Sequence[Pixels]
     batch_size: int
     seed: int = 0
     aligned_share: float = 0.5
@@ -123,9 +124,7 @@ class PatchSource:
         order = random.permutation(self.windows_per_quality * len(QUALITIES))
         return np.concatenate(made)[order], np.repeat(qualities, self.windows_per_quality)[order]
 
-    def _patches(
-        self, pool: Sequence[NDArray[np.uint8]], qualities: NDArray[np.uint8], random: np.random.Generator
-    ) -> NDArray[np.uint8]:
+    def _patches(self, pool: Sequence[Pixels], qualities: NDArray[np.uint8], random: np.random.Generator) -> Pixels:
         """Return patches of one mosaic, quality by quality."""
         count, originals = self.windows_per_quality, len(self.photographs)
         chosen = random.integers(0, originals, count)
@@ -136,14 +135,16 @@ class PatchSource:
         compress = mosaic.compressor(self._augmented(windows, random) if self.augment else windows, self.codec)
         shifts = random.integers(-(PERTURBATION // 2), PERTURBATION // 2, (len(qualities), count, 1, 2))
         shifts[random.random((len(qualities), count)) < self.aligned_share] = 0
-        return np.concatenate(
-            [
-                mosaic.area_patches(compress(quality), areas, shift)
-                for quality, shift in zip(qualities, shifts, strict=True)
-            ]
-        )
+        shifted = zip(qualities, shifts, strict=True)
+        return np.concatenate([mosaic.area_patches(compress(quality), areas, shift) for quality, shift in shifted])
 
-    def _rescaled(self, random: np.random.Generator) -> list[NDArray[np.uint8]]:
+    def same_round(self) -> Callable[[], Iterator[Batch]]:
+        """Return a function that yields the same batches, all that the first round holds, every time."""
+        made, qualities = self.round(0, 0)
+        starts = range(0, len(made), self.batch_size)
+        return lambda: ((made[i : i + self.batch_size], qualities[i : i + self.batch_size]) for i in starts)
+
+    def _rescaled(self, random: np.random.Generator) -> list[Pixels]:
         """Return some of the photographs at a random scale, 0.5 to 1.2."""
         made = []
         for index in random.integers(0, len(self.photographs), RESCALED_PHOTOGRAPHS):
@@ -154,7 +155,7 @@ class PatchSource:
             made.append(np.asarray(image.resize((size[0], size[1]), method[random.integers(3)])))
         return made
 
-    def _augmented(self, windows: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    def _augmented(self, windows: Pixels, random: np.random.Generator) -> Pixels:
         # A mirrored window is a window of the mirrored photograph: both halves of its 24x24 area stay on the grid.
         flips = random.random((3, len(windows))) < FLIPPED_SHARE
         windows = np.where(flips[0][:, None, None, None], windows[:, ::-1], windows)
@@ -181,11 +182,4 @@ def validation_batches(
     """
     photographs = load_photographs(images.find_images(folder))
     windows = max(1, round(patches / len(QUALITIES)))
-    source = PatchSource(photographs, batch_size, 1, aligned_share, augment=False, windows_per_quality=windows)
-    made, qualities = source.round(0, 0)
-
-    def batches() -> Iterator[Batch]:
-        for start in range(0, len(made), batch_size):
-            yield made[start : start + batch_size], qualities[start : start + batch_size]
-
-    return batches
+    return PatchSource(photographs, batch_size, 1, aligned_share, False, windows).same_round()

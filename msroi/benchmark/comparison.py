@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.msroi.encoder import blocks, jpeg_file, levels, mixture, rate_distortion
+from q1net_msroi.msroi.encoder import blocks, levels, mixture, rate_distortion
 from q1net_msroi.msroi.encoder.options import RATE_DISTORTION, EncodingOptions
 from q1net_msroi.msroi.encoder.scene import Scene
 from q1net_msroi.msroi.encoder.settings import SETTINGS, EncoderSettings
@@ -86,19 +84,11 @@ def around(encode: Callable[[int], bytes], size: int) -> Files:
 
 def jpegli(pixels: Pixels, quality: int) -> bytes:
     """Return jpegli's JPEG, 4:2:0, its scans optimised by mozjpeg without loss: pyjpegli writes baseline files."""
-    import jpeglib
     import pyjpegli
 
     height, width = pixels.shape[:2]
     content: bytes = pyjpegli.encode(np.ascontiguousarray(pixels), width, height, quality=quality)
-    with jpeg.jpeglib_lock, tempfile.TemporaryDirectory(prefix="msroi-") as folder:
-        path, optimised = Path(folder, "jpegli.jpg"), Path(folder, "progressive.jpg")
-        path.write_bytes(content)
-        with jpeglib.version(jpeg_file.OPTIMISING):
-            read = jpeglib.read_dct(str(path))
-            read.load()
-            read.write_dct(str(optimised))
-        return optimised.read_bytes()
+    return jpeg.optimised(content)
 
 
 def _jpegli(task: Task) -> Files:

@@ -13,7 +13,7 @@ from q1net_msroi.msroi.encoder.blocks import FREQUENCIES, NATURAL, SIDE, ZIGZAG,
 from q1net_msroi.utils import jpeg
 from q1net_msroi.utils.errors import UserError
 
-BASELINE, OPTIMISING = "turbo210", "mozjpeg403"
+BASELINE = "turbo210"
 
 START = b"\xff\xd8"
 EXIF_MARKER, ICC_MARKER = 0xE1, 0xE2
@@ -48,21 +48,14 @@ def write(
     arrays = [grid(each, component) for each, component in zip(levels, components, strict=True)]
     natural_tables = np.ascontiguousarray(tables[:, NATURAL].reshape(-1, SIDE, SIDE), np.uint16)
     with jpeg.jpeglib_lock, tempfile.TemporaryDirectory(prefix="msroi-") as folder:
-        baseline, optimised = Path(folder, "baseline.jpg"), Path(folder, "progressive.jpg")
+        path = Path(folder, "baseline.jpg")
         with jpeglib.version(BASELINE):
             made = jpeglib.from_dct(*arrays, qt=natural_tables)
             made.height, made.width = height, width
             made.samp_factor = np.array([[each.sampling, each.sampling] for each in components], np.int32)
-            made.write_dct(str(baseline), flags=["+OPTIMIZE_CODING"])
-        if not progressive:
-            return baseline.read_bytes()
-        # jpeglib hands no request for a progressive file to a coefficient writer, but mozjpeg's own default is one:
-        # it reads the baseline file's coefficients and tries out which scans make them smallest, losing nothing.
-        with jpeglib.version(OPTIMISING):
-            read = jpeglib.read_dct(str(baseline))
-            read.load()
-            read.write_dct(str(optimised))
-        return _without_second_header(optimised.read_bytes())
+            made.write_dct(str(path), flags=["+OPTIMIZE_CODING"])
+        baseline = path.read_bytes()
+    return _without_second_header(jpeg.optimised(baseline)) if progressive else baseline
 
 
 def _segment(marker: int, payload: bytes) -> bytes:
