@@ -18,6 +18,8 @@ from q1net_msroi.utils import tasks
 from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
 from q1net_msroi.utils.files import output_folder
 
+OUTPUT = "output"
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the command's parser; the originals' flags with one dash and ours with two are the same."""
@@ -101,8 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         out,
         "output_directory",
-        "folder for _original_<name>_<quality>.jpg and _compressed_<name>_.jpg (default: %(default)s)",
-        default="output",
+        f"folder for _original_<name>_<quality>.jpg and _compressed_<name>_.jpg (default: {OUTPUT})",
         metavar="DIR",
     )
     add(out, "modifier", "with -find_best 0: what the file names begin with (default: nothing)", default="")
@@ -232,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tasks.worker_count(options.workers)
     if options.use_convert:
         note("-use_convert: no outside program is needed, pictures are encoded in memory")
-    output = output_folder(options.output_directory)
+    output = output_folder(options.output_directory or OUTPUT)
     if several:
         request = folder.Request(
             Path(options.images),
@@ -243,6 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             bool(options.print_metrics),
             Path(options.report) if options.report else None,
             _source_qualities(options),
+            beside_maps=options.output_directory is None,  # generate_map.py's default folder is the same
         )
         return _folder(request, options)
     page = Path(options.report) if options.report else None

@@ -157,6 +157,8 @@ def combine(image: Path, saliency_map: Path, folder: Path, options: EncodingOpti
     _refuse_own_input([plain_file, *our_files], [image, saliency_map])
     picture = source.read_source(image, options.strip)
     saliency, notices = source.read_map(saliency_map, picture)
+    if image.name not in saliency_map.name and saliency_map.stat().st_mtime < image.stat().st_mtime:
+        notices.append(f"the map {show(saliency_map)} is older than the picture: is it this picture's?")
 
     made = encoded(image, picture, saliency, options, f"{show(saliency_map)} ")
     files.write_bytes(plain_file, made.plain)

@@ -26,7 +26,8 @@ FAILED, WAITING, DONE = "failed", "waiting", "done"
 class Request:
     """What to do with a folder; with `metrics` pictures are measured, with a folder `pages` each gets a page there.
 
-    `qualities`: the JPEG quality that pictures have been through, as `read_qualities` gives them.
+    `qualities`: the JPEG quality that pictures have been through, as `read_qualities` gives them. `beside_maps`: the
+    output may be the maps' folder, whose files all have other names.
     """
 
     pictures: Path
@@ -37,6 +38,7 @@ class Request:
     metrics: bool = False
     pages: Path | None = None
     qualities: dict[str, int] = field(default_factory=dict)
+    beside_maps: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def read_qualities(path: Path, pictures: Path) -> dict[str, int]:
 def plan(request: Request) -> list[Job]:
     """Return a job for every picture of a folder, sorted by name; what comes from a subfolder goes to the same one."""
     maps = existing_folder(request.maps)
-    for folder in (request.output, request.pages):
+    for folder in (None if request.beside_maps else request.output, request.pages):
         if folder and folder.exists() and folder.samefile(maps):
             raise UserError(f"the output folder {show(folder)} is the --maps folder too; choose another")
     others = [folder for folder in (request.output, request.pages) if folder]

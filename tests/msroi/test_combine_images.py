@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Image.fromarray(pixels()).save("a.png")
     Image.fromarray(saliency()).save("m.png")
+    os.utime("m.png", (time.time() + 3600,) * 2)  # newer than every picture, so that nothing is said of its age
     return tmp_path
 
 
@@ -501,3 +503,28 @@ def test_model_7_does_not_go_above_its_source(here: Path, call: Call) -> None:
     assert json.loads(out)["plain_quality"] == 30
     code, out, err = call(*SEVEN, "--target_quality", "80", "--source_quality", "30", "--json")
     assert json.loads(out)["plain_quality"] == 30
+
+
+def test_maps_in_the_default_output_folder_stay_as_they_are(folders: Path, call: Call) -> None:
+    """What `generate_map.py DIR` and then `--images DIR --maps output` ask for: both commands write to output."""
+    (folders / "maps").rename(folders / "output")
+    before = {path.name: path.read_bytes() for path in (folders / "output").iterdir()}
+    asked = ("--images", "pictures", "--maps", "output")
+    code, out, err = call(*asked)
+    assert (code, len(out.splitlines())) == (1, 5), err
+    assert {name: (folders / "output" / name).read_bytes() for name in before} == before
+    assert "5 of 7 pictures were finished before" in call(*asked)[2]
+    code, _, err = call(*asked, "-output_directory", "output")
+    assert code == 2
+    assert "is the --maps folder too; choose another" in err
+
+
+def test_a_map_that_is_older_than_its_picture_is_said(here: Path, call: Call) -> None:
+    written = (here / "a.png").stat().st_mtime
+    os.utime("m.png", (written + 5, written + 5))
+    assert call("-image", "a.png", "-map", "m.png")[2] == ""
+    os.utime("m.png", (written - 5, written - 5))
+    code, _, err = call("-image", "a.png", "-map", "m.png")
+    assert (code, err) == (0, "a.png: the map m.png is older than the picture: is it this picture's?\n")
+    Path("m.png").rename("map_a.png.png")  # its name says whose it is
+    assert call("-image", "a.png", "-map", "map_a.png.png")[2] == ""
