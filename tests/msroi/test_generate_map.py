@@ -204,6 +204,11 @@ def test_scales_that_make_no_sense_are_named(scales):
         generate.Settings(scales=scales)
 
 
+def test_the_default_scales_look_from_both_ends() -> None:
+    """Features begin one stride inside the top and left edge: a turned look sees what that misses."""
+    assert {turned for _, turned in generate.Settings().looks()} == {False, True}
+
+
 def test_scales_decide_where_the_network_looks(lite, monkeypatch):
     seen = []
     plain = generate.analyse

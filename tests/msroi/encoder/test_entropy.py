@@ -52,13 +52,23 @@ def test_code_lengths_stay_within_16_bits() -> None:
     counts[:40] = fibonacci
     lengths = entropy.code_lengths(counts)
     assert lengths[:40].max() == 16
-    assert np.sum(2.0 ** -lengths[:40]) < 1
+    # Complete but for one code of 16 bits, the one of all ones.
+    assert np.sum(2.0 ** -lengths[:40]) == 1 - 2.0**-16
     assert (np.diff(lengths[:40]) <= 0).all()
 
 
 def test_symbols_that_do_not_occur_have_a_price() -> None:
     assert np.isfinite(entropy.code_lengths(np.zeros(256, np.int64))).all()
     assert (entropy.code_lengths(np.bincount([3], minlength=256)) >= 1).all()
+
+
+@pytest.mark.parametrize("doublings", range(1, 14))
+def test_a_symbol_that_does_not_occur_costs_what_its_first_use_would(doublings: int) -> None:
+    counts = np.zeros(256, np.int64)
+    counts[: doublings + 1] = [1, *(1 << np.arange(doublings))]  # the code is exactly that of the counts' logarithms
+    unused = counts.copy()
+    unused[0] = 0
+    assert entropy.code_lengths(unused)[0] == entropy.code_lengths(counts)[0] == doublings + 1
 
 
 def test_bits_are_a_real_files(photograph: np.ndarray) -> None:

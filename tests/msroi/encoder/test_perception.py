@@ -7,12 +7,14 @@ from q1net_msroi.msroi.encoder import blocks, perception
 from q1net_msroi.msroi.metrics import hvs, pixel
 from q1net_msroi.utils import jpeg
 
+STUDIO_RANGE = 219 / 255  # luma 16..235 of the metric against 0..255 of JPEG
+
 
 def test_masking_is_the_metrics(photograph: np.ndarray) -> None:
     pixels = np.ascontiguousarray(photograph[:120, :160])
     plane = blocks.planes_of(pixels, "4:2:0")[0]
-    ours = perception.block_masking(plane, blocks.to_spectrum(plane)) * perception.STUDIO_RANGE
-    luma = hvs._blocks(plane.astype(np.float64) * perception.STUDIO_RANGE)
+    ours = perception.block_masking(plane, blocks.to_spectrum(plane)) * STUDIO_RANGE
+    luma = hvs._blocks(plane.astype(np.float64) * STUDIO_RANGE)
     from scipy.fft import dctn
 
     theirs = hvs._masking(luma, dctn(luma, axes=(-2, -1), norm="ortho"))
@@ -32,6 +34,16 @@ def test_the_estimate_is_near_the_metric(photograph: np.ndarray, quality: int) -
     _, metric = hvs.psnr_hvs_pair(pixel.luma(pixels), decoded)
     mean = float(perception.SENSITIVITY @ seen.mean(axis=1)) / 64
     assert pixel.psnr_of(mean) == pytest.approx(metric, abs=0.5)
+
+
+def test_no_texture_hides_a_change_of_brightness(photograph: np.ndarray) -> None:
+    """The metric itself of blocks whose mean alone is off by 3 grey levels, in the metric's range."""
+    luma = pixel.luma(np.ascontiguousarray(photograph[:120, :160]))
+    _, metric = hvs.psnr_hvs_pair(luma, luma + 3 * STUDIO_RANGE)
+    error = np.zeros(64, np.float32)
+    error[0] = 3 * 8
+    seen = np.square(np.maximum(error - 1e6 * perception.THRESHOLD, 0))
+    assert pixel.psnr_of(float(perception.SENSITIVITY @ seen) / 64) == pytest.approx(metric, abs=0.01)
 
 
 def test_rgb_weights_are_those_of_random_errors() -> None:

@@ -66,6 +66,17 @@ def test_dips_within_the_stated_margin_are_found() -> None:
             assert (found and found.quality) == slow_search(sizes, budget)
 
 
+def test_dips_of_tiny_files_are_found() -> None:
+    """One per cent of a tiny file is less than a byte or two: its dips of up to 64 bytes are allowed for too."""
+    random = np.random.default_rng(3)
+    for _ in range(200):
+        rising = np.cumsum(random.integers(0, 30, 91)) + 300
+        sizes = {q: int(rising[q] - 60 * random.random()) for q in range(91)}
+        for budget in random.integers(min(sizes.values()), max(sizes.values()), 10).tolist():
+            found = size_search.largest_quality(stored(sizes), budget)
+            assert (found and found.quality) == slow_search(sizes, budget)
+
+
 def test_takes_about_log2_of_70_encodes() -> None:
     for budget in range(38_000, 102_000, 700):
         tried: list[int] = []

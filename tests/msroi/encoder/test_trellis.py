@@ -62,6 +62,27 @@ def test_nothing_is_cheaper(lambda_: float, seed: int) -> None:
         assert found[block] == pytest.approx(least, rel=2e-5)
 
 
+@pytest.mark.parametrize("place", [62, 63])
+def test_the_last_place_needs_no_end_of_block(place: int) -> None:
+    """A single value from half a step to two: it is kept, lowered or dropped where that is cheapest, code by code."""
+    random = np.random.default_rng(7)
+    count = 80
+    spectrum, table = np.zeros((64, count), np.float32), np.full(64, 8, np.float32)
+    spectrum[place] = np.linspace(4.1, 20, count)
+    nothing, nowhere = np.zeros(64, np.float32), np.zeros(count, np.float32)
+    distortion = trellis.Distortion(nowhere, nothing, nothing + 1, nothing, nowhere, nothing)
+    lengths = lengths_like_a_files(random)
+    lengths[entropy.END_OF_BLOCK] = 9
+    levels, _ = trellis.quantise_ac(spectrum, table, distortion, 6.0, lengths)
+    tried = []
+    for value in range(4):
+        other = np.zeros((64, count), np.int16)
+        other[place] = value
+        tried.append(cost_of(other, spectrum, table, distortion, 6.0, lengths))
+    assert cost_of(levels, spectrum, table, distortion, 6.0, lengths) == pytest.approx(np.min(tried, axis=0), rel=1e-5)
+    assert len(set(np.argmin(tried, axis=0))) > 1
+
+
 def test_many_blocks_are_each_what_it_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(5)
     spectrum = (random.laplace(0, 8, (64, 300)) * np.linspace(3, 0, 64)[:, None]).astype(np.float32)
@@ -95,36 +116,39 @@ def test_larger_values_than_a_file_holds_are_cut() -> None:
 
 
 @pytest.mark.parametrize(("rows", "columns", "sampling"), [(1, 5, 1), (3, 4, 1), (3, 3, 2), (4, 5, 2), (1, 1, 2)])
-def test_dc_is_the_best_of_all_choices_a_row(rows: int, columns: int, sampling: int) -> None:
-    random = np.random.default_rng(rows * columns)
+@pytest.mark.parametrize("seed", range(4))
+def test_dc_is_the_best_of_all_choices_a_row(rows: int, columns: int, sampling: int, seed: int) -> None:
+    random = np.random.default_rng(rows * columns + 100 * seed)
     spectrum = np.zeros((64, rows * columns), np.float32)
-    spectrum[0] = random.normal(0, 40, rows * columns)
+    spectrum[0] = random.normal(300, 40, rows * columns)
     component = blocks.Component(spectrum, rows, columns, sampling)
     distortion, lengths = distortion_for(rows * columns, random), lengths_like_a_files(random)
-    levels, counts = trellis.quantise_dc(spectrum, component, 16.0, distortion, 3.0, lengths)
+    levels, counts = trellis.quantise_dc(spectrum, component, 16.0, distortion, 40.0, lengths)
     order, real = trellis.scan_order(component)
     assert sorted(order[real]) == list(range(rows * columns))
     assert counts.sum() == order.size
     below = np.floor(spectrum[0] / 16).astype(int)
     assert np.isin(levels - below, (0, 1)).all()
-    unit = order[0]
-    here = list(dict.fromkeys(unit[real[0]]))
+    # A row begins after the plainly rounded value that ends the row before it, the first one after 0.
+    start = [0, *np.rint(spectrum[0, order[:-1, -1]] / 16).astype(int).tolist()]
 
-    def cost(values: dict[int, int]) -> float:
-        total, before = 0.0, 0
-        for block, there in zip(unit, real[0], strict=True):
+    def cost(row: int, values: dict[int, int]) -> float:
+        total, before = 0.0, start[row]
+        for block, there in zip(order[row], real[row], strict=True):
             size = abs(values[block] - before).bit_length()
-            total += 3.0 * (lengths[size] + size)
+            total += 40.0 * (lengths[size] + size)
             before = values[block]
             if there:
                 error = np.abs(spectrum[0, [block]] - 16 * values[block])
                 total += float(distortion.of(error, np.zeros(1, int), np.array([block]))[0])
         return total
 
-    if len(here) <= 8:
-        choices = itertools.product(*[(below[b], below[b] + 1) for b in here])
-        least = min(cost({b: int(v) for b, v in zip(here, choice, strict=True)}) for choice in choices)
-        assert cost({b: int(levels[b]) for b in here}) == pytest.approx(least, rel=1e-5)
+    for row in range(len(order)):
+        here = list(dict.fromkeys(order[row][real[row]]))
+        if len(here) <= 8:
+            choices = itertools.product(*[(below[b], below[b] + 1) for b in here])
+            least = min(cost(row, {b: int(v) for b, v in zip(here, choice, strict=True)}) for choice in choices)
+            assert cost(row, {b: int(levels[b]) for b in here}) == pytest.approx(least, rel=1e-5)
 
 
 def test_lower_candidates() -> None:
