@@ -12,21 +12,12 @@ from PIL import Image
 
 from q1net_msroi.msroi.roi import maps
 from q1net_msroi.msroi.roi.network import Activations, Network, analyse, class_scores
+from q1net_msroi.msroi.roi.settings import MAPS
 from q1net_msroi.utils.errors import UserError, show
 
 METHODS = ("energy", "topk", "threshold")
 
-# Chosen on 115 photographs with object masks and 60 with gaze. Long side in pixels, and whether the picture is turned
-# by 180 degrees: features begin one stride inside the top and left edge, so looking from both ends leaves no blind
-# edge, at no cost.
-ENERGY_SCALES = "256,448t,768,1056t"
-LARGEST_SCALE = 4096  # about 60 times the work of the default
-CLASS_SIDE = 320  # long side at which classes are scored and class maps made
 CROP_SIDE = 224
-WORK_SIDE = 1056  # a map is made at this long side at most, then stretched: memory stays bounded
-GUIDE_SHARE = 40  # the guided filter's radius is the long side divided by this
-GUIDE_STEP = 2  # and its slopes are found at half the work size
-GUIDE_EPSILON = 1e-3
 LEGEND_CLASSES = 5
 
 
@@ -39,7 +30,7 @@ class Settings:
     top_k: int = 5
     threshold: float = 0.7
     center_crop: bool = False
-    scales: str = ENERGY_SCALES
+    scales: str = MAPS.energy_scales
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -52,9 +43,9 @@ class Settings:
         """Return the long side in pixels and whether the picture is turned, for each scale of rule energy."""
         parts = [part.strip() for part in self.scales.split(",")]
         sides = [part.removesuffix("t") for part in parts]
-        if not all(side.isascii() and side.isdigit() and 0 < int(side) <= LARGEST_SCALE for side in sides):
+        if not all(side.isascii() and side.isdigit() and 0 < int(side) <= MAPS.largest_scale for side in sides):
             raise UserError(
-                f"--scales {show(self.scales)}: give long sides of 1..{LARGEST_SCALE} pixels, like {ENERGY_SCALES}"
+                f"--scales {show(self.scales)}: give long sides of 1..{MAPS.largest_scale} pixels, like {MAPS.energy_scales}"
             )
         return [(int(side), part.endswith("t")) for side, part in zip(sides, parts, strict=True)]
 
@@ -72,7 +63,7 @@ def add_options(group: argparse._ActionsContainer) -> None:
     )
     group.add_argument(
         "--scales",
-        default=ENERGY_SCALES,
+        default=MAPS.energy_scales,
         help="of rule energy: long sides in pixels at which it looks, t: turned by 180 degrees; fewer are faster "
         "(default: %(default)s)",
     )
@@ -99,19 +90,19 @@ def generate(network: Network, pixels: NDArray[np.uint8], settings: Settings) ->
     whole picture, as the original did.
     """
     height, width = pixels.shape[:2]
-    scale = min(1.0, WORK_SIDE / max(height, width))
+    scale = min(1.0, MAPS.work_side / max(height, width))
     size = max(1, round(height * scale)), max(1, round(width * scale))
     seen = _center_square(pixels) if settings.center_crop else pixels
-    at_class_side = analyse(network, seen, CROP_SIDE if settings.center_crop else CLASS_SIDE)
+    at_class_side = analyse(network, seen, CROP_SIDE if settings.center_crop else MAPS.class_side)
     scores = class_scores(network, at_class_side)
     if settings.method == "energy" and settings.center_crop:
         values = _energy([at_class_side], size)
     elif settings.method == "energy":
         looks = [analyse(network, pixels, side, turned) for side, turned in settings.looks()]
-        small = -(-size[0] // GUIDE_STEP), -(-size[1] // GUIDE_STEP)
-        radius = max(1, max(small) // GUIDE_SHARE)
+        small = -(-size[0] // MAPS.guide_step), -(-size[1] // MAPS.guide_step)
+        radius = max(1, max(small) // MAPS.guide_share)
         values = maps.guided_filter(
-            _energy(looks, small), _gray(pixels, small), _gray(pixels, size), radius, GUIDE_EPSILON
+            _energy(looks, small), _gray(pixels, small), _gray(pixels, size), radius, MAPS.guide_epsilon
         )
     elif settings.method == "topk":
         best = maps.best_classes(scores, settings.top_k)

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from q1net_msroi.msroi.roi import architectures, checkpoints, generate, maps, network
+from q1net_msroi.msroi.roi.settings import MAPS
 from q1net_msroi.utils.errors import UserError
 
 
@@ -75,7 +78,7 @@ def test_an_original_checkpoint_gives_the_map_that_numpy_computes(tmp_path, monk
     seen = network.analyse(loaded, pixels, 64)
     assert seen.features == pytest.approx(expected, abs=1e-3 * np.abs(expected).max())
 
-    monkeypatch.setattr(generate, "CLASS_SIDE", 64)
+    monkeypatch.setattr(generate, "MAPS", replace(MAPS, class_side=64))
     scores = expected.mean(axis=(0, 1)) @ arrays["GAP/W"]
     best = np.argsort(-scores)[:5]
     class_maps = [maps.place(expected @ arrays["GAP/W"][:, k], (48, 64), (48, 64), 16, 7.5) for k in best]
