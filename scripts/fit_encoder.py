@@ -171,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for title, gains in confirmed.items():
             print(f"{options.val_path}, {title}: {OBJECTIVE} {gains[OBJECTIVE]:+.2f} %")
     words = "python3 scripts/fit_encoder.py " + results.portable(sys.argv[1:] if arguments is None else arguments)
-    made = results.provenance(words, "msroi", {"encoder": fingerprint(SETTINGS)})
+    made = results.provenance(words, "msroi", settings={"encoder": fingerprint(SETTINGS)})
     results.record(Path(options.out_path) / "fit_encoder.json", made, result)
     note(f"fit_encoder.py: the objective is greatest with {moved or 'the present values'}")
     return EXIT_OK

@@ -44,9 +44,8 @@ class Settings:
         parts = [part.strip() for part in self.scales.split(",")]
         sides = [part.removesuffix("t") for part in parts]
         if not all(side.isascii() and side.isdigit() and 0 < int(side) <= MAPS.largest_scale for side in sides):
-            raise UserError(
-                f"--scales {show(self.scales)}: give long sides of 1..{MAPS.largest_scale} pixels, like {MAPS.energy_scales}"
-            )
+            wanted = f"long sides of 1..{MAPS.largest_scale} pixels, like {MAPS.energy_scales}"
+            raise UserError(f"--scales {show(self.scales)}: give {wanted}")
         return [(int(side), part.endswith("t")) for side, part in zip(sides, parts, strict=True)]
 
 

@@ -12,11 +12,11 @@ REFIT = "scripts/measure_maps.py"
 class MapSettings:
     """All of them, frozen."""
 
-    # Features begin one stride inside the top and left edge, so looking from both ends leaves no blind edge, at no cost.
+    # Features begin one stride inside the top and left edge, so looking from both ends leaves no blind edge.
     energy_scales: str = tuned(
         "256,448t,768,1056t",
         "pixels",
-        "long sides at which rule energy looks, t: turned by 180 degrees",
+        "long sides at which energy looks, t: turned by 180 degrees",
         CHOSEN,
         refit=REFIT,
     )
