@@ -126,6 +126,7 @@ class Pool:
         self.patches = torch.empty((self.capacity, PATCH, PATCH, 3), dtype=torch.uint8, device=device)
         self.qualities = torch.empty(self.capacity, dtype=torch.uint8, device=device)
         self.filled = torch.zeros((), dtype=torch.float64, device=device)
+        self.stream = torch.cuda.Stream() if device.type == "cuda" else None
 
     def take(self, wait: bool = False) -> None:
         """Take over what is ready, in order; with `wait` at least one round. A full pool stays as it is."""
@@ -136,8 +137,11 @@ class Pool:
                 raise UserError("a process that makes patches was ended; try fewer --workers") from None
             self._ask()
             wait, part = False, slice(self.count, self.count + ROUND)
-            for kept, values in zip((self.patches, self.qualities), made, strict=True):
-                kept[part].copy_(torch.from_numpy(values))
+            with torch.cuda.stream(self.stream):  # beside the steps that are under way
+                for kept, values in zip((self.patches, self.qualities), made, strict=True):
+                    kept[part].copy_(torch.from_numpy(values))
+            if self.stream:
+                self.stream.synchronize()
             self.count += ROUND
             self.filled.fill_(self.count)
             if self.count == self.capacity:

