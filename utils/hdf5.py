@@ -22,6 +22,8 @@ def open_given(path: str | os.PathLike[str], remedy: str) -> Any:
     if not Path(path).exists():
         raise UserError(f"{name} does not exist; {remedy}")
     try:
+        if not Path(path).is_file():  # a pipe would be waited for
+            raise OSError
         file = h5py.File(path, "r")
         link = file.visititems_links(lambda at, link: None if isinstance(link, h5py.HardLink) else at)
         foreign = file.visititems(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -116,7 +117,8 @@ def test_missing_text_and_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist; make it with gen_data"):
         PatchFile(tmp_path / "missing.hdf5")
     (tmp_path / "text.hdf5").write_text("no HDF5\n" * 50)
-    for path in (tmp_path / "text.hdf5", tmp_path):
+    os.mkfifo(tmp_path / "pipe.hdf5")
+    for path in (tmp_path / "text.hdf5", tmp_path, tmp_path / "pipe.hdf5"):
         with pytest.raises(UserError, match="is not a whole HDF5 file"):
             PatchFile(path)
 
