@@ -49,9 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
         default="kodak",
     )
     many.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="do pictures again that are finished and have not changed",
+        "--overwrite", action="store_true", help="do pictures again that are finished and have not changed"
     )
     many.add_argument("--recursive", action="store_true", help="the subfolders too, to the same subfolders")
     many.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")

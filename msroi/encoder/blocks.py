@@ -21,12 +21,7 @@ CENTRE = 128.0  # what is subtracted from luma before the transform
 Spectrum = NDArray[np.float32]  # (64, blocks)
 
 RGB_TO_YCC = np.array(
-    [
-        [0.299, 0.587, 0.114],
-        [-0.168735892, -0.331264108, 0.5],
-        [0.5, -0.418687589, -0.081312411],
-    ],
-    np.float32,
+    [[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5], [0.5, -0.418687589, -0.081312411]], np.float32
 )
 
 

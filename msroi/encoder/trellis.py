@@ -21,6 +21,9 @@ CHUNK = 2048  # blocks; their arrays stay in the processor's cache
 LARGEST = 1023  # AC magnitude of baseline JPEG with 8-bit samples
 LAST = FREQUENCIES - 1
 
+Floats = NDArray[np.float32]
+Counts = NDArray[np.int64]
+Indices = NDArray[np.intp]
 Quantised = NDArray[np.int16]  # (64, blocks), zigzag order
 
 
@@ -31,29 +34,27 @@ class Distortion:
     `square` = pixels (blocks,) * gain (64,) + unmasked (64,); `threshold` = masking (blocks,) * visible (64,).
     """
 
-    pixels: NDArray[np.float32]
-    gain: NDArray[np.float32]
-    unmasked: NDArray[np.float32]
-    masked: NDArray[np.float32]
-    masking: NDArray[np.float32]
-    visible: NDArray[np.float32]
+    pixels: Floats
+    gain: Floats
+    unmasked: Floats
+    masked: Floats
+    masking: Floats
+    visible: Floats
 
-    def take(self, blocks: NDArray[np.intp]) -> Distortion:
+    def take(self, blocks: Indices) -> Distortion:
         """Return the same for some of the blocks."""
         return replace(self, pixels=self.pixels[blocks], masking=self.masking[blocks])
 
-    def of(
-        self, error: NDArray[np.float32], place: NDArray[np.integer], block: NDArray[np.integer]
-    ) -> NDArray[np.float32]:
+    def of(self, error: Floats, place: NDArray[np.integer], block: NDArray[np.integer]) -> Floats:
         """Return the distortion of errors (n,) >= 0 at zigzag places (n,) of blocks (n,)."""
         square = self.pixels[block] * self.gain[place] + self.unmasked[place]
-        cost: NDArray[np.float32] = square * np.square(error)
+        cost: Floats = square * np.square(error)
         if self.masked.any():
             beyond = np.maximum(error - self.masking[block] * self.visible[place], 0)
             cost += self.masked[place] * np.square(beyond)
         return cost
 
-    def of_all(self, error: NDArray[np.float32]) -> NDArray[np.float32]:
+    def of_all(self, error: Floats) -> Floats:
         """Return the distortion of errors (64, blocks) >= 0."""
         cost = np.multiply.outer(self.gain, self.pixels)
         cost += self.unmasked[:, None]
@@ -77,12 +78,8 @@ def lower_candidate(level: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def quantise_ac(
-    spectrum: Spectrum,
-    table: NDArray[np.float32],
-    distortion: Distortion,
-    lambda_: float,
-    lengths: NDArray[np.float32],
-) -> tuple[Quantised, NDArray[np.int64]]:
+    spectrum: Spectrum, table: Floats, distortion: Distortion, lambda_: float, lengths: Floats
+) -> tuple[Quantised, Counts]:
     """Return the AC levels, (64, blocks) int16 with row 0 left zero, and how often each symbol occurs, (256,).
 
     `spectrum` and `table` (64,) in zigzag order; `lambda_` is distortion per bit; `lengths` (256,) are the bits
@@ -99,7 +96,7 @@ def quantise_ac(
     costs = entropy.ac_costs(lengths) * np.float32(lambda_)
     end = np.float32(lengths[entropy.END_OF_BLOCK] * lambda_)
 
-    def chunk(start: int) -> tuple[NDArray[np.intp], Quantised, NDArray[np.int64]]:
+    def chunk(start: int) -> tuple[Indices, Quantised, Counts]:
         some = order[start : start + CHUNK]
         found, symbols = _quantise_chunk(spectrum[:, some], table, distortion.take(some), costs, end)
         return some, found, symbols
@@ -114,13 +111,8 @@ def quantise_ac(
 
 
 def quantise_dc(
-    spectrum: Spectrum,
-    component: Component,
-    step: float,
-    distortion: Distortion,
-    lambda_: float,
-    lengths: NDArray[np.float32],
-) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+    spectrum: Spectrum, component: Component, step: float, distortion: Distortion, lambda_: float, lengths: Floats
+) -> tuple[NDArray[np.int16], Counts]:
     """Return the DC levels, (blocks,) int16, and how often each DC symbol (magnitude category) occurs, (256,).
 
     A level is one of the two multiples of `step` around the coefficient; a value costs the bits of its difference to
@@ -136,7 +128,7 @@ def quantise_dc(
     cost = np.stack([distortion.of(each, first, np.arange(len(first))) for each in error])
     bits = (lengths[: entropy.SIZES + 1] + np.arange(entropy.SIZES + 1)).astype(np.float32) * np.float32(lambda_)
 
-    def edge(before: NDArray[np.int32], after: NDArray[np.int32]) -> NDArray[np.float32]:
+    def edge(before: NDArray[np.int32], after: NDArray[np.int32]) -> Floats:
         return bits[entropy.size_of(np.abs(after - before))]
 
     values = candidates.astype(np.int32)[:, order]  # (2, rows, steps)
@@ -162,13 +154,13 @@ def quantise_dc(
     return levels, dc_symbols(levels, order)
 
 
-def dc_symbols(levels: NDArray[np.int16], order: NDArray[np.intp]) -> NDArray[np.int64]:
+def dc_symbols(levels: NDArray[np.int16], order: Indices) -> Counts:
     """Return how often each magnitude category of DC differences occurs, (256,), in the order of a scan."""
     difference = np.diff(levels[order.reshape(-1)].astype(np.int32), prepend=0)
     return np.bincount(entropy.size_of(np.abs(difference)), minlength=entropy.SYMBOLS)
 
 
-def scan_order(component: Component) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+def scan_order(component: Component) -> tuple[Indices, NDArray[np.bool_]]:
     """Return the blocks of each row of minimum coded units in the order of an interleaved scan, and which are real.
 
     Both (rows of units, blocks a row). Where the picture ends within a unit, the missing blocks repeat the one before
@@ -198,16 +190,16 @@ class _Candidates:
     `number` (blocks,) counts them, and up to block `alive[step]` a block has so many.
     """
 
-    block: NDArray[np.intp]
-    place: NDArray[np.intp]
-    step: NDArray[np.intp]
+    block: Indices
+    place: Indices
+    step: Indices
     level: NDArray[np.int32]
     lower: NDArray[np.int32]
-    number: NDArray[np.intp]
-    alive: NDArray[np.intp]
+    number: Indices
+    alive: Indices
 
     @classmethod
-    def of(cls, magnitude: NDArray[np.float32], table: NDArray[np.float32]) -> _Candidates:
+    def of(cls, magnitude: Floats, table: Floats) -> _Candidates:
         """List those of |coefficients| (64, blocks), blocks sorted by falling number."""
         quotient = magnitude / table[:, None]
         quotient += np.float32(0.5)
@@ -221,7 +213,7 @@ class _Candidates:
         level = rounded[place, block]
         return cls(block, place, step, level, lower_candidate(level), number, alive)
 
-    def padded(self, values: NDArray[np.float32] | NDArray[np.integer], kind: type) -> NDArray[Any]:
+    def padded(self, values: Floats | NDArray[np.integer], kind: type) -> NDArray[Any]:
         """Return values (n,) as (steps + 1, blocks), zero where there is none."""
         array: NDArray[Any] = np.zeros((len(self.alive), len(self.number)), kind)
         array[self.step, self.block] = values
@@ -229,12 +221,8 @@ class _Candidates:
 
 
 def _quantise_chunk(
-    spectrum: Spectrum,
-    table: NDArray[np.float32],
-    distortion: Distortion,
-    costs: NDArray[np.float64],
-    end: np.float32,
-) -> tuple[Quantised, NDArray[np.int64]]:
+    spectrum: Spectrum, table: Floats, distortion: Distortion, costs: NDArray[np.float64], end: np.float32
+) -> tuple[Quantised, Counts]:
     """Return levels and symbol counts of some blocks, sorted by falling number of non-zero values."""
     magnitude = np.abs(spectrum)
     found = _Candidates.of(magnitude, table)
@@ -253,10 +241,10 @@ def _quantise_chunk(
 
 def _best_path(
     found: _Candidates,
-    magnitude: NDArray[np.float32],
-    table: NDArray[np.float32],
+    magnitude: Floats,
+    table: Floats,
     distortion: Distortion,
-    zeros: NDArray[np.float32],
+    zeros: Floats,
     costs: NDArray[np.float64],
     end: np.float32,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -267,7 +255,7 @@ def _best_path(
     block, place = found.block, found.place
     exact, steps = magnitude[place, block], table[place]
 
-    def distortion_of(level: NDArray[np.int32]) -> NDArray[np.float32]:
+    def distortion_of(level: NDArray[np.int32]) -> Floats:
         return found.padded(distortion.of(np.abs(exact - level * steps), place, block), np.float32)
 
     position, size = found.padded(place, np.int32), found.padded(entropy.size_of(found.level), np.int32)
@@ -299,9 +287,7 @@ def _best_path(
     return _traced(finish.argmin(axis=0), previous, found.alive), lowered
 
 
-def _cheapest(
-    flat: NDArray[np.float64], run: NDArray[np.int32], reach: NDArray[np.float32]
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+def _cheapest(flat: NDArray[np.float64], run: NDArray[np.int32], reach: Floats) -> tuple[Indices, NDArray[np.float64]]:
     """Return the best predecessor of each block's value and the cost of coming from there, both (blocks,).
 
     `run` (predecessors, blocks) indexes the costs of codes, `reach` is what a path to a predecessor costs.
@@ -312,7 +298,7 @@ def _cheapest(
     return best, np.take_along_axis(way, best[None], axis=0)[0]
 
 
-def _traced(at: NDArray[np.intp], previous: NDArray[np.int16], alive: NDArray[np.intp]) -> NDArray[np.bool_]:
+def _traced(at: Indices, previous: NDArray[np.int16], alive: Indices) -> NDArray[np.bool_]:
     """Return which candidates, (steps + 1, blocks), lie on the paths that end `at` (blocks,)."""
     kept = np.zeros(previous.shape, bool)
     for here in range(len(alive) - 1, 0, -1):
