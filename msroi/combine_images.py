@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from q1net_msroi.msroi.encoder import folder, levels
@@ -135,38 +135,23 @@ def _add_model_7(parser: argparse.ArgumentParser) -> None:
         "-threshold_pct has no effect and -find_best 0 is refused",
         argument_default=argparse.SUPPRESS,  # what is not given is not there, so that the level rules can refuse it
     )
-    group.add_argument(
-        "--target_size",
-        metavar="SIZE",
-        type=parse_size,
-        help="largest file in bytes: 120kB, 1.5MB, 64KiB, 120000 (1 kB = 1000 bytes)",
+
+    def add(name: str, metavar: str, kind: Callable[[str], object], help_text: str) -> None:
+        group.add_argument(f"--{name}", metavar=metavar, type=kind, help=help_text)
+
+    add("target_size", "SIZE", parse_size, "largest file in bytes: 120kB, 1.5MB, 64KiB, 120000 (1 kB = 1000 bytes)")
+    quality = "plain JPEG (optimised, progressive) of this quality, 1 to 100"
+    add("target_quality", "QUALITY", int, f"as many bytes as the {quality} (default: 50)")
+    limit = f"PSNR-HVS and PSNR-HVS-M; 1: that may fall by {-SETTINGS.deepest_change:g} dB (default: 0.5)"
+    half = "0.5: all for the region that leaves the whole picture as good as plain JPEG by"
+    add("strength", "0..1", float, f"0: no preference, simply a good encoder; {half} {limit}")
+    dark = "what the map leaves dark looks at least like plain JPEG of this quality, 1 to 100 (default: no limit)"
+    add("min_background_quality", "QUALITY", int, dark)
+    auto = (
+        "auto: as its own header says, where it is a JPEG; for others predict_cls.py finds the number (default: auto)"
     )
-    group.add_argument(
-        "--target_quality",
-        type=int,
-        metavar="QUALITY",
-        help="as many bytes as the plain JPEG (optimised, progressive) of this quality, 1 to 100 (default: 50)",
-    )
-    group.add_argument(
-        "--strength",
-        type=float,
-        metavar="0..1",
-        help="0: no preference, simply a good encoder; 0.5: all for the region that leaves the whole picture as good "
-        f"as plain JPEG by PSNR-HVS and PSNR-HVS-M; 1: that may fall by {-SETTINGS.deepest_change:g} dB (default: 0.5)",
-    )
-    group.add_argument(
-        "--min_background_quality",
-        type=int,
-        metavar="QUALITY",
-        help="what the map leaves dark looks at least like plain JPEG of this quality, 1 to 100 (default: no limit)",
-    )
-    group.add_argument(
-        "--source_quality",
-        metavar="auto|QUALITY",
-        type=parse_quality,
-        help="the JPEG quality that the picture has been through: no bytes are spent above it. auto: as its own header "
-        "says, where it is a JPEG; for others predict_cls.py finds the number (default: auto)",
-    )
+    been = f"the JPEG quality that the picture has been through: no bytes are spent above it. {auto}"
+    add("source_quality", "auto|QUALITY", parse_quality, been)
     group.add_argument(
         "--subsampling", choices=("4:2:0", "4:4:4"), help="chroma halved in both directions, or not (default: 4:2:0)"
     )
@@ -232,6 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.use_convert:
         note("-use_convert: no outside program is needed, pictures are encoded in memory")
     output = output_folder(options.output_directory or OUTPUT)
+    page = Path(options.report) if options.report else None
     if several:
         request = folder.Request(
             Path(options.images),
@@ -240,12 +226,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             encoding,
             options.recursive,
             bool(options.print_metrics),
-            Path(options.report) if options.report else None,
+            page,
             _source_qualities(options),
             beside_maps=options.output_directory is None,  # generate_map.py's default folder is the same
         )
         return _folder(request, options)
-    page = Path(options.report) if options.report else None
     measured = bool(options.print_metrics)
     job = folder.Job(Path(options.image), Path(options.map), output, encoding, page, metrics=measured)
     try:
