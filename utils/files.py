@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +43,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     if final.is_socket():
         raise UserError(f"{show(final)} is a socket; give the name of a file to write")
     if final.exists() and not final.is_file():
+        import tempfile  # not at every start: it takes 5 ms
+
         with tempfile.TemporaryDirectory() as folder:
             whole = Path(folder) / final.name
             yield whole

@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import sys
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -180,6 +178,9 @@ def write_archive(path: Path, values: Sequence[Any], record: dict[str, Any] | No
 
 def read_archive(path: Path) -> tuple[list[NDArray[np.float32]], dict[str, Any]]:
     """Return the weights and the record (or {}) that `write_archive` wrote; raise `UserError` for another file."""
+    import zipfile  # these two not at every start
+    import zlib
+
     try:
         with np.load(path, allow_pickle=False) as stored:
             values = [stored[str(number)] for number in range(sum(name.isdigit() for name in stored.files))]
