@@ -23,15 +23,13 @@ from q1net_msroi.classifier.estimators.network import NetworkEstimator, calibrat
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate, Evidence, any_of, number
 from q1net_msroi.classifier.lattice.grid import find_phase
+from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.classifier.q1net.configs import AREA, CONFIGS
 from q1net_msroi.utils.errors import UserError, show
 
 E = TypeVar("E", bound=Evidence)
-LATTICE_STEP = 3  # qualities below the header's at which a decisive lattice means an earlier compression
-NETWORK_STEP = 10  # the same for the network, below the end of its interval
 BEST = "texture/weighted_median"  # patches and fusion where no card tells better
-LOWEST_NEVER = 90.0  # what the network says of pictures never compressed begins here, where no card tells better
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ def lowest_never(network: Asked) -> float:
     folder = weights.model_folder(CONFIGS[network.comp_type], network.save_path)
     entry = calibrated(folder, network.backend).get(f"{network.patches}/{network.fusion}", {})
     lowest = entry.get("lowest_never")
-    return LOWEST_NEVER if lowest is None else float(lowest)
+    return LATTICE.lowest_never if lowest is None else float(lowest)
 
 
 class AutoEstimator:
@@ -168,9 +166,9 @@ def with_header(header: Estimate, lattice: Estimate, network: Estimate | None) -
     earlier = shown.earlier_quality
     if earlier is None and lattice.quality is not None and lattice.interval is not None:
         highest = lattice.quality if shown.standard else lattice.interval[1]
-        earlier = lattice.quality if highest <= last - LATTICE_STEP else None
+        earlier = lattice.quality if highest <= last - LATTICE.lattice_below else None
     if earlier is None and lattice.quality is None and network is not None and network.interval is not None:
-        earlier = network.quality if network.interval[1] <= last - NETWORK_STEP else None
+        earlier = network.quality if network.interval[1] <= last - LATTICE.network_below else None
     return replace(header, evidence=AutoEvidence(said, earlier, _all(header, lattice, network)))
 
 

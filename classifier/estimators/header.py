@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from q1net_msroi.classifier.estimators.result import Estimate, Evidence, number
+from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils import jpeg
 
 LARGEST_STEP = 32767  # of 16-bit tables
-FAR = 0.35  # beyond this share of the nearest standard tables, the distance leaves no quality to speak of
 TABLE = 64  # steps
 COLOURS = 3  # components from which chroma may be subsampled
 PHOTOSHOP_QUALITY = 0x0406  # the image resource in which Photoshop keeps its own setting, two bytes, -4..8 for 0..12
@@ -226,7 +226,7 @@ def estimate_header(header: Header | None) -> Estimate:
         return Estimate(None, reason="not a JPEG file: there is no header to read")
     found = match(header)
     quality, interval, reason = found.quality, None, None
-    if quality is None and found.relative_distance <= FAR:
+    if quality is None and found.relative_distance <= LATTICE.header_far:
         quality = found.nearest_standard
         ends = [q for q in (found.luma_quality, found.chroma_quality, quality) if q is not None]
         interval = _bracket(header) if None in (found.luma_quality, found.chroma_quality) else (min(ends), max(ends))
@@ -256,7 +256,7 @@ def _bracket(header: Header) -> tuple[int, int]:
     found = header.tables
     known = jpeg.standard_tables()[:, : len(found)]
     each, nearest = np.abs(known - found).argmin(axis=0) + 1, _nearest(found, known)[0]
-    low, high = np.percentile(each, [5, 95])
+    low, high = np.percentile(each, LATTICE.header_percentiles)
     return min(int(low), nearest), max(int(np.ceil(high)), nearest)
 
 

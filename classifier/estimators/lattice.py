@@ -152,9 +152,8 @@ class LatticeEstimator:
                 colour = chroma.scores(pixels, reading.phase)
                 scores = search.with_chroma(scores, colour)
                 subsampling = colour.subsampling if colour and colour.nats.max() > LATTICE.presence else None
-            likely = scores.nats + LATTICE.round_number * (np.arange(1, 101) % 5 == 0)
-            quality, margin, ties = int(likely.argmax()) + 1, scores.margin, search.tied(scores)
-            if len(ties) > LATTICE.most_tied or ties[-1] - ties[0] > LATTICE.widest_tie:
+            quality, margin, ties = search.likeliest(scores), scores.margin, search.tied(scores)
+            if not search.is_answer(ties):
                 fitting = f"{len(ties)} qualities alike, {ties[0]} to {ties[-1]}"
                 reason = f"compressed, but the {seen.blocks} blocks that could say fit {fitting}"
                 return Estimate(None, tie_set=ties, reason=reason, evidence=seen)

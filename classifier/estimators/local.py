@@ -14,22 +14,16 @@ from q1net_msroi.classifier.estimators.lattice import LatticeEstimator
 from q1net_msroi.classifier.estimators.network import NetworkEstimator
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.lattice import grid, score
+from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.classifier.q1net import fusion, patches
 from q1net_msroi.classifier.q1net.configs import AREA, BLOCK
+from q1net_msroi.classifier.q1net.settings import NETWORK
 from q1net_msroi.utils import figures, tasks
 from q1net_msroi.utils.errors import UserError
 
-WINDOW = 64  # pixels
-MOST_WINDOWS = 400  # of the lattice; larger pictures get windows further apart
-MOST_PATCHES = 6144  # of the network; larger pictures get patches further apart
-WINDOW_CONFIDENCE = 80.0  # a window has few patches: those that a whole picture can do without count, by their weight
-PRESENT = 15.0  # nats by which a lattice must beat none to be believed in a window
-OTHER_GRIDS = 3  # that are looked for besides the main part's
-TIE = 5.0  # nats; qualities so close to the best are not told apart, and the main part's is taken
-UNLIKE = 25.0  # nats from which a window is outlined as foreign
+WINDOW = LATTICE.window_side
 HALF = 0.5  # of the most foreign window's word counts for a region, which is unknown if half of it has no answer
 WIDE = 1.5  # width by height from which on the map stands below the photograph
-LEAST_DIFFERENCE = 5.0  # qualities from which it is outlined by the network
 
 
 @dataclass(frozen=True)
@@ -74,7 +68,7 @@ class Regions:
         """Return for each pixel whether it is unlike the main part: (height, width); nowhere where all are."""
         known = self.quality[~np.isnan(self.quality)]
         half = 0.5 * float(np.ptp(known)) if len(known) else 0.0
-        level = UNLIKE if self.unit == "nats" else max(LEAST_DIFFERENCE, half)
+        level = LATTICE.window_foreign if self.unit == "nats" else max(LATTICE.window_difference, half)
         marked = np.nan_to_num(self.nearest(self.foreign, height, width)) > level
         return marked & ~marked.all()
 
@@ -118,7 +112,7 @@ def regions(pixels: NDArray[np.uint8], asked: Asked) -> Regions:
 def network_regions(pixels: NDArray[np.uint8], network: NetworkEstimator) -> Regions:
     """Return the regions by the network: the weighted median of each window's confident patches."""
     blocks = [(length // BLOCK * BLOCK - AREA) // BLOCK + 1 for length in pixels.shape[:2]]
-    step = int(np.ceil(np.sqrt(blocks[0] * blocks[1] / MOST_PATCHES)))
+    step = int(np.ceil(np.sqrt(blocks[0] * blocks[1] / LATTICE.most_patches)))
     tops, lefts = (BLOCK * np.arange(0, count, step) + patches.MARGIN for count in blocks)
     rows = [
         network.predict_patches(patches.cut(pixels, part, lefts)) for part in np.array_split(tops, len(tops) // 4 + 1)
@@ -134,7 +128,7 @@ def network_regions(pixels: NDArray[np.uint8], network: NetworkEstimator) -> Reg
     middle = weighted_medians(
         qualities.reshape(*qualities.shape[:2], -1),
         confidences.reshape(*qualities.shape[:2], -1),
-        min(network.threshold, WINDOW_CONFIDENCE),
+        min(network.threshold, LATTICE.window_confidence),
     )
     whole = fusion.fuse(said, network.threshold, "weighted_median").quality
     foreign = np.abs(middle - (np.nan if whole is None else whole))
@@ -149,7 +143,7 @@ def weighted_medians(
     """Return the lower median, weighted by 1 / (100 - confidence), of confident answers along the last axis, or NaN."""
     order = np.argsort(qualities, axis=-1)
     qualities, confidences = (np.take_along_axis(values, order, axis=-1) for values in (qualities, confidences))
-    weights = (confidences > threshold) / np.maximum(100 - confidences, fusion.SMALLEST_ERROR)
+    weights = (confidences > threshold) / np.maximum(100 - confidences, NETWORK.smallest_error)
     reached = np.cumsum(weights, axis=-1)
     middle = (reached < reached[..., -1:] / 2).sum(axis=-1, keepdims=True)
     chosen = np.take_along_axis(qualities, np.minimum(middle, qualities.shape[-1] - 1), axis=-1)[..., 0]
@@ -168,20 +162,20 @@ def lattice_regions(pixels: NDArray[np.uint8], phase: tuple[int, int], threads: 
     The main part is what most windows are of: a quality on one grid, or no JPEG at all.
     """
     height, width = pixels.shape[:2]
-    apart = np.sqrt(height * width / MOST_WINDOWS)
+    apart = np.sqrt(height * width / LATTICE.most_read)
     stride = max(WINDOW // 2, int(np.ceil(apart / BLOCK)) * BLOCK)
     rows, columns = window_starts(height, phase[0], stride), window_starts(width, phase[1], stride)
     readings = [_read(pixels, rows, columns, np.ones((len(rows), len(columns)), bool), threads)]
     phases = [phase]
-    while len(readings) <= OTHER_GRIDS:
+    while len(readings) <= LATTICE.other_grids:
         best: NDArray[np.float64] = np.stack(readings).max(axis=(0, 3))
-        if not (best < -UNLIKE).any():
+        if not (best < -LATTICE.window_foreign).any():
             break
         other = _other_grid(pixels, rows, columns, best)
         if other in phases:
             break
         shift = [(there - here) % BLOCK for there, here in zip(other, phase, strict=True)]
-        unexplained = np.pad(best <= PRESENT, 1)
+        unexplained = np.pad(best <= LATTICE.window_presence, 1)
         around = np.lib.stride_tricks.sliding_window_view(unexplained, (3, 3)).max(axis=(2, 3))  # and its neighbours
         readings.append(_read(pixels, rows + shift[0], columns + shift[1], np.asarray(around, bool), threads))
         phases.append(other)
@@ -193,7 +187,7 @@ def judge(rows: NDArray[np.intp], columns: NDArray[np.intp], nats: NDArray[np.fl
     each = nats.max(axis=3)
     where, best = each.argmax(axis=0), each.max(axis=0)
     quality = np.take_along_axis(nats.argmax(axis=3), where[None], axis=0)[0] + 1
-    known, none = best > PRESENT, best < -UNLIKE
+    known, none = best > LATTICE.window_presence, best < -LATTICE.window_foreign
     pairs, counts = np.unique(where[known] * 101 + quality[known], return_counts=True)
     if not len(pairs) or none.sum() > counts.max():
         foreign, main_grid, main_quality = np.maximum(best, 0), -1, None
@@ -201,7 +195,7 @@ def judge(rows: NDArray[np.intp], columns: NDArray[np.intp], nats: NDArray[np.fl
         main_grid, main_quality = divmod(int(pairs[counts.argmax()]), 101)
         main = nats[main_grid, :, :, main_quality - 1]
         main = np.where(np.isfinite(main), main, np.minimum(best, 0))  # not read there: explained by another grid
-        quality = np.where(best - main < TIE, main_quality, quality)
+        quality = np.where(best - main < LATTICE.tie, main_quality, quality)
         foreign = np.maximum(best, 0) - np.minimum(main, best)
     other_grid = known & (where != main_grid) & (main_grid >= 0)
     known_quality = np.where(known, quality, np.nan)
@@ -221,7 +215,7 @@ def _read(
 
     def one(place: NDArray[np.intp]) -> NDArray[np.float64]:
         top, left = rows[place[0]], columns[place[1]]
-        return score.at_phase(pixels[top : top + WINDOW, left : left + WINDOW], (0, 0)).nats
+        return score.read(pixels[top : top + WINDOW, left : left + WINDOW], (0, 0)).scores.nats
 
     for (i, j), values in zip(places, tasks.ordered_map(one, places, threads), strict=True):
         nats[i, j] = values

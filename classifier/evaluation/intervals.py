@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.q1net.fusion import Fused
-from q1net_msroi.classifier.q1net.intervals import COVERAGE, Intervals, expected_error
+from q1net_msroi.classifier.q1net.intervals import Intervals, expected_error
+from q1net_msroi.classifier.q1net.settings import NETWORK
 
 LEAST = 40  # answers in a bin; fewer say too little about one in twenty
 
@@ -28,7 +29,7 @@ def _offsets(error: NDArray[np.float64]) -> tuple[float, float]:
     """Return the conformal quantiles of the errors of one bin."""
     if not len(error):
         return -100.0, 100.0
-    tail = (1 - COVERAGE) / 2
+    tail = (1 - NETWORK.coverage) / 2
     ordered = np.sort(error)
     reach = int(np.floor(tail * (len(error) + 1))) - 1  # as many may lie outside on each side
     if reach < 0:

@@ -104,8 +104,8 @@ class Sample:
         total: NDArray[np.float64] = values[:, 1:].sum(1, dtype=np.float64)
         return total
 
-    def ratios(self, phases: NDArray[np.int64], frequencies: NDArray[np.int64], noise: str) -> NDArray[np.float32]:
-        """Return nats of all steps for phases (n, 2) in some frequencies: (n, frequencies, 255)."""
+    def scores(self, phases: NDArray[np.int64], frequencies: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return nats by which the best quality beats "no lattice" for phases (n, 2) in some frequencies: (n,)."""
         y, x = phases.T
         v, u = np.divmod(frequencies, 8)
         bins = LATTICE.sample_reach * RESOLUTION + 1
@@ -113,12 +113,8 @@ class Sample:
         keep = (index < bins) & self.usable[:, y, x, None]
         rows = len(phases) * len(frequencies)
         index += (np.arange(rows, dtype=np.int32) * bins).reshape(len(phases), -1)
-        counts = np.bincount(index[keep], minlength=rows * bins).reshape(rows, bins)
-        return likelihood.ratios(counts.astype(np.float32), noise).reshape(len(phases), len(frequencies), -1)
-
-    def scores(self, phases: NDArray[np.int64], frequencies: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return nats by which the best quality beats "no lattice" for phases (n, 2) in some frequencies: (n,)."""
-        ratios = self.ratios(phases, frequencies, "exact")
+        counts = np.bincount(index[keep], minlength=rows * bins).reshape(rows, bins).astype(np.float32)
+        ratios = likelihood.ratios(counts, "exact").reshape(len(phases), len(frequencies), -1)
         steps = likelihood.steps_of_quality()[:, frequencies]
         best: NDArray[np.float64] = ratios[:, np.arange(len(frequencies)), steps].sum(-1, dtype=np.float64).max(1)
         return best

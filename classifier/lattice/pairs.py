@@ -192,33 +192,12 @@ def standing_out(pixels: NDArray[np.uint8], phase: tuple[int, int]) -> list[tupl
     ]
 
 
-def likeliest_grids(pixels: NDArray[np.uint8], phase: tuple[int, int], finest: int) -> list[tuple[int, int]]:
-    """Return the other phases whose lattices of a quality up to `finest` are the likeliest on a sample."""
-    sample = grid.Sample(pixels)
-    if not sample.number:
-        return []
-    phases = np.array([divmod(i, 8) for i in range(64) if divmod(i, 8) != phase])
-    frequencies = grid.zigzag()[: LATTICE.first_frequencies]
-    ratios = np.maximum(np.max([sample.ratios(phases, frequencies, noise) for noise in LATTICE.left_noises], axis=0), 0)
-    steps = likelihood.steps_of_quality()[:finest, frequencies]
-    nats = ratios[:, np.arange(len(frequencies)), steps].sum(-1).max(1)
-    return [(int(y), int(x)) for y, x in phases[np.argsort(nats)[-LATTICE.likeliest_grids :]]]
-
-
-def search_shifted(
-    pixels: NDArray[np.uint8], phase: tuple[int, int], quality: int, thorough: bool = False
-) -> Shifted | None:
+def search_shifted(pixels: NDArray[np.uint8], phase: tuple[int, int], quality: int) -> Shifted | None:
     """Return a compression below `quality` on another grid than the one from `phase` (y, x) on, if there are traces.
 
-    `pixels` is (height, width, 3) uint8 RGB. A lattice is looked for only where steps between pixels stand out, or, in
-    some 0.3 seconds more, on all grids (`thorough`).
+    `pixels` is (height, width, 3) uint8 RGB. A lattice is looked for only where steps between pixels stand out.
     """
-    finest = min(quality, LATTICE.finest_last) - LATTICE.quality_gap
-    if finest < 1:
-        return None
-    found = best_of(pixels, standing_out(pixels, phase), finest)
-    if thorough and (found is None or found.nats <= LATTICE.shifted_presence):
-        found = best_of(pixels, likeliest_grids(pixels, phase, finest), finest)
+    found = best_of(pixels, standing_out(pixels, phase), min(quality, LATTICE.finest_last) - LATTICE.quality_gap)
     return found if found is not None and found.nats > LATTICE.shifted_presence else None
 
 
@@ -226,7 +205,7 @@ def best_of(pixels: NDArray[np.uint8], phases: list[tuple[int, int]], finest: in
     """Return the likeliest lattice of a quality up to `finest` on the given grids, decisive or not."""
     best: Shifted | None = None
     frequencies = grid.zigzag()[: LATTICE.low_frequencies]
-    for place in phases:
+    for place in phases if finest > 0 else ():
         textured = blocks.histograms(blocks.cut(pixels, place, LATTICE.shifted_blocks)).textured
         counts = textured[frequencies, :SHORT]
         ratios = np.maximum(np.max([likelihood.ratios(counts, noise) for noise in LATTICE.left_noises], axis=0), 0)

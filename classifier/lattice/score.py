@@ -102,8 +102,3 @@ def without_dc(counts: blocks.Histograms) -> blocks.Histograms:
 def with_noise(reading: Reading, noise: str) -> Reading:
     """Return the same blocks' reading under another kind of noise."""
     return Reading(reading.phase, noise, table_scores(reading.counts, noise), reading.counts)
-
-
-def at_phase(pixels: NDArray[np.uint8], phase: tuple[int, int], noise: str = "exact") -> Scores:
-    """Score (height, width, 3) uint8 RGB pixels on the grid that starts at `phase` (y, x)."""
-    return read(pixels, phase, noise).scores

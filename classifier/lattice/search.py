@@ -48,6 +48,16 @@ def tied(scores: Scores) -> tuple[int, ...]:
     return tuple(int(q) for q in np.flatnonzero(scores.nats >= scores.nats.max() - LATTICE.tie) + 1)
 
 
+def is_answer(ties: tuple[int, ...]) -> bool:
+    """Tell whether a tie set is short enough to name a quality."""
+    return len(ties) <= LATTICE.most_tied and ties[-1] - ties[0] <= LATTICE.widest_tie
+
+
+def likeliest(scores: Scores) -> int:
+    """Return the likeliest quality, 1..100, a multiple of 5 where another is hardly ahead."""
+    return int((scores.nats + LATTICE.round_number * (np.arange(1, 101) % 5 == 0)).argmax()) + 1
+
+
 def strong_only(reading: Reading) -> Reading:
     """Leave out the qualities whose steps are no wider than the noise that the reading allows for."""
     scores = reading.scores

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.q1net.fusion import Fused
+from q1net_msroi.classifier.q1net.settings import NETWORK
 
-KNOTS = np.array([0, 3, 6, 10, 15, 20, 30, 40, 50, 60, 70, 80, 88, 94, 98, 100], float)  # closer where errors bend
-SMOOTHNESS = 0.003  # cost of a bend of one quality a quality, in absolute errors of the mean answer
+KNOTS = np.array(NETWORK.correction_knots, float)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def fit(answers: Sequence[float] | NDArray[np.float64], truth: Sequence[int] | N
         [[line, -error, None], [-line, -error, None], [bends, None, -bend], [-bends, None, -bend], [-steps, None, None]]
     )
     limits = np.concatenate([y, -y, np.zeros(2 * (m - 2) + m - 1)])
-    cost = np.concatenate([np.zeros(m), np.full(n, 1 / n), np.full(m - 2, SMOOTHNESS)])
+    cost = np.concatenate([np.zeros(m), np.full(n, 1 / n), np.full(m - 2, NETWORK.bend_cost)])
     bounds = [(0, 100)] * m + [(0, None)] * (n + m - 2)
     solved = linprog(cost, A_ub=constraints, b_ub=limits, bounds=bounds, method="highs")
     return Correction(tuple(solved.x[:m].tolist()))

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-SMALLEST_ERROR = 0.25  # qualities; a patch that expects less error than this gets no more weight
-BANDWIDTH = 1.0  # qualities; standard deviation of the kernel under which the mode is sought
-MODE_STEP = 0.05  # qualities between the places where the mode is sought
-INLIERS = 2.0  # robust standard deviations from the median within which an answer counts as an inlier
+from q1net_msroi.classifier.q1net.settings import NETWORK
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ def weighted_median(qualities: Values, confidences: Values) -> float:
     errors of Laplace's kind with these scales the weighted median is the most likely quality.
     """
     order = np.argsort(qualities, kind="stable")
-    weights = 1 / np.maximum(100.0 - confidences[order].astype(float), SMALLEST_ERROR)
+    weights = 1 / np.maximum(100.0 - confidences[order].astype(float), NETWORK.smallest_error)
     # The plain median lies half way between the middle two; so does this one where the weights are equal.
     places = np.cumsum(weights) - weights / 2
     return float(np.interp(weights.sum() / 2, places, qualities[order]))
@@ -51,19 +48,21 @@ def weighted_median(qualities: Values, confidences: Values) -> float:
 
 def mode(qualities: Values, _: Values) -> float:
     """Return where the answers lie densest under a Gaussian kernel (the lowest such place, to a twentieth)."""
-    steps = round(100 / MODE_STEP)
-    places = np.clip(np.rint(qualities / MODE_STEP), 0, steps).astype(np.intp)
-    reach = np.arange(-4 * BANDWIDTH, 4 * BANDWIDTH + MODE_STEP / 2, MODE_STEP)
-    kernel = np.exp(-((reach / BANDWIDTH) ** 2) / 2)
+    step, bandwidth = NETWORK.mode_step, NETWORK.mode_bandwidth
+    steps = round(100 / step)
+    places = np.clip(np.rint(qualities / step), 0, steps).astype(np.intp)
+    reach = np.arange(-4 * bandwidth, 4 * bandwidth + step / 2, step)
+    kernel = np.exp(-((reach / bandwidth) ** 2) / 2)
     density = np.convolve(np.bincount(places, minlength=steps + 1), kernel, mode="same")
-    return float(int(density.argmax()) * MODE_STEP)
+    return float(int(density.argmax()) * step)
 
 
 def inlier_mean(qualities: Values, _: Values) -> float:
     """Return the mean of the answers within two robust standard deviations (from the MAD) of the median."""
     middle = np.median(qualities)
     distance = np.abs(qualities - middle)
-    return float(qualities[distance <= max(INLIERS * 1.4826 * float(np.median(distance)), 0.5)].mean())
+    deviation = 1.4826 * float(np.median(distance))  # that of a normal distribution
+    return float(qualities[distance <= max(NETWORK.inlier_deviations * deviation, NETWORK.inlier_floor)].mean())
 
 
 RULES: dict[str, Rule] = {

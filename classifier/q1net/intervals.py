@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from q1net_msroi.classifier.q1net.fusion import Fused
-
-COVERAGE = 0.9
+from q1net_msroi.classifier.q1net.settings import NETWORK
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,11 @@ class Intervals:
 
     def record(self) -> dict[str, Any]:
         """Return what is kept beside the weights."""
-        return {"coverage": COVERAGE, "edges": list(self.edges), "offsets": [list(pair) for pair in self.offsets]}
+        return {
+            "coverage": NETWORK.coverage,
+            "edges": list(self.edges),
+            "offsets": [list(pair) for pair in self.offsets],
+        }
 
 
 def from_record(record: dict[str, Any]) -> Intervals:

@@ -17,7 +17,7 @@ class Inner:
 @dataclass(frozen=True)
 class Outer:
     inner: Inner = Inner()
-    level: float = tuned(0.5, unit="", decides="when to stop", found_on="Kodak", rate="1 %", refit="fit.py", target=0.01)
+    level: float = tuned(0.5, "", decides="when to stop", found_on="Kodak", rate="1 %", refit="fit.py", target=0.01)
 
 
 def test_entries_come_in_order_with_dotted_names() -> None:

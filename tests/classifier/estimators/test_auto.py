@@ -239,7 +239,7 @@ def test_what_the_network_says_of_photographs_never_compressed(save_path: Path) 
     entry = {"threshold": 92.0, "lowest_never": 77.5}
     weights.update_card(save_path / "jpeg_paper", fusion={"float32": {"grid/median": entry}})
     assert auto.lowest_never(asked) == 77.5
-    assert auto.lowest_never(replace(asked, fusion="mode")) == auto.LOWEST_NEVER
+    assert auto.lowest_never(replace(asked, fusion="mode")) == 90.0
 
 
 def test_not_standard_tables_hold_an_earlier_compression_below_their_whole_interval() -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from q1net_msroi.classifier.estimators import local
 from q1net_msroi.classifier.estimators.local import Regions
 from q1net_msroi.classifier.estimators.options import Asked
-from q1net_msroi.classifier.q1net import fusion, weights
+from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.utils import files, jpeg
 
 PREDICT = "classifier.predict_cls"
@@ -89,7 +89,7 @@ def test_one_compression_shows_nothing(photograph: np.ndarray) -> None:
     picture = jpeg.compress(np.ascontiguousarray(photograph[:200, :260]), 75)
     found = local.regions(picture, Asked("jpeg_lattice", threads=2))
     assert not found.other_grid.any()
-    assert (found.foreign > local.UNLIKE).mean() < 0.02
+    assert (found.foreign > 25).mean() < 0.02
     assert (found.quality[~np.isnan(found.quality)] == 75).mean() > 0.95
 
 
@@ -109,12 +109,12 @@ def test_the_main_part_is_what_most_windows_are_of() -> None:
     np.testing.assert_array_equal(found.quality, expected)
     assert found.main == 80
     assert np.argwhere(found.other_grid).tolist() == [[1, 1]]
-    assert np.argwhere(found.foreign > local.UNLIKE).tolist() == [[1, 1], [2, 2]]
+    assert np.argwhere(found.foreign > 25).tolist() == [[1, 1], [2, 2]]
 
     nats[0] = -300.0
     nats[0, 0, 1, 59] = 100.0  # one window of a JPEG in a picture that was none
     found = local.judge(starts[:3], starts, nats[:1])
-    assert np.argwhere(found.foreign > local.UNLIKE).tolist() == [[0, 1]]
+    assert np.argwhere(found.foreign > 25).tolist() == [[0, 1]]
     assert found.main is None
     assert found.told(160, 160) == "main part without an answer, 1 region unlike it (about 60) at x 48..79, y 0..47"
     assert not found.other_grid.any()
@@ -128,9 +128,7 @@ def test_weighted_medians_against_a_loop(seed: int) -> None:
     for i in range(4):
         for j in range(5):
             kept = sorted(
-                (q, 1 / max(100 - c, fusion.SMALLEST_ERROR))
-                for q, c in zip(qualities[i, j], confidences[i, j], strict=True)
-                if c > 97
+                (q, 1 / max(100 - c, 0.25)) for q, c in zip(qualities[i, j], confidences[i, j], strict=True) if c > 97
             )
             half, below, expected = sum(w for _, w in kept) / 2, 0.0, float("nan")
             for quality, weight in kept:

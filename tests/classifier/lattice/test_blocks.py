@@ -89,3 +89,23 @@ def test_values_clipped_before_brightness_was_changed(shift: int) -> None:
 def test_a_least_value_is_not_clipped_by_itself() -> None:
     flat = np.random.default_rng(6).integers(20, 230, (300, 192)).astype(np.uint8)
     assert not blocks.clipped_blocks(flat).any()
+
+
+@pytest.mark.parametrize(("times", "clipped"), [(2, False), (5, True)])
+def test_clipping_shows_as_an_end_three_times_as_frequent_as_the_next_value(times: int, clipped: bool) -> None:
+    flat = np.random.default_rng(7).integers(60, 200, (200, 192)).astype(np.uint8)
+    flat[:, 0] = 50  # the least value, in every block
+    flat[:, 1 : 1 + times] = 49
+    assert blocks.clipped_blocks(flat).all() == clipped
+    assert blocks.clipped_blocks(flat).any() == clipped
+    assert not blocks.clipped_blocks(flat[:99]).any()  # too few blocks to tell
+
+
+def test_what_repeats_is_one_surface() -> None:
+    """A poster's flat areas and stripes weigh no more for being large."""
+    stripes = np.repeat(np.arange(60, 124, 8, dtype=np.uint8)[:, None, None], 3, axis=2)
+    small = np.concatenate([np.full((8, 8, 3), 90, np.uint8), np.broadcast_to(stripes, (8, 8, 3))], axis=1)
+    one, many = (blocks.histograms(blocks.cut(picture)) for picture in (small, np.tile(small, (6, 8, 1))))
+    np.testing.assert_array_equal(one.flat, many.flat)
+    np.testing.assert_array_equal(one.lines, many.lines)
+    assert (one.line_blocks, many.line_blocks) == (1, 1)

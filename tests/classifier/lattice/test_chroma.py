@@ -58,3 +58,12 @@ def test_gray_has_none() -> None:
 
 def test_too_small() -> None:
     assert len(chroma.cut(np.zeros((15, 40, 3), np.uint8), (0, 0), chroma.WAYS[0]).values) == 0
+
+
+@pytest.mark.parametrize("way", chroma.WAYS)
+def test_flat_colour_stays_flat(way: chroma.Subsampling) -> None:
+    """Undoing the upsampling must not make texture of rounding: a flat block is one surface, not evidence."""
+    colours = np.random.default_rng(3).integers(40, 210, (6, 3))
+    for colour in colours:
+        values = chroma.cut(np.full((32, 32, 3), colour, np.uint8), (0, 0), way).values
+        np.testing.assert_array_equal(values, np.repeat(values[:, :1], 64, axis=1))

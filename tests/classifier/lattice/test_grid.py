@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from q1net_msroi.classifier.lattice import grid
+from q1net_msroi.classifier.lattice import blocks, grid, likelihood, score
 from q1net_msroi.utils import jpeg
+from tests.golden import pictures
 
 
 @pytest.mark.parametrize("quality", [8, 40, 75, 92, 100])
@@ -71,3 +73,87 @@ def test_block_edges_are_visible_only_where_blocks_are(
     assert (found.phase, found.visible) == ((5, 2), True)
     for pixels in (textured(120, 90), np.full((80, 80, 3), 117, np.uint8), textured(1, 1)):
         assert not grid.block_edges(pixels).visible
+
+
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "rocket", "cat 33,201"])
+def test_photographs_never_compressed_show_no_edges(name: str) -> None:
+    assert not grid.block_edges(pictures.photographs()[name]).visible
+
+
+def test_edges_are_visible_from_five_standard_errors_on() -> None:
+    assert [grid.BlockEdges((0, 0), strength).visible for strength in (3.6, 4.9, 5.1)] == [False, False, True]
+
+
+Found = dict[tuple[int, int], float]
+
+
+def found_phase(monkeypatch: pytest.MonkeyPatch, nats: Found, scores: Found, faint: tuple[int, int]) -> tuple[int, int]:
+    """Return the phase that is chosen where grids say `nats` of 100 blocks and have `scores` on the sample."""
+    any_reading = score.read(np.zeros((16, 16, 3), np.uint8), (0, 0))
+
+    def read(_: np.ndarray, phase: tuple[int, int]) -> score.Reading:
+        said = replace(any_reading.scores, nats=np.full(100, nats[phase]), used=100)
+        return replace(any_reading, phase=phase, scores=said)
+
+    sampled = np.zeros((8, 8))
+    for phase, value in scores.items():
+        sampled[phase] = value
+    monkeypatch.setattr(grid.score, "read", read)
+    monkeypatch.setattr(grid, "score_phases", lambda _: (sampled, faint))
+    return grid.find_phase(np.zeros((16, 16, 3), np.uint8)).phase
+
+
+@pytest.mark.parametrize(
+    ("nats", "ahead", "phase"), [(40.0, 40.0, (2, 3)), (14.0, 40.0, (0, 0)), (40.0, 14.0, (0, 0)), (9.0, 9.0, (0, 0))]
+)
+def test_another_phase_must_be_decisive(
+    monkeypatch: pytest.MonkeyPatch, nats: float, ahead: float, phase: tuple[int, int]
+) -> None:
+    assert found_phase(monkeypatch, {(0, 0): 1.0, (2, 3): nats}, {(2, 3): ahead}, (2, 3)) == phase
+
+
+@pytest.mark.parametrize(("nats", "phase"), [(90.0, (0, 0)), (110.0, (5, 6))])
+def test_a_phase_that_only_its_own_blocks_prefer_needs_a_nat_a_block(
+    monkeypatch: pytest.MonkeyPatch, nats: float, phase: tuple[int, int]
+) -> None:
+    assert found_phase(monkeypatch, {(0, 0): 1.0, (5, 6): nats}, {(0, 0): 5.0}, (5, 6)) == phase
+
+
+def lone_cost(pixels: np.ndarray, phase: tuple[int, int]) -> float:
+    """Nats that blocks cost the code without a grid, less 6 for each that is constant along one side only."""
+    luma = np.pad(blocks.luma(pixels), ((1, 0), (1, 0)), mode="edge")
+    places = blocks.choose(pixels[:-7, :-7], (0, 0), 640)
+    values = np.stack([luma[y : y + 16, x : x + 16] for y, x in places])
+    total = 0.0
+    for (y, x), window, costs in zip(places, values, grid.predictive_cost(values), strict=True):
+        if y == 0:  # the picture's edge has nothing above it: as costly as the next row
+            costs[0] = costs[1]
+        if x == 0:
+            costs[:, 0] = costs[:, 1]
+        block = window[1 + phase[0] : 9 + phase[0], 1 + phase[1] : 9 + phase[1]]
+        down, across = (block[1:] != block[:-1]).any(), (block[:, 1:] != block[:, :-1]).any()
+        total += costs[phase[0] : phase[0] + 8, phase[1] : phase[1] + 8].sum() - 6 * (down != across)
+    return total
+
+
+@pytest.mark.parametrize("quality", [30, 92])
+def test_the_scores_of_phases_against_a_loop(quality: int) -> None:
+    """A score is the lattice against a code without grid, and against the same coefficients without lattice."""
+    pixels = np.clip(pictures.photographs()["coffee"][:40, :56], 1, 254)
+    pixels = np.clip(jpeg.compress(np.ascontiguousarray(pixels), quality), 1, 254)
+    pixels[:24, 16:40] = np.arange(100, 124, dtype=np.uint8)[:, None, None]  # lines
+    scores = grid.score_phases(pixels)[0]
+    tables, bins = jpeg.standard_tables()[:, 0].reshape(100, 64), blocks.BINS
+    best = [(int(i) // 8, int(i) % 8) for i in np.argsort(scores, axis=None)[-4:]]
+    expected = []
+    for phase in best:
+        counts = blocks.histograms(blocks.cut(pixels[: 32 + phase[0], : 48 + phase[1]], phase)).textured
+        counts = np.pad(counts, ((0, 0), (0, bins - counts.shape[1])))
+        ratio = likelihood.ratios(counts[1:, :513], "exact")
+        likeliest = max(sum(ratio[f - 1, table[f] - 1] for f in range(1, 64)) for table in tables)
+        coarse = np.add.reduceat(counts, grid.coarse_edges(bins)[:-1], 1)
+        expected.append(2 * likeliest + lone_cost(pixels, phase) + likelihood.reference(coarse, bins)[1:].sum())
+    assert best[-1] == (0, 0)
+    np.testing.assert_allclose(
+        [scores[phase] - scores[best[0]] for phase in best], np.array(expected) - expected[0], atol=2
+    )

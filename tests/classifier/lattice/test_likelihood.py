@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -113,3 +114,36 @@ def test_misfit_is_zero_on_a_lattice_and_large_off_it() -> None:
     misfit = likelihood.sum_tables(excess, np.arange(64)) / counts.sum()
     assert abs(misfit[69]) < 0.05
     assert misfit[[10, 40, 60, 75, 90]].min() > 0.5
+
+
+def obvious_fit(histogram: np.ndarray, components: np.ndarray) -> np.ndarray:
+    """Expectation-maximisation, 20 rounds, with a twentieth of a coefficient added to each component."""
+    weights = [1 / len(components)] * len(components)
+    for _ in range(20):
+        shares = []
+        for j, component in enumerate(components):
+            total = 0.0
+            for b, count in enumerate(histogram):
+                total += (
+                    count * weights[j] * component[b] / sum(w * c[b] for w, c in zip(weights, components, strict=True))
+                )
+            shares.append(total + 0.05)
+        weights = [share / sum(shares) for share in shares]
+    return np.array(weights)
+
+
+@pytest.mark.parametrize(("number", "scale"), [(4, 1.0), (200, 6.0)])
+def test_the_fit_and_the_reference_against_a_loop(number: int, scale: float) -> None:
+    """Few coefficients leave every component alive; one far out costs what the uniform share allows."""
+    values = np.random.default_rng(number).laplace(0, scale, number)
+    counts = histogram(np.append(values, 200.0))
+    bins = counts.shape[1]
+    components, edges = prior.coarse_components(bins), prior.coarse_edges(bins)
+    coarse = np.array([[counts[0, low:high].sum() for low, high in itertools.pairwise(edges)]])
+    weights = obvious_fit(coarse[0], components.astype(float))
+    np.testing.assert_allclose(prior.fit(coarse.astype(np.float32), components)[0], weights, atol=2e-4)
+    expected = 0.0
+    for b, count in enumerate(coarse[0]):
+        width = (2 * edges[b + 1] - 1 if b == 0 else 2 * (edges[b + 1] - edges[b])) / RESOLUTION
+        expected += count * math.log((1 - 1e-4) * (weights @ components[:, b]) / width + 1e-4 / 2048)
+    assert likelihood.reference(coarse.astype(np.float32), bins)[0] == pytest.approx(expected, abs=0.02)

@@ -1,0 +1,51 @@
+"""All kinds of blocks of one grid together, on photographs whose brightness was changed and whose areas are flat."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from q1net_msroi.classifier.lattice import blocks, score
+from q1net_msroi.utils import jpeg
+from tests.golden import pictures
+
+AC = np.arange(1, 64)
+
+
+def part(name: str, side: int) -> np.ndarray:
+    return np.ascontiguousarray(np.clip(pictures.photographs()[name][:side, :side], 30, 220))
+
+
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "cat 60,100"])
+def test_brightness_changed_in_a_small_picture(name: str) -> None:
+    """A few hundred nats of AC are enough to see that DC does not fit: it is left out, and the quality is right."""
+    decoded = np.clip(jpeg.compress(part(name, 48), 60), 0, 245)
+    reading = score.read(decoded + np.uint8(10), (0, 0))
+    ac = score.likelihood.sum_tables(score.table_scores(blocks.histograms(blocks.cut(decoded))).ratios[1:], AC).max()
+    assert 200 < ac < 2000
+    assert not reading.counts.textured[0].any()
+    assert not reading.counts.flat.any()
+    assert reading.scores.best == pytest.approx(60, abs=1)
+    assert reading.nats > 100
+
+
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "rocket"])
+@pytest.mark.parametrize("quality", [30, 75, 92])
+def test_dc_stays_where_nothing_was_changed(name: str, quality: int) -> None:
+    reading = score.read(jpeg.compress(part(name, 96), quality), (0, 0))
+    assert reading.counts.textured[0].any()
+    assert reading.scores.best == quality
+
+
+def test_the_margin_is_to_the_next_quality() -> None:
+    scores = score.read(jpeg.compress(part("coffee", 96), 70), (0, 0)).scores
+    others = np.delete(scores.nats, scores.best - 1)
+    assert scores.margin == pytest.approx(scores.nats[69] - others.max())
+
+
+def test_a_flat_area_weighs_as_one_block() -> None:
+    """A poster of one colour says no more than one of its blocks, however large."""
+    flat = np.full((8, 8, 3), 117, np.uint8)
+    small, large = (score.read(np.tile(flat, (n, n, 1)), (0, 0)).scores for n in (1, 9))
+    np.testing.assert_allclose(small.nats, large.nats, atol=1e-4)
+    assert (small.used, large.used) == (1, 1)

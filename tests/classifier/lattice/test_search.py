@@ -1,0 +1,110 @@
+"""From a reading to a verdict: the rules on made scores, and on small parts of several photographs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from q1net_msroi.classifier.lattice import chroma, grid, score, search
+from q1net_msroi.classifier.lattice.score import Reading, Scores
+from q1net_msroi.utils import jpeg
+from tests.golden import pictures
+
+
+@pytest.fixture(scope="module")
+def reading() -> Reading:
+    """Any reading, to be given other scores."""
+    return score.read(pictures.photographs()["rocket"][:32, :32], (0, 0))
+
+
+def scored(reading: Reading, nats: np.ndarray, used: int = 500) -> Reading:
+    return replace(reading, scores=replace(reading.scores, nats=nats, used=used))
+
+
+def ramp(best: int, top: float = 100.0, slope: float = 1.0) -> np.ndarray:
+    """Nats that fall by `slope` a quality from `best` on, both ways."""
+    return top - slope * np.abs(np.arange(1, 101.0) - best)
+
+
+@pytest.mark.parametrize(
+    ("used", "nats", "never"), [(200, -58.0, False), (200, -62.0, True), (99, -900.0, False), (100, -31.0, True)]
+)
+def test_never_needs_many_blocks_that_deny_every_lattice(reading: Reading, used: int, nats: float, never: bool) -> None:
+    assert search.says_never(scored(reading, ramp(50, nats), used)) is never
+
+
+def test_a_tie_set_is_what_lies_within_five_nats(reading: Reading) -> None:
+    assert search.tied(scored(reading, ramp(60, slope=2.0)).scores) == (58, 59, 60, 61, 62)
+
+
+@pytest.mark.parametrize(
+    ("ties", "answer"),
+    [
+        (range(40, 52), True),
+        (range(40, 53), False),  # more than a dozen
+        ((30, 70), True),
+        ((30, 71), False),  # too far apart
+    ],
+)
+def test_long_tie_sets_are_no_answer(ties: range | tuple[int, ...], answer: bool) -> None:
+    assert search.is_answer(tuple(ties)) is answer
+
+
+@pytest.mark.parametrize(("ahead", "quality"), [(0.4, 75), (0.6, 76)])
+def test_a_round_number_needs_less(reading: Reading, ahead: float, quality: int) -> None:
+    nats = np.zeros(100)
+    nats[74:76] = 50, 50 + ahead
+    assert search.likeliest(scored(reading, nats).scores) == quality
+
+
+def test_qualities_whose_steps_are_as_fine_as_noise_never_win(reading: Reading) -> None:
+    nats = ramp(99, slope=1.0)
+    strong = search.strong_only(scored(reading, nats)).scores.nats
+    assert strong.argmax() + 1 == 94
+    np.testing.assert_array_equal(strong[:94], nats[:94])
+    assert (strong[94:] <= strong[:94].min()).all()
+
+
+def colour(best: int, top: float) -> chroma.Chroma:
+    return chroma.Chroma(ramp(best, top, 3.0), "4:2:0", (0, 0))
+
+
+def test_chroma_decides_only_among_what_luma_leaves(reading: Reading) -> None:
+    luma: Scores = scored(reading, ramp(60)).scores
+    both = search.with_chroma(luma, colour(66, 200))
+    assert both.nats.argmax() + 1 == 66
+    assert search.with_chroma(luma, colour(90, 200)).nats.argmax() + 1 == 74  # 90 is 30 nats behind
+    far = np.abs(np.arange(1, 101) - 60) >= 15
+    assert both.nats[far].max() <= luma.nats.max() - 30
+    assert search.with_chroma(luma, colour(66, 14)) is luma  # no lattice in chroma
+    assert search.with_chroma(luma, None) is luma
+
+
+def test_changed_pixels_need_sixty_nats() -> None:
+    """Noise of one grey level over small JPEGs: what an inexact lattice gains by chance is not believed."""
+    tempting = 0
+    for name in ("astronaut", "coffee", "rocket"):
+        for side, quality in ((24, 50), (32, 20), (32, 50)):
+            pixels = pictures.photographs()[name]
+            decoded = jpeg.compress(np.ascontiguousarray(pixels[:side, :side]), quality).astype(int)
+            noisy = decoded + np.random.default_rng(0).integers(-1, 2, decoded.shape)
+            found = search.find(np.clip(noisy, 0, 255).astype(np.uint8))
+            others = [search.strong_only(score.with_noise(found, name)).nats for name in ("blurred", "noisy", "coarse")]
+            tempting += 20 < max(others) < 60 and found.noise == "exact"
+            assert (found.noise == "exact") == (max(others) <= 60)
+    assert tempting >= 5
+
+
+@pytest.mark.parametrize(("nats", "seen"), [(-10.0, False), (1.0, False), (3.0, True)])
+def test_visible_edges_alone_name_no_quality(
+    monkeypatch: pytest.MonkeyPatch, reading: Reading, nats: float, seen: bool
+) -> None:
+    weak = scored(reading, ramp(30, nats))
+    monkeypatch.setattr(search.score, "read", lambda *_: weak)
+    monkeypatch.setattr(search.tables, "other_tables", lambda _: None)
+    monkeypatch.setattr(search.grid, "find_phase", lambda _: weak)
+    monkeypatch.setattr(search.grid, "block_edges", lambda _: grid.BlockEdges((0, 0), 9.0))
+    monkeypatch.setattr(search.score, "with_noise", lambda found, _: found)
+    assert search.find(np.zeros((32, 32, 3), np.uint8)).grid_seen is seen
