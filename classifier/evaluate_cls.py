@@ -6,10 +6,13 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
 from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: the threads take a picture each
 
 from q1net_msroi.classifier.estimators import registry
 from q1net_msroi.classifier.estimators.network import NetworkEstimator

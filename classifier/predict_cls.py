@@ -6,9 +6,12 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: the threads take a picture each
 
 from q1net_msroi.classifier.estimators import registry
 from q1net_msroi.classifier.estimators.options import Asked, add_model_options, add_patch_options

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set everything up and run style, types and the fast tests; --all adds the slow ones. Other arguments go to pytest.
+# Set everything up and run style, import layers, types and the fast tests; --all adds the slow ones. Other arguments go to pytest.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 scripts/setup.sh
 marks=(-m "not slow")
@@ -9,5 +9,7 @@ if [ "${1:-}" = --all ]; then
 fi
 export TF_CPP_MIN_LOG_LEVEL=2 OPENBLAS_NUM_THREADS=1 # a test process a core
 .venv/bin/ruff check .
+.venv/bin/ruff format --check --quiet .
+.venv/bin/lint-imports
 .venv/bin/mypy
 .venv/bin/python -m pytest -n auto --dist loadfile "${marks[@]}" "$@"
