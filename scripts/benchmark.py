@@ -236,7 +236,8 @@ def maps(runs: int) -> Iterator[tuple[str, float, str]]:
 
 def combine(runs: int, model: int, width: int, height: int) -> Iterator[tuple[str, float, str]]:
     """combine_images on a JPEG (rule 3) or a PNG (model 7), with a ready map."""
-    name, options = ("photo.jpg", {"quality": 95}) if model <= RULES else ("photo.png", {"compress_level": 1})
+    options: dict[str, Any] = {"quality": 95} if model <= RULES else {"compress_level": 1}
+    name = "photo.jpg" if model <= RULES else "photo.png"
     with tempfile.TemporaryDirectory() as folder:
         mosaic_photograph(width, height).save(f"{folder}/{name}", **options)
         command("msroi/generate_map.py", f"{folder}/{name}", "--output_directory", folder)

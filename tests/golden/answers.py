@@ -204,7 +204,7 @@ def _bump(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a map that is bright left of the middle: the encoder's golden files need no network."""
     y, x = (np.arange(side) / side for side in pixels.shape[:2])
     bump = np.exp(-8 * ((y[:, None] - 0.5) ** 2 + (x[None] - 0.4) ** 2))
-    return np.rint(255 * bump).astype(np.uint8)
+    return np.asarray(np.rint(255 * bump), np.uint8)
 
 
 ENCODINGS: dict[str, Record] = {

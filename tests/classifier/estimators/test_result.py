@@ -130,7 +130,8 @@ def test_every_evidence_has_its_line() -> None:
                          noise="exact", steps=3),
          (0, 0, None), "verdict tables family quality margin nats phase noise steps blocks earlier"),
         (LatticeEvidence(verdict="never", answerable=True), (0, 0, None), "verdict nats blocks answerable"),
-        (LatticeEvidence(verdict="unknown", phase=(0, 0), tie_set=()), (0, 0, None), "verdict nats phase blocks tie_set"),
+        (LatticeEvidence(verdict="unknown", phase=(0, 0), tie_set=()), (0, 0, None),
+         "verdict nats phase blocks tie_set"),
     ],
 )  # fmt: skip
 def test_json_keys(evidence: Evidence, counts: tuple[Any, ...], keys: str) -> None:
