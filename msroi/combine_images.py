@@ -13,6 +13,7 @@ from q1net_msroi.msroi.encoder import folder, levels
 from q1net_msroi.msroi.encoder.options import RATE_DISTORTION, EncodingOptions, parse_quality, parse_size
 from q1net_msroi.msroi.encoder.rate_distortion import SizeImpossibleError
 from q1net_msroi.msroi.encoder.settings import SETTINGS
+from q1net_msroi.msroi.metrics import suite
 from q1net_msroi.utils import options as flags
 from q1net_msroi.utils import tasks
 from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
@@ -108,8 +109,8 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         out,
         "print_metrics",
-        "1: print the log line that read_log.py reads: name model png_bytes jpeg_bytes our_bytes jpeg_q our_q | PSNR "
-        "SSIM MSSSIM VIFP PSNRHVS PSNRHVSM of the JPEG | the same of ours | (default: %(default)s)",
+        "1: print the log line that read_log.py reads: name model png_bytes jpeg_bytes our_bytes jpeg_q our_q | "
+        f"{' '.join(suite.LOG_LINE).upper()} of the JPEG | the same of ours | (default: %(default)s)",
         type=int,
         choices=(0, 1),
         default=0,

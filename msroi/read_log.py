@@ -9,13 +9,16 @@ import sys
 from collections.abc import Sequence
 
 from q1net_msroi.msroi.encoder import log
+from q1net_msroi.msroi.metrics import suite
 from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command
 from q1net_msroi.utils.files import output_folder
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
-    parser = argparse.ArgumentParser(prog="read_log.py", description=__doc__, allow_abbrev=False)
+    known = (metric for metric in suite.METRICS.values() if not metric.on_request)
+    epilog = "metrics: " + "; ".join(f"{metric.label}: {metric.explanation}" for metric in known)
+    parser = argparse.ArgumentParser(prog="read_log.py", description=__doc__, epilog=epilog, allow_abbrev=False)
     parser.add_argument("log", help="the log: lines of -print_metrics 1, also the originals', or of --json")
     parser.add_argument(
         "--output_directory",

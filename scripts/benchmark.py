@@ -236,10 +236,9 @@ def maps(runs: int) -> Iterator[tuple[str, float, str]]:
 
 def combine(runs: int, model: int, width: int, height: int) -> Iterator[tuple[str, float, str]]:
     """combine_images on a JPEG (rule 3) or a PNG (model 7), with a ready map."""
-    options: dict[str, Any] = {"quality": 95} if model <= RULES else {"compress_level": 1}
     name = "photo.jpg" if model <= RULES else "photo.png"
     with tempfile.TemporaryDirectory() as folder:
-        mosaic_photograph(width, height).save(f"{folder}/{name}", **options)
+        mosaic_photograph(width, height).save(f"{folder}/{name}", quality=95, compress_level=1)
         command("msroi/generate_map.py", f"{folder}/{name}", "--output_directory", folder)
         call = ("-image", f"{folder}/{name}", "-map", f"{folder}/msroi_map.jpg", "-output_directory", folder)
         what = f"combine_images.py, {width}x{height}, {'rule' if model <= RULES else 'model'} {model}, whole process"

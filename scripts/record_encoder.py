@@ -22,7 +22,7 @@ from PIL import Image
 
 from q1net_msroi.msroi.benchmark import comparison
 from q1net_msroi.msroi.encoder import semantic
-from q1net_msroi.msroi.encoder.folder import MAP_SUFFIXES
+from q1net_msroi.msroi.encoder.folder import find_map
 from q1net_msroi.msroi.encoder.options import AUTO
 from q1net_msroi.msroi.encoder.source import read_map, read_source
 from q1net_msroi.msroi.metrics import pixel, suite
@@ -50,10 +50,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _map_of(folder: Path, name: str) -> Path:
-    for suffix in MAP_SUFFIXES:
-        if (folder / f"map_{name}{suffix}").is_file():
-            return folder / f"map_{name}{suffix}"
-    raise UserError(f"{show(name)} has no map in {show(folder)}; make it with generate_map.py")
+    if (found := find_map(folder, name)) is None:
+        raise UserError(f"{show(name)} has no map in {show(folder)}; make it with generate_map.py")
+    return found
 
 
 def _gray(path: Path, image: Path) -> NDArray[np.uint8]:

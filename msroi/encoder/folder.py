@@ -110,7 +110,7 @@ def encode(job: Job) -> Encoded:
     return Encoded(records, report.sentences(outcome), log, outcome.notices, outputs)
 
 
-def _find_map(maps: Path, name: str) -> Path | None:
+def find_map(maps: Path, name: str) -> Path | None:
     """Return `map_<file name>.jpg` or `.png`, whichever is newer, as generate_map.py names a folder's maps."""
     found = [path for suffix in MAP_SUFFIXES if (path := maps / f"map_{name}{suffix}").is_file()]
     return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
@@ -145,7 +145,7 @@ def plan(request: Request) -> list[Job]:
         others.append(maps)
     jobs, code = [], results.code_identity("msroi")
     for path in images.find_pictures(request.pictures, request.recursive, others):
-        saliency_map = _find_map(maps / path.parent, path.name)
+        saliency_map = find_map(maps / path.parent, path.name)
         page = request.pages / path.parent / f"{path.name}.html" if request.pages else None
         settings = request.settings
         if quality := request.qualities.get(text(path)):

@@ -8,6 +8,8 @@ from PIL import Image
 
 from q1net_msroi.msroi.metrics.metric import Metric, Pair, Pixels
 
+PACKAGE = "ssimulacra2"
+
 
 def ssimulacra2(pixels: Pixels, other: Pixels) -> float:
     """Return SSIMULACRA 2 of (height, width, 3) uint8 pictures: 100 for equal ones, 90 very good, 50 middling."""
@@ -26,13 +28,5 @@ def _of_pair(pair: Pair) -> float:
 
 
 METRICS = (
-    Metric(
-        "ssimulacra2",
-        "SSIMULACRA 2",
-        "structure and artefacts over six scales, fitted to people's ratings",
-        _of_pair,
-        digits=2,
-        on_request=True,
-        needs="ssimulacra2",
-    ),
+    Metric(PACKAGE, "SSIMULACRA 2", "fitted to people's ratings", _of_pair, digits=2, on_request=True, needs=PACKAGE),
 )
