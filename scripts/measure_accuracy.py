@@ -20,9 +20,12 @@ from q1net_msroi.classifier.estimators import registry
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate, Estimator, FileEstimator
 from q1net_msroi.classifier.evaluation.pictures import Scores, parse_qualities
+from q1net_msroi.classifier.lattice.settings import LATTICE
+from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.classifier.q1net.configs import AREA
 from q1net_msroi.utils import images, results, tasks
 from q1net_msroi.utils.errors import UserError, note, run_command
+from q1net_msroi.utils.settings import fingerprint
 
 SHOWN = Path("classifier", "results", "conditions.json")  # the record that the repository shows
 HEADER = "jpeg_header"
@@ -160,8 +163,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"exact {one['exact']:.1%}, within 2 {one['within_2']:.1%}, mae {one['mae']}",
                 flush=True,
             )
-    made = results.provenance(results.command_line("scripts/measure_accuracy.py", arguments), "classifier")
-    results.record(options.out, made, rows)
+    command = results.command_line("scripts/measure_accuracy.py", arguments)
+    models = sorted(weights.SAVE.glob("*/*.tflite"))
+    used = {"lattice": fingerprint(LATTICE)}
+    results.record(options.out, results.provenance(command, "classifier", settings=used, weights=models), rows)
     return 0
 
 

@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from q1net_msroi.classifier.estimators import local
 from q1net_msroi.classifier.estimators.options import Asked
+from q1net_msroi.classifier.lattice.settings import LATTICE
+from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.utils import images, jpeg, results, tasks
 from q1net_msroi.utils.errors import run_command
+from q1net_msroi.utils.settings import fingerprint
 
 SHOWN = Path("classifier", "results", "maps.json")  # the record that the repository shows
 CASES = {  # quality of the photograph, of what is pasted, and how the pasted part's grid is shifted
@@ -90,7 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for row in rows:
         print(f"{row['case']:26} {row['method']:8} AUC {row['auc']:.3f}, least {row['least']:.3f}")
     command = results.command_line("scripts/measure_maps.py", arguments)
-    results.record(options.out, results.provenance(command, "classifier"), rows)
+    models = sorted(weights.SAVE.glob("*/*.tflite"))
+    used = {"lattice": fingerprint(LATTICE)}
+    results.record(options.out, results.provenance(command, "classifier", settings=used, weights=models), rows)
     return 0
 
 

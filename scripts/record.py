@@ -14,10 +14,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from q1net_msroi.classifier.lattice.settings import LATTICE
+from q1net_msroi.msroi.encoder.settings import SETTINGS as ENCODER
 from q1net_msroi.utils import files, results
 from q1net_msroi.utils.errors import UserError, run_command
+from q1net_msroi.utils.settings import fingerprint
 
 MODELS = {"classifier": "jpeg_paper", "msroi": "mobilenet_v2"}  # a family's folder of save/ where no other is named
+
+
+SETTINGS = {"classifier": {"lattice": LATTICE}, "msroi": {"encoder": ENCODER}}
 
 
 def weights(command: Sequence[str]) -> list[Path]:
@@ -41,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     family = Path(options.command).parent.name
     if family not in MODELS:
         raise UserError(f"{options.command} is no command of a family: classifier/NAME.py or msroi/NAME.py")
-    made = results.provenance(f"python3 {results.portable(words)}", family, weights=weights(words))
+    used = {name: fingerprint(settings) for name, settings in SETTINGS[family].items()}
+    made = results.provenance(f"python3 {results.portable(words)}", family, settings=used, weights=weights(words))
     if options.once and options.result.exists():
         kept = files.read_json(options.result)
         if all(kept.get(key) == made[key] for key in ("command", "code", "codecs", "weights")):
