@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from q1net_msroi.utils.errors import UserError
 
 WINDOW = LATTICE.window_side
 HALF = 0.5  # of the most foreign window's word counts for a region, which is unknown if half of it has no answer
+MOST_DRAWN = 4_000_000  # pixels
 WIDE = 1.5  # width by height from which on the map stands below the photograph
 
 
@@ -45,31 +47,21 @@ class Regions:
     unit: str
     main: float | None = None
 
-    def per_pixel(self, values: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
-        """Return for each pixel the mean of `values` over the known windows on it: (height, width), NaN without any."""
-        total, count = np.zeros((height, width)), np.zeros((height, width))
-        for i, j in zip(*np.nonzero(~np.isnan(values)), strict=True):
-            part = np.s_[self.rows[i] : self.rows[i] + self.side, self.columns[j] : self.columns[j] + self.side]
-            total[part] += values[i, j]
-            count[part] += 1
-        mean: NDArray[np.float64] = np.divide(total, count, out=np.full((height, width), np.nan), where=count > 0)
-        return mean
-
-    def nearest(self, values: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
-        """Return for each pixel the value of the window whose centre is nearest: (height, width)."""
+    def nearest(self, values: NDArray[np.float64], height: int, width: int, step: int = 1) -> NDArray[np.float64]:
+        """Return for each pixel (every `step`-th both ways) the value of the window whose centre is nearest."""
         index = [
-            np.searchsorted((starts[1:] + starts[:-1] + self.side) / 2, np.arange(length) + 0.5)
+            np.searchsorted((starts[1:] + starts[:-1] + self.side) / 2, np.arange(0, length, step) + 0.5)
             for starts, length in ((self.rows, height), (self.columns, width))
         ]
         found: NDArray[np.float64] = values[np.ix_(*index)]
         return found
 
-    def unlike(self, height: int, width: int) -> NDArray[np.bool_]:
-        """Return for each pixel whether it is unlike the main part: (height, width); nowhere where all are."""
+    def unlike(self, height: int, width: int, step: int = 1) -> NDArray[np.bool_]:
+        """Return for each pixel (every `step`-th) whether it is unlike the main part; nowhere where all are."""
         known = self.quality[~np.isnan(self.quality)]
         half = 0.5 * float(np.ptp(known)) if len(known) else 0.0
         level = LATTICE.window_foreign if self.unit == "nats" else max(LATTICE.window_difference, half)
-        marked = np.nan_to_num(self.nearest(self.foreign, height, width)) > level
+        marked = np.nan_to_num(self.nearest(self.foreign, height, width, step)) > level
         return marked & ~marked.all()
 
     def told(self, height: int, width: int) -> str:
@@ -77,15 +69,22 @@ class Regions:
         from scipy import ndimage
 
         main = f"main part {self.main:.0f}" if self.main is not None else "main part without an answer"
-        labels, count = ndimage.label(self.unlike(height, width))
-        quality, foreign = (self.nearest(values, height, width) for values in (self.quality, self.foreign))
+        step = drawn_step(height, width)
+        labels, count = ndimage.label(self.unlike(height, width, step))
+        quality, foreign = (self.nearest(values, height, width, step) for values in (self.quality, self.foreign))
         told = []
         for number, (y, x) in enumerate(ndimage.find_objects(labels), 1):
             inside = np.where(labels[y, x] == number, np.nan_to_num(foreign[y, x]), 0)
             core = quality[y, x][inside >= HALF * inside.max()]  # windows on its edge hold some of the main part
             about = "unknown" if np.isnan(core).mean() > HALF else f"about {np.nanmedian(core):.0f}"
-            told.append(f"({about}) at x {x.start}..{x.stop - 1}, y {y.start}..{y.stop - 1}")
+            across, down = (f"{part.start * step}..{part.stop * step - 1}" for part in (x, y))
+            told.append(f"({about}) at x {across}, y {down}")
         return f"{main}, {count or 'no'} region{'' if count == 1 else 's'} unlike it {'; '.join(told)}".rstrip()
+
+
+def drawn_step(height: int, width: int) -> int:
+    """Return of how many pixels one is drawn each way: a drawing is far smaller than a large photograph."""
+    return math.ceil(math.sqrt(height * width / MOST_DRAWN))
 
 
 def regions(pixels: NDArray[np.uint8], asked: Asked) -> Regions:
@@ -234,8 +233,8 @@ def _other_grid(
 
 def draw(pixels: NDArray[np.uint8], found: Regions, path: Path, title: str) -> None:
     """Draw the photograph and, beside it, the qualities over it with a colour scale; outline what is foreign."""
-    height, width = pixels.shape[:2]
-    quality = found.nearest(found.quality, height, width)
+    (height, width), step = pixels.shape[:2], drawn_step(*pixels.shape[:2])
+    quality, pixels = found.nearest(found.quality, height, width, step), pixels[::step, ::step]
     known = quality[~np.isnan(quality)]
     low, high = (known.min() - 3, known.max() + 3) if len(known) else (1, 100)
     wide = width >= WIDE * height
@@ -248,7 +247,7 @@ def draw(pixels: NDArray[np.uint8], found: Regions, path: Path, title: str) -> N
         image = right.imshow(quality, cmap="viridis", vmin=max(low, 1), vmax=min(high, 100), alpha=0.55)
         where = right if wide else (left, right)
         drawing.colorbar(image, ax=where, location="bottom", aspect=50, pad=0.02, label="quality (gray: unknown)")
-        marked = found.unlike(height, width)
+        marked = found.unlike(height, width, step)
         main = "no region has an answer" if found.main is None else f"main part: {found.main:.0f}"
         if marked.any():
             right.contour(marked, levels=[0.5], colors="#d1495b", linewidths=1.5)
