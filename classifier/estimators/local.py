@@ -47,6 +47,16 @@ class Regions:
     unit: str
     main: float | None = None
 
+    def per_pixel(self, values: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+        """Return for each pixel the mean of `values` over the known windows on it: (height, width), NaN without any."""
+        total, count = np.zeros((height, width)), np.zeros((height, width))
+        for i, j in zip(*np.nonzero(~np.isnan(values)), strict=True):
+            part = np.s_[self.rows[i] : self.rows[i] + self.side, self.columns[j] : self.columns[j] + self.side]
+            total[part] += values[i, j]
+            count[part] += 1
+        mean: NDArray[np.float64] = np.divide(total, count, out=np.full((height, width), np.nan), where=count > 0)
+        return mean
+
     def nearest(self, values: NDArray[np.float64], height: int, width: int, step: int = 1) -> NDArray[np.float64]:
         """Return for each pixel (every `step`-th both ways) the value of the window whose centre is nearest."""
         index = [

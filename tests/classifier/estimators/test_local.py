@@ -51,7 +51,7 @@ def auc(score: np.ndarray, truth: np.ndarray) -> float:
 def score(found: Regions, shape: tuple[int, ...]) -> float:
     truth = np.zeros(shape[:2], bool)
     truth[PASTED] = True
-    return auc(found.nearest(found.foreign, *shape[:2]), truth)
+    return auc(found.per_pixel(found.foreign, *shape[:2]), truth)
 
 
 def test_two_qualities_by_the_lattice(photograph: np.ndarray) -> None:
@@ -148,12 +148,15 @@ def test_windows_lie_on_one_grid_and_reach_the_end(length: int, first: int) -> N
         assert starts[-1] + 64 <= length < starts[-1] + 72
 
 
-def test_nearest_against_a_loop() -> None:
+def test_per_pixel_and_nearest_against_loops() -> None:
     values = np.array([[1.0, 2.0], [np.nan, 4.0]])
     found = Regions(np.array([0, 4]), np.array([0, 4]), 8, values, values, values > 3, "nats")
-    near = found.nearest(values, 12, 12)
+    mean, near = found.per_pixel(values, 12, 12), found.nearest(values, 12, 12)
     for y in range(12):
         for x in range(12):
+            over = [values[i, j] for i in (0, 1) for j in (0, 1) if 0 <= y - 4 * i < 8 and 0 <= x - 4 * j < 8]
+            over = [v for v in over if not np.isnan(v)]
+            assert mean[y, x] == pytest.approx(sum(over) / len(over) if over else np.nan, nan_ok=True)
             assert near[y, x] == pytest.approx(values[int(y >= 6), int(x >= 6)], nan_ok=True)
     assert np.array_equal(found.nearest(values, 12, 12, 4), [[1, 1, 2], [1, 1, 2], [np.nan, np.nan, 4]], True)
 
