@@ -25,7 +25,7 @@ from q1net_msroi.utils.errors import UserError, run_command
 if TYPE_CHECKING:
     from q1net_msroi.classifier.q1net.photographs import Batch, PatchSource
 
-OUT = files.REPOSITORY / "classifier" / "results" / "training_comparisons.json"
+SHOWN = Path("classifier", "results", "training_comparisons.json")  # the record that the repository shows
 VALIDATION_PATCHES = 10_000
 
 
@@ -142,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--val_path", required=True, help="folder of others to validate on")
     parser.add_argument("--base_weights", default="save/jpeg_paper", help="where all start (default: %(default)s)")
     parser.add_argument("--patch_steps", type=int, default=25_600, help="patches of a training (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=OUT, help="the record, continued (default: %(default)s)")
+    results.out_flags(parser, SHOWN)
     options = parser.parse_args(arguments)
     if options.patch_steps < max(variant.batch_size for variant in VARIANTS):
         raise UserError(f"--patch_steps {options.patch_steps} is less than a batch")
@@ -157,7 +157,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     code = results.code_identity(
         "classifier", options.patch_steps, weights.weights_hash(Path(options.base_weights)), len(photographs)
     )
-    rows = files.read_json(options.out)["result"] if options.out.exists() else []
+    kept = files.read_json(options.out) if options.out.exists() else {}
+    rows = kept["result"] if kept.get("code") == results.code_hash("utils", "classifier") else []
     rows = [row for row in rows if row.get("code") == code]
     for variant in (*VARIANTS, START):
         if any(asdict(variant).items() <= row.items() for row in rows):
