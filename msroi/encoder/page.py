@@ -152,7 +152,7 @@ def build_page(pixels: Pixels, plain: bytes, semantic: bytes, saliency: Pixels, 
     scale = min(1.0, OVERLAY_SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small, small_map = (np.asarray(Image.fromarray(values).resize(size)) for values in (original, upright_map))
-    drawn = overlay.draw(small, small_map, (), "map")
+    drawn = overlay.draw(small, small_map, ())
 
     file_rows = "\n".join(
         f'<tr><th scope="row"><span class="name">{html.escape(names[path])}</span>'

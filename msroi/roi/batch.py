@@ -122,7 +122,7 @@ def run_job(network: Network, job: Job, settings: generate.Settings) -> Done:
     if not result.values.any():
         notes.append("nothing stands out: its map is flat (all zeros)")
     gray = Image.fromarray(images.as_stored(result.values, picture.orientation))
-    drawn = overlay.draw(pixels, result.values, result.classes, settings.method)
+    drawn = overlay.draw(pixels, result.values, result.classes)
     _save(drawn, job.overlay, compress_level=1)
     _save(gray, job.map, quality=MAP_QUALITY)
     return Done(job, settings.method, result.classes, tuple(notes), time.perf_counter() - start)

@@ -13,6 +13,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont
 COLOURS = np.array([(13, 8, 75), (106, 23, 110), (188, 55, 84), (243, 120, 25), (252, 190, 60), (252, 250, 170)], float)
 STRENGTH = 0.62  # share of the map's colour, the rest is the picture
 SHADE = 0.4  # how bright that colour is on a black pixel: the picture's own light and shade stay visible in it
+SCALE = "importance"  # what the colours tell, by whichever rule
 LEAST_SHARE = 0.005  # a class below it is left out of the legend (it would read 0 %)
 LEGEND_MINIMUM = 96  # pixels of the shorter side below which a legend would hide the picture
 
@@ -24,20 +25,18 @@ def colour(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(table.astype(np.uint8)[values])
 
 
-def draw(
-    pixels: NDArray[np.uint8], values: NDArray[np.uint8], classes: Sequence[tuple[str, float]], method: str
-) -> Image.Image:
+def draw(pixels: NDArray[np.uint8], values: NDArray[np.uint8], classes: Sequence[tuple[str, float]]) -> Image.Image:
     """Return the overlay of a map (h, w) uint8 over its picture (h, w, 3) uint8, of the picture's size."""
     picture = Image.fromarray(pixels)
     light = picture.convert("L").point([round(255 * (SHADE + (1 - SHADE) * level / 255)) for level in range(256)])
     tinted = ImageChops.multiply(Image.fromarray(colour(values)), light.convert("RGB"))
     overlay = Image.blend(picture, tinted, STRENGTH)
     if min(overlay.size) >= LEGEND_MINIMUM:
-        _legend(overlay, classes, method)
+        _legend(overlay, classes)
     return overlay
 
 
-def _legend(overlay: Image.Image, classes: Sequence[tuple[str, float]], method: str) -> None:
+def _legend(overlay: Image.Image, classes: Sequence[tuple[str, float]]) -> None:
     """Draw a dark panel in the lower left corner: colour scale, then name and share of each class, light on dark."""
     width, height = overlay.size
     text_size = max(10, round(min(width, height) / 32))
@@ -47,7 +46,7 @@ def _legend(overlay: Image.Image, classes: Sequence[tuple[str, float]], method: 
     shown = [entry for number, entry in enumerate(classes) if number == 0 or entry[1] >= LEAST_SHARE]
     rows = [(_shorten(name, font, names_room), f"{100 * share:.0f} %") for name, share in shown]
     rows = rows[: max(0, (height // 2 - 2 * pad - line) // line)]
-    name_width = max([font.getlength(name) for name, _ in rows] + [font.getlength("low  " + method + "  high")])
+    name_width = max([font.getlength(name) for name, _ in rows] + [font.getlength(f"low  {SCALE}  high")])
     share_width = max([font.getlength(share) for _, share in rows], default=0)
     panel_width = round(name_width + share_width + 3 * pad)
     panel_height = line * (len(rows) + 1) + 2 * pad + round(text_size * 0.6)
@@ -61,7 +60,7 @@ def _legend(overlay: Image.Image, classes: Sequence[tuple[str, float]], method: 
     y += round(text_size * 0.6)
     light, dim = (245, 245, 245), (190, 190, 196)
     pen.text((x, y), "low", dim, font)
-    pen.text(((x + right - font.getlength(method)) / 2, y), method, dim, font)
+    pen.text(((x + right - font.getlength(SCALE)) / 2, y), SCALE, dim, font)
     pen.text((right - font.getlength("high"), y), "high", dim, font)
     for name, share in rows:
         y += line

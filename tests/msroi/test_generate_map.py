@@ -283,7 +283,7 @@ def test_legend_is_readable_on_dark_and_bright():
     for level in (0, 255):
         pixels = np.full((200, 300, 3), level, np.uint8)
         values = np.full((200, 300), level, np.uint8)
-        drawn = np.asarray(overlay.draw(pixels, values, [("a name", 0.5), ("x" * 200, 0.3)], "energy")).astype(int)
+        drawn = np.asarray(overlay.draw(pixels, values, [("a name", 0.5), ("x" * 200, 0.3)])).astype(int)
         panel = drawn[150:190, 10:60].sum(axis=2)
         assert panel.max() > 690  # light letters
         assert np.median(panel) < 320  # on a dark ground
