@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from PIL import Image
 from q1net_msroi.classifier.estimators.lattice import LatticeEstimator
 from q1net_msroi.classifier.estimators.network import NetworkEstimator
 from q1net_msroi.classifier.estimators.options import Asked
-from q1net_msroi.classifier.q1net import mosaic, weights
+from q1net_msroi.classifier.q1net import mosaic
 from q1net_msroi.classifier.q1net.configs import get_config
 from q1net_msroi.classifier.q1net.patches import to_channel_order
 from q1net_msroi.utils import files, images, jpeg, results
@@ -77,18 +78,15 @@ def mosaic_photograph(width: int, height: int, pixels: NDArray[np.uint8] | None 
     `pixels` (height, width, 3) uint8 RGB; None: a sample that was a JPEG before.
     """
     pixels = images.read_rgb(COFFEE).pixels if pixels is None else pixels
-    block = np.concatenate([pixels, pixels[:, ::-1]], axis=1)
-    block = np.concatenate([block, block[::-1]])
-    down, across = -(-height // block.shape[0]), -(-width // block.shape[1])
-    return Image.fromarray(np.ascontiguousarray(np.tile(block, (down, across, 1))[:height, :width]))
+    beyond = ((0, max(0, height - pixels.shape[0])), (0, max(0, width - pixels.shape[1])), (0, 0))
+    return Image.fromarray(np.pad(pixels, beyond, "symmetric")[:height, :width])
 
 
 def cold_start(runs: int) -> Iterator[tuple[str, float, str]]:
     """Whole process, from typing to answer."""
-    call = ["classifier/predict_cls.py", "--in_path", str(COFFEE)]
-    yield "predict_cls.py, one 600x400 PNG, whole process", median(lambda: command(*call), runs), "s"
-    call += ["--comp_type", "auto"]
-    yield "the same, --comp_type auto", median(lambda: command(*call), runs), "s"
+    call = partial(command, "classifier/predict_cls.py", "--in_path", str(COFFEE))
+    yield "predict_cls.py, one 600x400 PNG, whole process", median(call, runs), "s"
+    yield "the same, --comp_type auto", median(partial(call, "--comp_type", "auto"), runs), "s"
 
 
 def lattice(runs: int) -> Iterator[tuple[str, float, str]]:
@@ -109,15 +107,10 @@ def lattice(runs: int) -> Iterator[tuple[str, float, str]]:
 def warm_estimate(runs: int) -> Iterator[tuple[str, float, str]]:
     """One estimate with a loaded model."""
     pixels = images.read_rgb(COFFEE).pixels
-    folder = weights.model_folder(CONFIG)
-    backends: tuple[str, ...] = ("float32", "int8")
-    for backend in backends:
-        if not (folder / weights.TFLITE_NAMES[backend]).exists():
-            continue
-        for threads in (1, 2):
-            estimator = NetworkEstimator(Asked(CONFIG.comp_type, backend=backend, threads=threads))
-            seconds = median(partial(estimator.estimate, pixels), 5 * runs, 3)
-            yield f"one estimate, 256 patches, {backend}, {threads} thread(s)", seconds * 1e3, "ms"
+    for backend, threads in itertools.product(("float32", "int8"), (1, 2)):
+        estimator = NetworkEstimator(Asked(CONFIG.comp_type, backend=backend, threads=threads))
+        seconds = median(partial(estimator.estimate, pixels), 5 * runs, 3)
+        yield f"one estimate, 256 patches, {backend}, {threads} thread(s)", seconds * 1e3, "ms"
 
 
 def folder_throughput(runs: int) -> Iterator[tuple[str, float, str]]:
@@ -132,14 +125,11 @@ def folder_throughput(runs: int) -> Iterator[tuple[str, float, str]]:
 def generation(runs: int) -> Iterator[tuple[str, float, str]]:
     """gen_data with all 64 perturbations, as a whole process."""
     with tempfile.TemporaryDirectory() as folder:
-        sizes = []
-
-        def generate() -> None:
-            call = ["classifier/gen_data.py", "--in_path", str(SAMPLES), "--out_path", folder, "--hdf5_name", "b.hdf5"]
-            sizes.append(int(command(*call, "--num_samples", "120")[3].split()[-2].replace(",", "")))
-
-        seconds = median(generate, runs)
-    yield "gen_data.py, 64 perturbations, whole process", sizes[-1] / seconds, "patches/s"
+        flags = ("--in_path", str(SAMPLES), "--out_path", folder, "--hdf5_name", "b.hdf5", "--num_samples", "120")
+        found = [command("classifier/gen_data.py", *flags) for _ in range(1 + runs)]
+    size = int(found[-1][3].split()[-2].replace(",", ""))
+    seconds = float(np.median([each[0] for each in found[1:]]))
+    yield "gen_data.py, 64 perturbations, whole process", size / seconds, "patches/s"
 
 
 def training_rate(runs: int) -> Iterator[tuple[str, float, str]]:
@@ -169,35 +159,27 @@ def training_rate(runs: int) -> Iterator[tuple[str, float, str]]:
             "HDF5": FileSource(PatchFile(path), batch),
             "photographs": PatchSource(load_photographs(found), batch),
         }
-        patches, qualities = next(iter(dataset(sources["HDF5"], 0, 0, 1)))
+        in_memory = [next(iter(dataset(sources["HDF5"], 0, 0, 1)))] * steps
 
-        def bare() -> float:
+        def rate(batches: Iterable[Any]) -> float:
             started = time.perf_counter()
-            for _ in range(steps):
-                float(step(patches, qualities))
-            return batch * steps / (time.perf_counter() - started)
-
-        def fed(name: str, epoch: int) -> float:
-            # The first batches fill the pipeline; what counts is the rate it can hold.
-            data = iter(dataset(sources[name], epoch, 0, steps + 3))
-            for _ in range(3):
-                float(step(*next(data)))
-            started = time.perf_counter()
-            for arrays in data:
+            for arrays in batches:
                 float(step(*arrays))
             return batch * steps / (time.perf_counter() - started)
 
-        bare()
-        rates: dict[str, list[float]] = {"bare": [], "HDF5": [], "photographs": []}
-        for number in range(runs):
-            rates["bare"].append(bare())
-            rates["HDF5"].append(fed("HDF5", number))
-            rates["photographs"].append(fed("photographs", number))
-    yield "training, bare step on data in memory", float(np.median(rates["bare"])), "patches/s"
-    for name in ("HDF5", "photographs"):
-        yield f"training from {name}", float(np.median(rates[name])), "patches/s"
-        ratios = np.array(rates[name]) / np.array(rates["bare"])
-        yield f"training from {name}, of the bare step's rate", float(np.median(ratios)), "ratio"
+        def fed(source: Source, epoch: int) -> float:
+            # The first batches fill the pipeline; what counts is the rate it can hold.
+            data = iter(dataset(source, epoch, 0, steps + 3))
+            rate(itertools.islice(data, 3))
+            return rate(data)
+
+        rate(in_memory)
+        rounds = [(rate(in_memory), *(fed(each, number) for each in sources.values())) for number in range(runs)]
+    bare, *others = np.array(rounds).T
+    yield "training, bare step on data in memory", float(np.median(bare)), "patches/s"
+    for name, rates in zip(sources, others, strict=True):
+        yield f"training from {name}", float(np.median(rates)), "patches/s"
+        yield f"training from {name}, of the bare step's rate", float(np.median(rates / bare)), "ratio"
 
 
 def evaluation_rate(runs: int) -> Iterator[tuple[str, float, str]]:
@@ -212,12 +194,8 @@ def evaluation_rate(runs: int) -> Iterator[tuple[str, float, str]]:
         seconds = median(lambda: command(*call), max(1, runs // 2), 0) / 2
     yield "evaluate_cls.py, 2040x1356, 100 qualities, a picture", seconds, "s"
     yield "evaluate_cls.py, predictions", 100 / seconds, "predictions/s"
-    grid = mosaic.picture_mosaic(large)
-    yield (
-        "compressing the windows of one 2040x1356 picture",
-        median(lambda: grid.compressed_patches(75), 10) * 1e3,
-        "ms",
-    )
+    seconds = median(partial(mosaic.picture_mosaic(large).compressed_patches, 75), 10)
+    yield "compressing the windows of one 2040x1356 picture", seconds * 1e3, "ms"
 
 
 def maps(runs: int) -> Iterator[tuple[str, float, str]]:

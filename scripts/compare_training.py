@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SHOWN = Path("classifier", "results", "training_comparisons.json")  # the record that the repository shows
 VALIDATION_PATCHES = 10_000
+Values = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -83,28 +84,23 @@ class Sampled:
             yield np.concatenate([first, second])[chosen], qualities[chosen]
 
 
-def train(
-    variant: Variant, photographs: Sequence[Any], validation: dict[str, Any], patch_steps: int, base_weights: str
-) -> dict[str, Any]:
-    """Train one variant for `patch_steps` patches; return its losses."""
+def train(variant: Variant, photographs: Sequence[Any], validation: Values, options: argparse.Namespace) -> Values:
+    """Train one variant for `options.patch_steps` patches; return its losses."""
     from q1net_msroi.classifier.q1net.photographs import PatchSource
     from q1net_msroi.classifier.q1net.training import PatchTask, Settings
     from q1net_msroi.utils.loop import Run
     from q1net_msroi.utils.training import keras
 
     keras.backend.clear_session()
-    count = max(1, round(len(photographs) * variant.photographs))
-    source = PatchSource(
-        photographs[:count], variant.batch_size, variant.seed, variant.aligned_share, augment=variant.augment
-    )
-    steps = patch_steps // variant.batch_size
-    options = argparse.Namespace(**asdict(variant), comp_type="jpeg_paper", base_weights=base_weights)
-    settings = flags.settings(
-        Settings, options, data="photographs", epochs=1, steps_per_epoch=steps, warmup_steps=steps // 20
-    )
+    used = photographs[: max(1, round(len(photographs) * variant.photographs))]
+    source = PatchSource(used, variant.batch_size, variant.seed, variant.aligned_share, augment=variant.augment)
     drawn = Sampled(source, variant.high_qualities, variant.batch_size) if variant.high_qualities != 1 else source
+    steps = options.patch_steps // variant.batch_size
+    fixed = {"comp_type": "jpeg_paper", "base_weights": options.base_weights, "data": "photographs", "epochs": 1}
+    course = {"steps_per_epoch": steps, "warmup_steps": steps // 20}
+    settings = flags.settings(Settings, argparse.Namespace(**asdict(variant)), **fixed, **course)
     with tempfile.TemporaryDirectory() as folder:
-        task = PatchTask(settings, drawn, validation["all offsets"], Path(folder) / "save", Path(folder) / "out")
+        task = PatchTask(settings, drawn, validation[""], Path(folder) / "save", Path(folder) / "out")
         run = Run(task)
         if run.train(checkpoint_steps=steps, restart=True, overwrite=True):
             raise KeyboardInterrupt
@@ -112,36 +108,31 @@ def train(
         return _row(variant, steps * variant.batch_size, run.predict, validation)
 
 
-def _row(
-    variant: Variant, patch_steps: int, predict: Callable[[Any], Any], validation: dict[str, Any]
-) -> dict[str, Any]:
+def _row(variant: Variant, patch_steps: int, predict: Callable[[Any], Any], validation: Values) -> Values:
     """Return a row of the record."""
     from q1net_msroi.classifier.q1net.training import validate
 
-    found = {name: validate(predict, batches) for name, batches in validation.items()}
-    return {
-        **asdict(variant),
-        "patch_steps": patch_steps,
-        "loss": round(found["all offsets"][0], 3),
-        "mae": round(found["all offsets"][1], 3),
-        "aligned_loss": round(found["aligned"][0], 3),
-        "aligned_mae": round(found["aligned"][1], 3),
-    }
+    row = {**asdict(variant), "patch_steps": patch_steps}
+    for kind, batches in validation.items():
+        loss, error = validate(predict, batches)
+        row |= {f"{kind}loss": round(loss, 3), f"{kind}mae": round(error, 3)}
+    return row
 
 
-def start(validation: dict[str, Any], patch_steps: int, base_weights: str) -> dict[str, Any]:
+def start(validation: Values, options: argparse.Namespace) -> Values:
     """Return the losses of the weights that all trainings start from."""
-    model = weights.load_model(get_config("jpeg_paper"), base_weights)
-    return _row(START, patch_steps, lambda patches: model(patches, training=False), validation)
+    model = weights.load_model(get_config("jpeg_paper"), options.base_weights)
+    return _row(START, options.patch_steps, lambda patches: model(patches, training=False), validation)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train what the record does not hold yet."""
     parser = argparse.ArgumentParser(prog="compare_training.py", description=__doc__)
+    add = parser.add_argument
     flags.in_path(parser, "folder of never-compressed photographs to train on")
-    parser.add_argument("--val_path", required=True, help="folder of others to validate on")
-    parser.add_argument("--base_weights", default="save/jpeg_paper", help="where all start (default: %(default)s)")
-    parser.add_argument("--patch_steps", type=int, default=25_600, help="patches of a training (default: %(default)s)")
+    add("--val_path", required=True, help="folder of others to validate on")
+    add("--base_weights", default="save/jpeg_paper", help="where all start (default: %(default)s)")
+    add("--patch_steps", type=int, default=25_600, help="patches of a training (default: %(default)s)")
     results.out_flags(parser, SHOWN)
     options = parser.parse_args(arguments)
     if options.patch_steps < max(variant.batch_size for variant in VARIANTS):
@@ -149,27 +140,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from q1net_msroi.classifier.q1net.photographs import load_photographs, validation_batches
 
     photographs = load_photographs(images.find_images(options.in_path))
-    validation = {
-        name: validation_batches(options.val_path, VALIDATION_PATCHES, aligned_share=share)
-        for name, share in (("all offsets", 0.0), ("aligned", 1.0))
+    validation = {  # at all offsets, and on the block grid
+        kind: validation_batches(options.val_path, VALIDATION_PATCHES, aligned_share=share)
+        for kind, share in (("", 0.0), ("aligned_", 1.0))
     }
     # What was measured by other code, weights or photographs is measured again, never relabelled.
-    code = results.code_identity(
-        "classifier", options.patch_steps, weights.weights_hash(Path(options.base_weights)), len(photographs)
-    )
+    base = weights.weights_hash(Path(options.base_weights))
+    code = results.code_identity("classifier", options.patch_steps, base, len(photographs))
     kept = files.read_json(options.out) if options.out.exists() else {}
     rows = kept["result"] if kept.get("code") == results.code_hash("utils", "classifier") else []
     rows = [row for row in rows if row.get("code") == code]
     for variant in (*VARIANTS, START):
         if any(asdict(variant).items() <= row.items() for row in rows):
             continue
-        row = (
-            start(validation, options.patch_steps, options.base_weights)
-            if variant is START
-            else train(variant, photographs, validation, options.patch_steps, options.base_weights)
-        )
+        row = start(validation, options) if variant is START else train(variant, photographs, validation, options)
         rows.append({**row, "code": code})
-        print(f"{variant.name:40} loss {rows[-1]['loss']:.2f}, aligned {rows[-1]['aligned_loss']:.2f}", flush=True)
+        print(f"{variant.name:40} loss {row['loss']:.2f}, aligned {row['aligned_loss']:.2f}", flush=True)
         made = results.provenance(results.command_line("scripts/compare_training.py", arguments), "classifier")
         results.record(options.out, made, rows)
     return 0

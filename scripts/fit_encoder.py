@@ -41,20 +41,15 @@ Values = dict[str, float]
 def build_parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     parser = argparse.ArgumentParser(prog="fit_encoder.py", description=__doc__, allow_abbrev=False)
+    add = parser.add_argument
     flags.in_path(parser, "folder of photographs to fit on, never compressed")
-    parser.add_argument("--val_path", help="folder of others to confirm the best on; nothing is chosen there")
-    parser.add_argument(
-        "--masks", help="folder of object masks, <name>.png: maps at strength 0.5; for --only, to report"
-    )
-    parser.add_argument("--only", choices=NAMES, metavar="NAME", help="sweep this setting instead of searching")
-    parser.add_argument("--values", help="of --only, by comma; the present one is measured too")
-    parser.add_argument("--rounds", type=int, default=1, help=f"of the search of {', '.join(WEIGHTS)} (default: 1)")
-    parser.add_argument(
-        "--count", type=int, default=12, help="photographs, evenly from a folder (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--metrics", default=METRICS, help="of the objective; inside: PSNR of R, G, B in the masks or everywhere"
-    )
+    add("--val_path", help="folder of others to confirm the best on; nothing is chosen there")
+    add("--masks", help="folder of object masks, <name>.png: maps at strength 0.5; for --only, to report")
+    add("--only", choices=NAMES, metavar="NAME", help="sweep this setting instead of searching")
+    add("--values", help="of --only, by comma; the present one is measured too")
+    add("--rounds", type=int, default=1, help=f"of the search of {', '.join(WEIGHTS)} (default: 1)")
+    add("--count", type=int, default=12, help="photographs, evenly from a folder (default: %(default)s)")
+    add("--metrics", default=METRICS, help="of the objective; inside: PSNR of R, G, B in the masks or everywhere")
     flags.qualities(parser, "30,50,75")
     flags.out_path(parser, "fit_encoder.json and fit_encoder_measured.json")
     return parser
@@ -76,14 +71,14 @@ class Study:
         self.kept: dict[str, Values] = files.read_json(self.file) if self.file.exists() else {}
         self.code = results.code_identity("msroi", self.masks)
 
-    def _measure(self, path: Path, quality: int, wanted: dict[str, EncoderSettings | int]) -> list[Values]:
-        """Return metrics and bytes of plain JPEGs and of ours with some settings; `wanted` by name of each.
+    def _measure(self, path: Path, quality: int, settings: EncoderSettings) -> list[Values]:
+        """Return metrics and bytes of the plain JPEG of `quality`, of a finer one, and of ours as large as the first.
 
-        All of ours are as large as the plain JPEG of `quality`; what is kept is not measured again.
+        What is kept is not measured again.
         """
-        keys = {name: f"{self.code} {path.parent.name}/{path.name} {quality} {name}" for name in wanted}
-        missing = [name for name, key in keys.items() if key not in self.kept]
-        if missing:
+        names = "plain", "finer", fingerprint(settings)
+        keys = {name: f"{self.code} {path.parent.name}/{path.name} {quality} {name}" for name in names}
+        if missing := [name for name, key in keys.items() if key not in self.kept]:
             source = read_source(path)
             mask = np.full(source.pixels.shape[:2], 255, np.uint8)
             if self.masks:
@@ -92,13 +87,14 @@ class Study:
             asked = EncodingOptions(RATE_DISTORTION, strength=0.5 if self.masks else 0.0)
             size = len(jpeg.encode(source.pixels, quality, progressive=True))
             for name in missing:
-                how = wanted[name]
-                if isinstance(how, int):
-                    content = jpeg.encode(source.pixels, how, progressive=True)
+                if name in ("plain", "finer"):
+                    own = quality if name == "plain" else min(quality + FINER, 100)
+                    content = jpeg.encode(source.pixels, own, progressive=True)
                 else:
-                    scene = Scene(source.pixels, mask, settings=how)
                     target = rate_distortion.Target(size, quality, plain_size=size)
-                    content = rate_distortion.encode(scene, target, asked).content
+                    content = rate_distortion.encode(
+                        Scene(source.pixels, mask, settings=settings), target, asked
+                    ).content
                 measured = suite.measure(reference, jpeg.decode(content), self.metrics)
                 self.kept[keys[name]] = {**measured, "bytes": len(content)}
             files.write_json(self.file, self.kept)
@@ -106,20 +102,13 @@ class Study:
 
     def gains(self, settings: EncoderSettings) -> Values:
         """Return for each metric, and for the mean of all, the per cent by which plain JPEG would have to grow."""
-        shape = len(self.qualities), len(self.metrics)
-        gained, slope = np.zeros(shape), np.zeros(shape)
+        gained, slope = np.zeros((2, len(self.qualities), len(self.metrics)))
         for path in tasks.progress(self.photographs, unit="picture"):
             for row, quality in enumerate(self.qualities):
-                wanted: dict[str, EncoderSettings | int] = {
-                    "plain": quality,
-                    "finer": min(quality + FINER, 100),
-                    fingerprint(settings): settings,
-                }
-                plain, finer, ours = self._measure(path, quality, wanted)
+                plain, finer, ours = self._measure(path, quality, settings)
                 log_bytes = np.log(finer["bytes"] / plain["bytes"])
-                for column, key in enumerate(self.metrics):
-                    gained[row, column] += ours[key] - plain[key]
-                    slope[row, column] += (finer[key] - plain[key]) / log_bytes
+                gained[row] += [ours[key] - plain[key] for key in self.metrics]
+                slope[row] += [(finer[key] - plain[key]) / log_bytes for key in self.metrics]
         shares = 100 * np.expm1((gained / slope).mean(axis=0))
         return {OBJECTIVE: float(shares.mean()), **dict(zip(self.metrics, shares.tolist(), strict=True))}
 
@@ -166,12 +155,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     result: dict[str, Any] = {"objective": __doc__, "photographs": len(study.photographs), "curve": rows, "best": moved}
     if options.val_path:
         confirm = Study(options.val_path, options)
-        confirmed = {"present": confirm.gains(SETTINGS), "best": confirm.gains(best)}
-        result["confirmed"] = confirmed
-        for title, gains in confirmed.items():
+        result["confirmed"] = {"present": confirm.gains(SETTINGS), "best": confirm.gains(best)}
+        for title, gains in result["confirmed"].items():
             print(f"{options.val_path}, {title}: {OBJECTIVE} {gains[OBJECTIVE]:+.2f} %")
-    words = "python3 scripts/fit_encoder.py " + results.portable(sys.argv[1:] if arguments is None else arguments)
-    made = results.provenance(words, "msroi", settings={"encoder": fingerprint(SETTINGS)})
+    command = results.command_line("scripts/fit_encoder.py", arguments)
+    made = results.provenance(command, "msroi", settings={"encoder": fingerprint(SETTINGS)})
     results.record(Path(options.out_path) / "fit_encoder.json", made, result)
     note(f"fit_encoder.py: the objective is greatest with {moved or 'the present values'}")
     return EXIT_OK

@@ -24,6 +24,7 @@ from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.classifier.q1net.configs import AREA
 from q1net_msroi.utils import images, results, tasks
+from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import UserError, note, run_command
 from q1net_msroi.utils.settings import fingerprint
 
@@ -32,6 +33,8 @@ HEADER = "jpeg_header"
 OF_FILES = (HEADER, IDENTIFY)  # asked for the JPEG file; all others for the pixels alone
 ESTIMATORS = (*(name for name in registry.KINDS if name != HEADER), *OF_FILES)
 HARDLY = 95  # photographs never compressed that are called compressed below this are counted
+LINE = "{condition:22} {estimator:15} answered {answered}/{predictions}, "
+LINE += "exact {exact:.1%}, within 2 {within_2:.1%}, mae {mae}"
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,12 @@ def measure(
         number, path = job
         pixels = images.read_rgb(path, minimum_side=AREA).pixels
         random = np.random.default_rng([number, list(CONDITIONS).index(condition)])
-        given = []
-        for quality in asked_for:
-            made = make(condition, pixels, quality, random)
-            for name, estimator in tasks.per_thread(load_all, *names).items():
-                given.append((name, Answer(made.quality, ask(name, estimator, made), made.first)))
-        return given
+        estimators = tasks.per_thread(load_all, *names)
+        return [
+            (name, Answer(made.quality, ask(name, estimator, made), made.first))
+            for made in (make(condition, pixels, quality, random) for quality in asked_for)
+            for name, estimator in estimators.items()
+        ]
 
     answers: dict[str, list[Answer]] = {name: [] for name in names}
     for given in tasks.progress(tasks.ordered_map(answer, list(enumerate(paths)), workers), total=len(paths)):
@@ -135,22 +138,20 @@ def available(names: Sequence[str]) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write the record."""
     parser = argparse.ArgumentParser(prog="measure_accuracy.py", description=__doc__)
-    parser.add_argument("--in_path", required=True, help="folder of never-compressed photographs")
-    parser.add_argument("--qualities", default="5-95:10", help="like 10,20,30 or 1-100 (default: %(default)s)")
-    parser.add_argument("--conditions", nargs="+", default=tuple(CONDITIONS), metavar="NAME", help="default: all")
-    parser.add_argument(
-        "--estimators", nargs="+", metavar="NAME", help=f"of {', '.join(ESTIMATORS)} (default: all that are there)"
-    )
-    parser.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
+    add = parser.add_argument
+    flags.in_path(parser, "folder of never-compressed photographs")
+    flags.qualities(parser, "5-95:10")
+    add("--conditions", nargs="+", default=tuple(CONDITIONS), metavar="NAME", help="default: all")
+    add("--estimators", nargs="+", metavar="NAME", help=f"of {', '.join(ESTIMATORS)} (default: all that are there)")
+    flags.workers(parser)
     results.out_flags(parser, SHOWN)
     options = parser.parse_args(arguments)
     for kind, given, allowed in (
         ("condition", options.conditions, tuple(CONDITIONS)),
         ("estimator", options.estimators or (), ESTIMATORS),
     ):
-        for name in given:
-            if name not in allowed:
-                raise UserError(f"unknown {kind} {name}; known are {', '.join(allowed)}")
+        if unknown := [name for name in given if name not in allowed]:
+            raise UserError(f"unknown {kind} {unknown[0]}; known are {', '.join(allowed)}")
     found, qualities = images.find_images(options.in_path), parse_qualities(options.qualities)
     names = options.estimators or available(ESTIMATORS)
     load_all(*names)  # what is missing is said before the first picture
@@ -158,11 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for condition in options.conditions:
         rows += measure(condition, found, qualities, names, options.workers)
         for one in rows[-len(names) :]:
-            print(
-                f"{one['condition']:22} {one['estimator']:15} answered {one['answered']}/{one['predictions']}, "
-                f"exact {one['exact']:.1%}, within 2 {one['within_2']:.1%}, mae {one['mae']}",
-                flush=True,
-            )
+            print(LINE.format(**one), flush=True)
     command = results.command_line("scripts/measure_accuracy.py", arguments)
     models = sorted(weights.SAVE.glob("*/*.tflite"))
     used = {"lattice": fingerprint(LATTICE)}

@@ -46,10 +46,8 @@ def auc(score: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
     """Return the share of (pasted, other) pairs of pixels that `score` puts in order, ties counting half."""
     from scipy.stats import rankdata
 
-    ranks = rankdata(np.nan_to_num(score).ravel())
-    positive = truth.ravel()
-    count = int(positive.sum())
-    return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * (len(ranks) - count)))
+    ranks, count = rankdata(np.nan_to_num(score)), int(truth.sum())
+    return float((ranks[truth.ravel()].sum() - count * (count + 1) / 2) / (count * (len(ranks) - count)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,11 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = images.find_images(options.in_path)
     found = found[:: max(1, len(found) // options.pictures)][: options.pictures]
     threads = tasks.worker_count(options.workers)
-    measured: dict[str, dict[str, list[float]]] = {case: {} for case in CASES}
+    measured: dict[tuple[str, str], list[float]] = {}
     random = np.random.default_rng(0)
     for path in tasks.progress(found, unit="picture"):
         pixels = images.read_rgb(path).pixels
-        height, width = pixels.shape[:2]
+        height, width, _ = pixels.shape
         top, left = (int(random.integers(8, length - options.side - 8)) for length in (height, width))
         part = np.s_[top : top + options.side, left : left + options.side]
         truth = np.zeros((height, width), bool)
@@ -78,20 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for name, comp_type in (("lattice", "auto"), ("network", "jpeg_paper")):
                 regions = local.regions(picture, Asked(comp_type, threads=threads))
                 score = auc(regions.per_pixel(regions.foreign, height, width), truth)
-                measured[case].setdefault(name, []).append(score)
-    rows = [
-        {
-            "case": case,
-            "method": name,
-            "auc": round(float(np.mean(v)), 4),
-            "least": round(min(v), 4),
-            "pictures": len(v),
-        }
-        for case, methods in measured.items()
-        for name, v in methods.items()
-    ]
-    for row in rows:
-        print(f"{row['case']:26} {row['method']:8} AUC {row['auc']:.3f}, least {row['least']:.3f}")
+                measured.setdefault((case, name), []).append(score)
+    rows = []
+    for (case, name), scores in measured.items():
+        mean, least = round(float(np.mean(scores)), 4), round(min(scores), 4)
+        rows.append({"case": case, "method": name, "auc": mean, "least": least, "pictures": len(scores)})
+        print(f"{case:26} {name:8} AUC {mean:.3f}, least {least:.3f}")
     command = results.command_line("scripts/measure_maps.py", arguments)
     models = sorted(weights.SAVE.glob("*/*.tflite"))
     used = {"lattice": fingerprint(LATTICE)}

@@ -37,15 +37,16 @@ FEWEST_RATED = 3  # qualities from which on curves are compared
 def build_parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     parser = argparse.ArgumentParser(prog="record_encoder.py", description=__doc__, allow_abbrev=False)
-    parser.add_argument("pictures", help="folder of photographs")
-    parser.add_argument("result", type=Path, help="JSON file to write")
-    parser.add_argument("--maps", help="folder of maps, map_<file name>.jpg or .png; without: the masks are the maps")
-    parser.add_argument("--masks", help="folder of object masks, <name>.png; without: nothing is said of the inside")
-    parser.add_argument("--qualities", default="30,50,75,90", help="of the plain JPEG (default: %(default)s)")
-    parser.add_argument("--encoders", default="", help="names, by comma (default: all)")
-    parser.add_argument("--ssimulacra2", action="store_true", help="measure that too (package ssimulacra2; slow)")
-    parser.add_argument("--every", type=int, default=1, help="only every so-many-th photograph (default: %(default)s)")
-    parser.add_argument("--cache", type=Path, help="what was measured, a line a row (default: beside the result)")
+    add = parser.add_argument
+    add("pictures", help="folder of photographs")
+    add("result", type=Path, help="JSON file to write")
+    add("--maps", help="folder of maps, map_<file name>.jpg or .png; without: the masks are the maps")
+    add("--masks", help="folder of object masks, <name>.png; without: nothing is said of the inside")
+    add("--qualities", default="30,50,75,90", help="of the plain JPEG (default: %(default)s)")
+    add("--encoders", default="", help="names, by comma (default: all)")
+    add("--ssimulacra2", action="store_true", help="measure that too (package ssimulacra2; slow)")
+    add("--every", type=int, default=1, help="only every so-many-th photograph (default: %(default)s)")
+    add("--cache", type=Path, help="what was measured, a line a row (default: beside the result)")
     return parser
 
 
@@ -86,20 +87,15 @@ class Photograph:
 
 def _photographs(options: argparse.Namespace) -> list[Photograph]:
     found = images.find_images(options.pictures)[:: options.every]
-    masks = [Path(options.masks, f"{path.stem}.png") if options.masks else None for path in found]
-    maps = [
-        _map_of(Path(options.maps), path.name) if options.maps else mask
-        for path, mask in zip(found, masks, strict=True)
+    if not options.maps and not options.masks:
+        raise UserError("give --maps, --masks or both")
+    masks = [Path(options.masks, f"{path.stem}.png") for path in found] if options.masks else []
+    maps = [_map_of(Path(options.maps), path.name) for path in found] if options.maps else masks
+    wrong = np.roll(np.arange(len(found)), -(len(found) // 2 or 1))  # half the list away: the same for every run
+    return [
+        Photograph(path, maps[index], (maps[other], found[other]), masks[index] if masks else None)
+        for index, (path, other) in enumerate(zip(found, wrong, strict=True))
     ]
-    half = len(found) // 2 or 1
-    answer = []
-    for index, (path, saliency, mask) in enumerate(zip(found, maps, masks, strict=True)):
-        other = (index + half) % len(found)  # the picture half the list away: the same for every run
-        wrong = maps[other]
-        if saliency is None or wrong is None:
-            raise UserError("give --maps, --masks or both")
-        answer.append(Photograph(path, saliency, (wrong, found[other]), mask))
-    return answer
 
 
 def _encoders(given: str) -> list[str]:
@@ -128,8 +124,7 @@ def _measure(options: argparse.Namespace) -> list[dict[str, Any]]:
         own = [row for row in cache if row.get("key") == key and all(each in row for each in also)]
         rows |= {(name, row["quality"], row["encoder"]): row for row in own}
         for quality in qualities:
-            missing = [each for each in names if (name, quality, each) not in rows]
-            if not missing:
+            if not (missing := [each for each in names if (name, quality, each) not in rows]):
                 continue
             task, mask = photograph.task(quality)
             area = None if mask is None else float(pixel.object_region(mask).mean())
@@ -152,11 +147,8 @@ def _summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for quality in sorted({row["quality"] for row in rows}):
         for name in dict.fromkeys(row["encoder"] for row in rows):
             group = [row for row in rows if row["encoder"] == name and row["quality"] == quality]
-            differences = {
-                key: [row[key] - plain[row["file"], quality][key] for row in group]
-                for key in keys
-                if key not in ("seconds", "size_ratio", "bytes")
-            }
+            metrics = [key for key in keys if key not in ("seconds", "size_ratio", "bytes")]
+            differences = {key: [row[key] - plain[row["file"], quality][key] for row in group] for key in metrics}
             record: dict[str, Any] = {"encoder": name, "quality": quality, "pictures": len(group)}
             record |= {key: _mean([row[key] for row in group]) for key in keys}
             record["change"] = {key: _mean(values) for key, values in differences.items()}
@@ -184,15 +176,9 @@ def _rates(summary: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
     for name in dict.fromkeys(row["encoder"] for row in summary):
         own = [row for row in summary if row["encoder"] == name]
         answer[name] = {}
-        for key in suite.METRICS:
-            if own[0].get(key) is None:
-                continue
-            rate = comparison.bd_rate(
-                [row["bytes"] for row in plain],
-                [row[key] for row in plain],
-                [row["bytes"] for row in own],
-                [row[key] for row in own],
-            )
+        for key in (key for key in suite.METRICS if own[0].get(key) is not None):
+            curves = ([row[each] for row in rows] for rows in (plain, own) for each in ("bytes", key))
+            rate = comparison.bd_rate(*curves)
             answer[name][key] = round(rate, 2) if math.isfinite(rate) else None
     return answer
 

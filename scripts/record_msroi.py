@@ -39,17 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sides.append((log.record(rows), rows))
     (averages, rows), (mixture, _) = sides
     paper = {key: {"jpeg": plain, "ours": theirs} for key, (plain, theirs) in PAPER.items()}
-    pictures = [
-        {
-            "file": Path(row.file).name,
-            "jpeg_bytes": row.jpeg_bytes,
-            "our_bytes": row.our_bytes,
-            "our_quality": row.our_quality,
-            "jpeg": row.jpeg,
-            "ours": row.ours,
-        }
-        for row in rows
-    ]
+    kept = ("jpeg_bytes", "our_bytes", "our_quality", "jpeg", "ours")
+    pictures = [{"file": Path(row.file).name, **{key: getattr(row, key) for key in kept}} for row in rows]
     command = results.command_line("scripts/record_msroi.py", arguments)
     record = results.provenance(command, "msroi") | {
         "what": "Kodak, rule 3, at most 1 % larger than plain JPEG of quality 50, metrics on BT.601 studio-range luma",
