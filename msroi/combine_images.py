@@ -6,8 +6,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from q1net_msroi.msroi.encoder import folder, levels
 from q1net_msroi.msroi.encoder.options import RATE_DISTORTION, EncodingOptions, parse_quality, parse_size
@@ -24,138 +25,88 @@ OUTPUT = "output"
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the command's parser; the originals' flags with one dash and ours with two are the same."""
-    rules = "; ".join(f"{rule.number}: {rule.description}" for rule in levels.RULES.values())
     parser = argparse.ArgumentParser(prog="combine_images.py", description=__doc__, allow_abbrev=False)
-
-    def add(group: argparse._ArgumentGroup, name: str, help_text: str, **how: object) -> None:
-        group.add_argument(f"-{name}", f"--{name}", help=help_text, **how)  # type: ignore[arg-type]
-
-    one = parser.add_argument_group("one picture")
-    add(one, "image", "the picture (default: %(default)s)", default="image.png")
-    add(
-        one,
-        "map",
-        "its map, gray, bright where it matters, of the same shape (default: %(default)s)",
-        default="output/msroi_map.jpg",
-    )
-
-    many = parser.add_argument_group("a folder (-single 0)")
-    add(many, "single", "1: one picture; 0: a folder (default: %(default)s)", type=int, choices=(0, 1), default=1)
-    add(many, "images", "the pictures; implies -single 0", metavar="DIR")
-    add(many, "maps", "map_<file name>.jpg or .png for each, as generate_map.py DIR writes them", metavar="DIR")
-    add(
-        many,
-        "dataset",
-        "accepted as in the original; --images and --maps name the folders here (default: %(default)s)",
-        default="kodak",
-    )
-    many.add_argument(
-        "--overwrite", action="store_true", help="do pictures again that are finished and have not changed"
-    )
-    many.add_argument("--recursive", action="store_true", help="the subfolders too, to the same subfolders")
-    many.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
-    flags.scheduler(many)
-    many.add_argument(
-        "--source_qualities",
-        metavar="FILE",
-        help="a --source_quality for each: what predict_cls.py --in_path DIR --json printed, DIR as for --images",
-    )
-
-    how = parser.add_argument_group("encoding")
-    add(
-        how,
-        "model",
-        f"rule from map value to level; level l is JPEG quality 10 (l + 1). {rules}. {RATE_DISTORTION}: no "
-        "rule but a rate-distortion encoder that the map steers (default: %(default)s)",
-        type=int,
-        default=3,
-    )
-    add(
-        how,
-        "jpeg_compression",
-        "the plain JPEG's quality, 1 to 100 (default: %(default)s)",
-        type=int,
-        default=EncodingOptions.jpeg_compression,
-        metavar="QUALITY",
-    )
-    add(
-        how,
-        "threshold_pct",
-        "how much larger than the plain JPEG the file may be, in per cent; 0: never larger (default: %(default)g)",
-        type=float,
-        default=20.0,
-        metavar="PERCENT",
-    )
-    add(
-        how,
-        "find_best",
-        "1: the largest quality within that size; 0: save at qualities 100, 85, 65, 45 (default: %(default)s)",
-        type=int,
-        choices=(0, 1),
-        default=1,
-    )
-    add(how, "use_convert", "accepted as in the original; no outside program is needed", type=int, default=0)
+    _add_pictures(parser)
+    _add_encoding(parser.add_argument_group("encoding"))
     _add_model_7(parser)
-    how.add_argument("--strip", action="store_true", help="leave EXIF data and colour profile out of both files")
-
-    out = parser.add_argument_group("output")
-    add(
-        out,
-        "output_directory",
-        f"folder for _original_<name>_<quality>.jpg and _compressed_<name>_.jpg (default: {OUTPUT})",
-        metavar="DIR",
-    )
-    add(out, "modifier", "with -find_best 0: what the file names begin with (default: nothing)", default="")
-    add(
-        out,
-        "print_metrics",
-        "1: print the log line that read_log.py reads: name model png_bytes jpeg_bytes our_bytes jpeg_q our_q | "
-        f"{' '.join(suite.LOG_LINE).upper()} of the JPEG | the same of ours | (default: %(default)s)",
-        type=int,
-        choices=(0, 1),
-        default=0,
-    )
-    out.add_argument(
-        "--report",
-        metavar="FILE",
-        help="write a page that compares both files, all in one HTML file; for a folder: the folder for a page each",
-    )
-    out.add_argument(
-        "--json",
-        action="store_true",
-        help="print one JSON object for each written file; with -print_metrics 1 with all metrics, PSNR-S too",
-    )
+    _add_output(parser.add_argument_group("output"))
     return parser
+
+
+def _add(group: argparse._ArgumentGroup, name: str, what: str, default: Any = None, **more: Any) -> None:
+    """Add a flag that may be given with one dash or two; its type is that of its default."""
+    said = what if default in (None, "") else f"{what} (default: %(default)s)"
+    kind = str if default is None else type(default)
+    group.add_argument(f"-{name}", f"--{name}", type=kind, default=default, help=said, **more)
+
+
+def _add_pictures(parser: argparse.ArgumentParser) -> None:
+    one = parser.add_argument_group("one picture")
+    _add(one, "image", "the picture", "image.png")
+    _add(one, "map", "its map, gray, bright where it matters, of the same shape", "output/msroi_map.jpg")
+    many = parser.add_argument_group("a folder (-single 0)")
+    _add(many, "single", "1: one picture; 0: a folder", 1, choices=(0, 1))
+    _add(many, "images", "the pictures; implies -single 0", metavar="DIR")
+    _add(many, "maps", "map_<file name>.jpg or .png for each, as generate_map.py DIR writes them", metavar="DIR")
+    _add(many, "dataset", "accepted as in the original; --images and --maps name the folders here", "kodak")
+    many.add_argument("--overwrite", action="store_true", help="do pictures again that are finished and unchanged")
+    flags.recursive(many, "the subfolders too, to the same subfolders")
+    flags.workers(many)
+    flags.scheduler(many)
+    each = "a --source_quality for each: what predict_cls.py --in_path DIR --json printed, DIR as for --images"
+    many.add_argument("--source_qualities", metavar="FILE", help=each)
+
+
+def _add_encoding(group: argparse._ArgumentGroup) -> None:
+    rules = "; ".join(f"{rule.number}: {rule.description}" for rule in levels.RULES.values())
+    levelled = f"rule from map value to level; level l is JPEG quality 10 (l + 1). {rules}"
+    steered = f"{RATE_DISTORTION}: no rule but a rate-distortion encoder that the map steers"
+    _add(group, "model", f"{levelled}. {steered}", 3)
+    plain = EncodingOptions.jpeg_compression
+    _add(group, "jpeg_compression", "the plain JPEG's quality, 1 to 100", plain, metavar="QUALITY")
+    larger = "how much larger than the plain JPEG the file may be, in per cent; 0: never larger"
+    _add(group, "threshold_pct", larger, 20.0, metavar="PERCENT")
+    best = "1: the largest quality within that size; 0: save at qualities 100, 85, 65, 45"
+    _add(group, "find_best", best, 1, choices=(0, 1))
+    _add(group, "use_convert", "accepted as in the original; no outside program is needed", 0)
+    group.add_argument("--strip", action="store_true", help="leave EXIF data and colour profile out of both files")
 
 
 def _add_model_7(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the rate-distortion encoder."""
-    group = parser.add_argument_group(
+    add = parser.add_argument_group(
         f"-model {RATE_DISTORTION}",
         "a file of the size asked for, never larger; -jpeg_compression is another name of --target_quality here, "
         "-threshold_pct has no effect and -find_best 0 is refused",
         argument_default=argparse.SUPPRESS,  # what is not given is not there, so that the level rules can refuse it
-    )
-
-    def add(name: str, metavar: str, kind: Callable[[str], object], help_text: str) -> None:
-        group.add_argument(f"--{name}", metavar=metavar, type=kind, help=help_text)
-
-    add("target_size", "SIZE", parse_size, "largest file in bytes: 120kB, 1.5MB, 64KiB, 120000 (1 kB = 1000 bytes)")
-    quality = "plain JPEG (optimised, progressive) of this quality, 1 to 100"
-    add("target_quality", "QUALITY", int, f"as many bytes as the {quality} (default: 50)")
+    ).add_argument
+    size = "largest file in bytes: 120kB, 1.5MB, 64KiB, 120000 (1 kB = 1000 bytes)"
+    add("--target_size", metavar="SIZE", type=parse_size, help=size)
+    quality = "as many bytes as the plain JPEG (optimised, progressive) of this quality, 1 to 100 (default: 50)"
+    add("--target_quality", metavar="QUALITY", type=int, help=quality)
     limit = f"PSNR-HVS and PSNR-HVS-M; 1: that may fall by {-SETTINGS.deepest_change:g} dB (default: 0.5)"
-    half = "0.5: all for the region that leaves the whole picture as good as plain JPEG by"
-    add("strength", "0..1", float, f"0: no preference, simply a good encoder; {half} {limit}")
+    half = f"0.5: all for the region that leaves the whole picture as good as plain JPEG by {limit}"
+    add("--strength", metavar="0..1", type=float, help=f"0: no preference, simply a good encoder; {half}")
     dark = "what the map leaves dark looks at least like plain JPEG of this quality, 1 to 100 (default: no limit)"
-    add("min_background_quality", "QUALITY", int, dark)
-    auto = (
-        "auto: as its own header says, where it is a JPEG; for others predict_cls.py finds the number (default: auto)"
-    )
-    been = f"the JPEG quality that the picture has been through: no bytes are spent above it. {auto}"
-    add("source_quality", "auto|QUALITY", parse_quality, been)
-    group.add_argument(
-        "--subsampling", choices=("4:2:0", "4:4:4"), help="chroma halved in both directions, or not (default: 4:2:0)"
-    )
+    add("--min_background_quality", metavar="QUALITY", type=int, help=dark)
+    been = "the JPEG quality that the picture has been through: no bytes are spent above it"
+    auto = "auto: as a JPEG's own header says; for others predict_cls.py finds the number (default: auto)"
+    add("--source_quality", metavar="auto|QUALITY", type=parse_quality, help=f"{been}. {auto}")
+    chroma = "chroma halved in both directions, or not (default: 4:2:0)"
+    add("--subsampling", choices=("4:2:0", "4:4:4"), help=chroma)
+
+
+def _add_output(group: argparse._ArgumentGroup) -> None:
+    names = "_original_<name>_<quality>.jpg and _compressed_<name>_.jpg"
+    _add(group, "output_directory", f"folder for {names} (default: {OUTPUT})", metavar="DIR")
+    _add(group, "modifier", "with -find_best 0: what the file names begin with (default: nothing)", "")
+    columns = "name model png_bytes jpeg_bytes our_bytes jpeg_q our_q"
+    metrics = " ".join(suite.LOG_LINE).upper()
+    line = f"1: print the log line that read_log.py reads: {columns} | {metrics} of the JPEG | the same of ours |"
+    _add(group, "print_metrics", line, 0, choices=(0, 1))
+    page = "write a page that compares both files, all in one HTML file; for a folder: the folder for a page each"
+    group.add_argument("--report", metavar="FILE", help=page)
+    flags.as_json(group, "one JSON object for each written file; with -print_metrics 1 with all metrics, PSNR-S too")
 
 
 MODEL_7 = ("target_size", "target_quality", "strength", "min_background_quality", "source_quality", "subsampling")
@@ -176,15 +127,11 @@ def _say(image: Path, encoded: folder.Encoded, options: argparse.Namespace) -> N
     """Print what is asked for about an encoded picture."""
     for notice in encoded.notices:
         note(f"{show(image)}: {notice}")
-    if options.json:
-        lines = [json.dumps(record) for record in encoded.records]
-    elif options.print_metrics:
-        lines = encoded.log
+    if options.print_metrics and not options.json:
         for sentence in encoded.sentences:
             note(sentence)
-    else:
-        lines = encoded.sentences
-    print("\n".join(lines), flush=True)
+    lines = encoded.log if options.print_metrics else encoded.sentences
+    print("\n".join(map(json.dumps, encoded.records) if options.json else lines), flush=True)
 
 
 def _source_qualities(options: argparse.Namespace) -> dict[str, int]:
@@ -218,21 +165,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.use_convert:
         note("-use_convert: no outside program is needed, pictures are encoded in memory")
     output = output_folder(options.output_directory or OUTPUT)
-    page = Path(options.report) if options.report else None
+    page, measured = Path(options.report) if options.report else None, bool(options.print_metrics)
     if several:
+        pictures, maps, qualities = Path(options.images), Path(options.maps), _source_qualities(options)
+        beside_maps = options.output_directory is None  # generate_map.py's default folder is the same
         request = folder.Request(
-            Path(options.images),
-            Path(options.maps),
-            output,
-            encoding,
-            options.recursive,
-            bool(options.print_metrics),
-            page,
-            _source_qualities(options),
-            beside_maps=options.output_directory is None,  # generate_map.py's default folder is the same
+            pictures, maps, output, encoding, options.recursive, measured, page, qualities, beside_maps
         )
         return _folder(request, options)
-    measured = bool(options.print_metrics)
     job = folder.Job(Path(options.image), Path(options.map), output, encoding, page, metrics=measured)
     try:
         _say(job.image, folder.encode(job), options)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from q1net_msroi.msroi.roi import baselines, evaluation, generate
 from q1net_msroi.msroi.roi.network import Network, load_lite, load_tensorflow
+from q1net_msroi.msroi.roi.scores import BETA_SQUARED
 from q1net_msroi.utils import files, results, tasks
 from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import UserError, run_command, show
@@ -25,28 +26,17 @@ from q1net_msroi.utils.errors import UserError, run_command, show
 def build_parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     parser = argparse.ArgumentParser(prog="evaluate_map.py", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--images", required=True, help="folder of pictures")
-    parser.add_argument("--masks", help="folder of object masks (0 and 255), named like the pictures")
-    parser.add_argument("--density", help="folder of gaze densities (gray), named like the pictures: scores CC")
-    parser.add_argument("--points", help="CSV of gaze points with columns file, x, y: scores AUC-Judd and NSS")
-    parser.add_argument(
-        "--method",
-        action="append",
-        choices=generate.METHODS,
-        help="rule to score; give it several times for several (default: all)",
-    )
+    add = parser.add_argument
+    add("--images", required=True, help="folder of pictures")
+    add("--masks", help="folder of object masks (0 and 255), named like the pictures")
+    add("--density", help="folder of gaze densities (gray), named like the pictures: scores CC")
+    add("--points", help="CSV of gaze points with columns file, x, y: scores AUC-Judd and NSS")
+    several = "rule to score; give it several times for several (default: all)"
+    add("--method", action="append", choices=generate.METHODS, help=several)
     generate.add_options(parser)
-    parser.add_argument(
-        "--baselines",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="score also a centre prior, a flat map and spectral-residual saliency (default: on)",
-    )
-    parser.add_argument(
-        "--checkpoint",
-        metavar="PATH",
-        help="checkpoint of train.py or of the original, or packed .npz, instead of the shipped network",
-    )
+    known = "score also a centre prior, a flat map and spectral-residual saliency (default: on)"
+    add("--baselines", action=argparse.BooleanOptionalAction, default=True, help=known)
+    generate.add_checkpoint(parser)
     flags.out_path(parser, "maps.json, maps.csv and maps.png")
     flags.workers(parser)
     flags.as_json(parser, "the summary as one JSON object")
@@ -74,20 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not rows:
         raise UserError("no picture could be scored")
     summary = evaluation.summarise(rows, names)
-    record = {
-        "images": len(rows),
-        "settings": {name: value for name, value in asdict(settings[0]).items() if name != "method"}
-        | {"network": Path(options.checkpoint).name if options.checkpoint else "mobilenet_v2"},
-        "beta_squared": 0.3,
-        "scores": summary,
-    }
+    common = {name: value for name, value in asdict(settings[0]).items() if name != "method"}
+    common["network"] = Path(options.checkpoint).name if options.checkpoint else "mobilenet_v2"
+    record = {"images": len(rows), "settings": common, "beta_squared": BETA_SQUARED, "scores": summary}
     files.write_json(output / "maps.json", record)
     scored = [name for name in rows[0][names[0]] if name != "curve"]
-    cells = [(row["file"], rule, row[rule]) for row in rows for rule in names]
-    results.write_csv(
-        output / "maps.csv",
-        [{"file": file, "map": rule} | {s: found[s] for s in scored} for file, rule, found in cells],
-    )
+    table = [{"file": row["file"], "map": rule} | {s: row[rule][s] for s in scored} for row in rows for rule in names]
+    results.write_csv(output / "maps.csv", table)
     main_score = next(iter(summary[names[0]]))
     chosen = evaluation.best_and_worst(items, rows, names[0], main_score)
     sheet = evaluation.contact_sheet(chosen, main_score, rules[names[0]], gaze)

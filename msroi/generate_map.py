@@ -22,37 +22,19 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="generate_map.py", description=__doc__, allow_abbrev=False)
     parser.add_argument("image", help="a picture, or a folder of pictures")
     rule = parser.add_argument_group("how the map is made")
-    rule.add_argument(
-        "--method",
-        choices=generate.METHODS,
-        default="energy",
-        help="energy: how strongly the network's last residual block answers, at several scales; topk: the maps of "
-        "the best classes, the released rule; threshold: the sum of the maps of all classes that pass, the paper's "
-        "(default: %(default)s)",
-    )
+    energy = "energy: how strongly the network's last residual block answers, at several scales"
+    others = "topk: the maps of the best classes, the released rule; threshold: the sum of all that pass, the paper's"
+    method = f"{energy}; {others} (default: %(default)s)"
+    rule.add_argument("--method", choices=generate.METHODS, default="energy", help=method)
     generate.add_options(rule)
-    rule.add_argument(
-        "--backend",
-        choices=("litert", "tf"),
-        help="litert: the shipped model, starts fast; tf: TensorFlow (default: litert, with --checkpoint tf)",
-    )
-    rule.add_argument(
-        "--checkpoint",
-        metavar="PATH",
-        help="checkpoint of train.py or of the original (models/model-50), or packed (.npz), instead of the shipped "
-        "network; class names are read from classes.txt beside it",
-    )
+    backend = "litert: the shipped model, starts fast; tf: TensorFlow (default: litert, with --checkpoint tf)"
+    rule.add_argument("--backend", choices=("litert", "tf"), help=backend)
+    generate.add_checkpoint(rule)
     out = parser.add_argument_group("output")
-    out.add_argument(
-        "--output_directory",
-        default="output",
-        help="folder for msroi_map.jpg and overlayed_heatmap.png; for a folder map_<file name>.jpg and "
-        "overlay_<file name>.png (default: %(default)s)",
-    )
+    names = "msroi_map.jpg and overlayed_heatmap.png; for a folder map_<file name>.jpg and overlay_<file name>.png"
+    out.add_argument("--output_directory", default="output", help=f"folder for {names} (default: %(default)s)")
     out.add_argument("--lossless", action="store_true", help="write the map as .png instead of .jpg")
-    out.add_argument(
-        "--overwrite", action="store_true", help="make the maps of a folder again that are finished already"
-    )
+    out.add_argument("--overwrite", action="store_true", help="make finished maps of a folder again")
     flags.recursive(out, "the subfolders of a folder too, to the same subfolders")
     flags.workers(out)
     flags.scheduler(out)
@@ -80,12 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             note(f"{show(done.job.image)}: {remark}")
         if options.json:
             print(json.dumps(done.records), flush=True)
-        else:
-            saw = ", ".join(f"{name} {100 * share:.0f} %" for name, share in done.classes if share >= LEAST_SHARE)
-            print(
-                f"{show(done.job.map)}, {show(done.job.overlay)} in {done.seconds:.2f} seconds: {saw or 'no class'}",
-                flush=True,
-            )
+            return
+        saw = ", ".join(f"{name} {100 * share:.0f} %" for name, share in done.classes if share >= LEAST_SHARE)
+        written = f"{show(done.job.map)}, {show(done.job.overlay)} in {done.seconds:.2f} seconds"
+        print(f"{written}: {saw or 'no class'}", flush=True)
 
     if not path.is_dir():
         report(batch.run_job(batch.load(network, workers), batch.single_job(path, output, options.lossless), settings))

@@ -10,26 +10,22 @@ from pathlib import Path
 
 from q1net_msroi.msroi.roi import tables
 from q1net_msroi.utils import files
+from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     parser = argparse.ArgumentParser(prog="prepare_data.py", description=__doc__, allow_abbrev=False)
-    parser.add_argument(
-        "--in_path", required=True, help="folder of class folders, named like 001.backpack or backpack, with pictures"
-    )
-    parser.add_argument("--out_path", default=".", help="folder for the three tables (default: the current one)")
-    parser.add_argument(
-        "--test_share", type=float, default=0.25, help="share 0..1 of each class for testing (default: %(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the random split (default: %(default)s)")
-    parser.add_argument(
-        "--original_split",
-        action="store_true",
-        help="no random split: the last ten files of a class, by name, are for testing, as in the original",
-    )
-    parser.add_argument("--workers", type=int, help="threads that check the pictures (default: the cores)")
+    flags.in_path(parser, "folder of class folders, named like 001.backpack or backpack, with pictures")
+    add = parser.add_argument
+    add("--out_path", default=".", help="folder for the three tables (default: the current one)")
+    share = "share 0..1 of each class for testing (default: %(default)s)"
+    add("--test_share", type=float, default=0.25, help=share)
+    flags.seed(parser, "of the random split")
+    last = "no random split: the last ten files of a class, by name, are for testing, as in the original"
+    add("--original_split", action="store_true", help=last)
+    flags.workers(parser, "threads that check the pictures")
     return parser
 
 

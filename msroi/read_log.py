@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from q1net_msroi.msroi.encoder import log
 from q1net_msroi.msroi.metrics import suite
+from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command
 from q1net_msroi.utils.files import output_folder
 
@@ -19,19 +20,13 @@ def build_parser() -> argparse.ArgumentParser:
     known = (metric for metric in suite.METRICS.values() if not metric.on_request)
     epilog = "metrics: " + "; ".join(f"{metric.label}: {metric.explanation}" for metric in known)
     parser = argparse.ArgumentParser(prog="read_log.py", description=__doc__, epilog=epilog, allow_abbrev=False)
-    parser.add_argument("log", help="the log: lines of -print_metrics 1, also the originals', or of --json")
-    parser.add_argument(
-        "--output_directory",
-        "-output_directory",
-        default="output",
-        metavar="DIR",
-        help="folder for plot_<dataset>_<metric>.png, _summary.png, log_<dataset>.csv (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--dataset", "-dataset", default="kodak", help="what the files are named after (default: %(default)s)"
-    )
-    parser.add_argument("--no_plots", action="store_true", help="averages and CSV only")
-    parser.add_argument("--json", action="store_true", help="print one JSON object for each model and JPEG quality")
+    add = parser.add_argument
+    add("log", help="the log: lines of -print_metrics 1, also the originals', or of --json")
+    written = "folder for plot_<dataset>_<metric>.png, _summary.png, log_<dataset>.csv (default: %(default)s)"
+    add("--output_directory", "-output_directory", default="output", metavar="DIR", help=written)
+    add("--dataset", "-dataset", default="kodak", help="what the files are named after (default: %(default)s)")
+    add("--no_plots", action="store_true", help="averages and CSV only")
+    flags.as_json(parser, "one JSON object for each model and JPEG quality")
     return parser
 
 
@@ -45,10 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         note(f"read_log.py: {notice}")
     folder = output_folder(options.output_directory)
     for index, group in enumerate(log.groups(rows).values()):
-        if options.json:
-            print(json.dumps(log.record(group)), flush=True)
-        else:
-            print("\n" * (index > 0) + "\n".join(log.table(group)), flush=True)
+        table = "\n" * (index > 0) + "\n".join(log.table(group))
+        print(json.dumps(log.record(group)) if options.json else table, flush=True)
     log.write_csv(rows, folder / f"log_{options.dataset}.csv")
     if not options.no_plots:
         from q1net_msroi.msroi.encoder import log_plots

@@ -16,46 +16,15 @@ from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import EXIT_OK, UserError, needs, run_command
 from q1net_msroi.utils.training_options import add_flags, add_restart, check_flags
 
+SWITCH = argparse.BooleanOptionalAction
 LARGEST_SEED = 32767  # seed and epoch together make a 32-bit number
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     parser = argparse.ArgumentParser(prog="train.py", description=__doc__, allow_abbrev=False)
-    switch = argparse.BooleanOptionalAction
-    data = parser.add_argument_group("data")
-    flags.in_path(data, "folder with train.csv, test.csv, classes.csv (default: the current one)", False, default=".")
-    data.add_argument("--image_size", type=int, default=224, help="side of the pictures in pixels (default: 224)")
-    data.add_argument(
-        "--labels", type=int, help="number of classes, at least those of the tables (default: those; the original: 257)"
-    )
-    data.add_argument(
-        "--augmentation",
-        action=switch,
-        default=True,
-        help="mirrored pictures, and random cuts of 70-100%% where the backbone is trained too (default: on)",
-    )
-    data.add_argument(
-        "--class_balance", action=switch, default=True, help="let every class count the same (default: on)"
-    )
-    net = parser.add_argument_group("network")
-    net.add_argument("--arch", choices=list(ARCHITECTURES), default=DEFAULT, help="default: %(default)s")
-    net.add_argument(
-        "--loss", choices=("sigmoid", "softmax"), default="sigmoid", help="sigmoid a class is the paper's (default)"
-    )
-    net.add_argument(
-        "--frozen_backbone",
-        action=switch,
-        help="train the head alone; features are computed once and kept in --cache_path (default: on for mobilenet_v2, "
-        "off for vgg16)",
-    )
-    net.add_argument(
-        "--vgg_weights", help="Keras' no-top VGG16 weights: the .h5 file, or imagenet to download it (default: random)"
-    )
-    net.add_argument("--base_weights", help="start from this checkpoint, like models/model-50")
-    net.add_argument(
-        "--dropout", type=float, default=0.5, help="share 0..1 of the pooled maps left out in training (default: 0.5)"
-    )
+    _add_data(parser.add_argument_group("data"))
+    _add_network(parser.add_argument_group("network"))
     run = parser.add_argument_group("run")
     run.add_argument("--optimizer", choices=("adam", "momentum"), default="adam", help="default: %(default)s")
     add_flags(
@@ -65,26 +34,48 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--weight_decay", type=float, default=0.0005, help="L2 on the kernels (default: %(default)s)")
     run.add_argument("--top_k", type=int, default=5, help="classes that the second accuracy looks at (default: 5)")
     flags.workers(run, "threads that decode pictures")
-    run.add_argument(
-        "--resume",
-        action="store_true",
-        help="accepted as in the original: the same command always goes on with its unfinished run",
-    )
+    resume = "accepted as in the original: the same command always goes on with its unfinished run"
+    run.add_argument("--resume", action="store_true", help=resume)
     add_restart(run, "model_path/last")
-    out = parser.add_argument_group("output")
-    out.add_argument(
-        "--model_path", default="models", help="folder for model-N, model-best, classes.txt, last/ (default: models)"
-    )
-    out.add_argument("--save_every", type=int, default=10, help="epochs between two models (default: %(default)s)")
-    out.add_argument("--overwrite", action="store_true", help="write over the models of a finished run")
-    flags.out_path(out, "CSV history, curves, tensorboard/")
-    out.add_argument("--cache_path", help="folder for the features of a frozen backbone (default: out_path/cache)")
-    add_flags(out, checkpoint_steps=500)
-    out.add_argument(
-        "--evaluate", metavar="CHECKPOINT", help="train nothing; print how well this checkpoint does on the test split"
-    )
-    flags.as_json(out, "one JSON object, with --evaluate")
+    _add_output(parser.add_argument_group("output"))
     return parser
+
+
+def _add_data(group: argparse._ArgumentGroup) -> None:
+    flags.in_path(group, "folder with train.csv, test.csv, classes.csv (default: the current one)", False, default=".")
+    add = group.add_argument
+    add("--image_size", type=int, default=224, help="side of the pictures in pixels (default: 224)")
+    labels = "number of classes, at least those of the tables (default: those; the original: 257)"
+    add("--labels", type=int, help=labels)
+    cuts = "mirrored pictures, and random cuts of 70-100%% where the backbone is trained too (default: on)"
+    add("--augmentation", action=SWITCH, default=True, help=cuts)
+    add("--class_balance", action=SWITCH, default=True, help="let every class count the same (default: on)")
+
+
+def _add_network(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--arch", choices=list(ARCHITECTURES), default=DEFAULT, help="default: %(default)s")
+    add("--loss", choices=("sigmoid", "softmax"), default="sigmoid", help="sigmoid a class is the paper's (default)")
+    frozen = "train the head alone, on features kept in --cache_path (default: on for mobilenet_v2, off for vgg16)"
+    add("--frozen_backbone", action=SWITCH, help=frozen)
+    vgg = "Keras' no-top VGG16 weights: the .h5 file, or imagenet to download it (default: random)"
+    add("--vgg_weights", help=vgg)
+    add("--base_weights", help="start from this checkpoint, like models/model-50")
+    dropout = "share 0..1 of the pooled maps left out in training (default: %(default)s)"
+    add("--dropout", type=float, default=0.5, help=dropout)
+
+
+def _add_output(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--model_path", default="models", help="folder for model-N, model-best, classes.txt, last/ (default: models)")
+    add("--save_every", type=int, default=10, help="epochs between two models (default: %(default)s)")
+    add("--overwrite", action="store_true", help="write over the models of a finished run")
+    flags.out_path(group, "CSV history, curves, tensorboard/")
+    add("--cache_path", help="folder for the features of a frozen backbone (default: out_path/cache)")
+    add_flags(group, checkpoint_steps=500)
+    only = "train nothing; print how well this checkpoint does on the test split"
+    add("--evaluate", metavar="CHECKPOINT", help=only)
+    flags.as_json(group, "one JSON object, with --evaluate")
 
 
 def check(options: argparse.Namespace) -> None:
@@ -126,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         pictures = dataset.Pictures(splits["test.csv"], options.image_size, False)
         found = head.score(predict, options.loss, pictures, options.top_k, options.workers)
         if options.json:
-            scores = {"loss": round(found.loss, 5), "top_1": round(found.top_1, 5), "top_k": round(found.top_k, 5)}
+            scores = {name: round(value, 5) for name, value in found._asdict().items()}
             counts = {"classes": len(names), **{Path(name).stem: len(table.files) for name, table in splits.items()}}
             print(json.dumps({"checkpoint": options.evaluate, "k": options.top_k, **scores, **counts}))
             return EXIT_OK

@@ -51,27 +51,23 @@ class Settings:
 
 def add_options(group: argparse._ActionsContainer) -> None:
     """Add the flags of `Settings` but for the method, as every command that makes maps knows them."""
-    group.add_argument(
-        "--top_k", type=int, default=Settings.top_k, help="of rule topk: number of classes (default: %(default)s)"
+    add = group.add_argument
+    count = "of rule topk: number of classes (default: %(default)s)"
+    add("--top_k", type=int, default=Settings.top_k, help=count)
+    share = "of rule threshold: share 0..1 of the range of class scores that a class reaches (default: %(default)s)"
+    add("--threshold", type=float, default=Settings.threshold, help=share)
+    sides = "of rule energy: long sides in pixels at which it looks, t: turned by 180 degrees (default: %(default)s)"
+    add("--scales", default=MAPS.energy_scales, help=sides)
+    square = "show the network the centre square at 224x224 only, and stretch its map, as the original did"
+    add("--center_crop", action="store_true", help=square)
+
+
+def add_checkpoint(group: argparse._ActionsContainer) -> None:
+    """Add --checkpoint."""
+    which = (
+        "checkpoint of train.py or of the original (models/model-50), or packed (.npz), with its classes.txt beside it"
     )
-    group.add_argument(
-        "--threshold",
-        type=float,
-        default=Settings.threshold,
-        help="of rule threshold: share 0..1 of the range of class scores that a class reaches (default: %(default)s)",
-    )
-    group.add_argument(
-        "--scales",
-        default=MAPS.energy_scales,
-        help="of rule energy: long sides in pixels at which it looks, t: turned by 180 degrees; fewer are faster "
-        "(default: %(default)s)",
-    )
-    group.add_argument(
-        "--center_crop",
-        action="store_true",
-        help="let the network see only the centre square at 224x224 and stretch its map over the picture, as the "
-        "original did",
-    )
+    group.add_argument("--checkpoint", metavar="PATH", help=f"{which}, instead of the shipped network")
 
 
 @dataclass(frozen=True)
