@@ -4,26 +4,26 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: the threads take a picture each
 
 from q1net_msroi.classifier.estimators.network import NetworkEstimator
 from q1net_msroi.classifier.estimators.options import Asked, add_model_options
+from q1net_msroi.classifier.evaluation import calibration
+from q1net_msroi.classifier.evaluation.calibration import PAPER, Calibration, Row
+from q1net_msroi.classifier.evaluation.pictures import parse_qualities
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.classifier.q1net.configs import get_config
 from q1net_msroi.utils import images, results
 from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import EXIT_OK, note, run_command, show
-
-if TYPE_CHECKING:
-    from q1net_msroi.classifier.evaluation.calibration import Calibration, Row
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -40,10 +40,6 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = build_parser().parse_args(arguments)
-
-    from q1net_msroi.classifier.evaluation import calibration
-    from q1net_msroi.classifier.evaluation.pictures import parse_qualities
-
     qualities = parse_qualities(options.qualities)
     found = images.find_images(options.in_path)
     asked = flags.settings(Asked, options)
@@ -65,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     card = weights.read_card(folder)
     weights.update_card(
         folder,
-        calibration={**card.get("calibration", {}), kind: measured.entry(calibration.PAPER)},
+        calibration={**card.get("calibration", {}), kind: measured.entry(PAPER)},
         fusion={**card.get("fusion", {}), kind: measured.fusion_record()},
     )
     if options.record:
@@ -73,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made_by = results.provenance(f"python3 classifier/calibrate_cls.py {words}", "classifier")
         results.record(Path(options.record), made_by, measured.table())
     if not options.json:
-        threshold = measured.chosen[calibration.PAPER].row.threshold
+        threshold = measured.chosen[PAPER].row.threshold
         print(f"threshold {threshold:g} stored in {show(folder / 'model.json')}")
     return EXIT_OK
 
@@ -88,8 +84,6 @@ def _print_json(measured: Calibration) -> None:
 
 def _print(measured: Calibration) -> None:
     """Print all thresholds of the paper's patches and fusion, then the best of every choice."""
-    from q1net_msroi.classifier.evaluation.calibration import PAPER
-
     for row in measured.searched[PAPER]:
         mark = "  <- chosen" if row is measured.chosen[PAPER].row else ""
         print(_line(f"threshold {row.threshold:5.2f}", row, mark))
@@ -104,10 +98,7 @@ def _line(head: str, row: Row, mark: str) -> str:
     return f"{head}: mae {mae}, within 2 {row.within_2:6.1%}, answered {row.answered:6.1%}{mark}"
 
 
-def command() -> int:
-    """Run as a console script."""
-    return run_command("calibrate_cls.py", main)
-
+command = functools.partial(run_command, "calibrate_cls.py", main)  # the console script
 
 if __name__ == "__main__":
     sys.exit(command())

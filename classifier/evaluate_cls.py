@@ -17,6 +17,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: the threads 
 from q1net_msroi.classifier.estimators import registry
 from q1net_msroi.classifier.estimators.network import NetworkEstimator
 from q1net_msroi.classifier.estimators.options import Asked, add_model_options, add_patch_options
+from q1net_msroi.classifier.evaluation import pictures
+from q1net_msroi.classifier.evaluation.confusion import draw, write_counts
+from q1net_msroi.classifier.q1net.dataset import PatchFile
 from q1net_msroi.utils import files, images, results, tasks
 from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import EXIT_OK, UserError, run_command
@@ -29,12 +32,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--hdf5_val_path", help="patches made by gen_data.py (instead of --in_path)")
     flags.out_path(parser, "confusion_matrix.png, confusion_matrix.csv and by_quality.csv")
     flags.qualities(parser, "1-100")
-    parser.add_argument(
-        "--crop_offset",
-        default="0,0",
-        help="pixels dy,dx cut off the top and left after compression, or random: one of the 63 misaligned offsets "
-        "a picture (default: %(default)s)",
-    )
+    cut = "pixels dy,dx cut off top and left after compression, or random: one of the 63 misaligned offsets a picture"
+    flags.flag(parser, "--crop_offset", "0,0", cut)
     flags.seed(parser, "of the random offsets")
     flags.recursive(parser)
     flags.as_json(parser)
@@ -56,9 +55,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _pictures(options: argparse.Namespace) -> int:
     """Evaluate whole pictures, compressed here at known qualities."""
-    from q1net_msroi.classifier.evaluation import pictures
-    from q1net_msroi.classifier.evaluation.confusion import draw, write_counts
-
     qualities = pictures.parse_qualities(options.qualities)
     crop_offset = pictures.parse_crop_offset(options.crop_offset)
     found = images.find_images(options.in_path, options.recursive)
@@ -108,9 +104,6 @@ def _print_summary(summary: dict[str, Any], coverage: float | None, seconds: flo
 
 def _patches(options: argparse.Namespace) -> int:
     """Evaluate single patches of an HDF5 file, with and without regard to confidence."""
-    from q1net_msroi.classifier.evaluation import pictures
-    from q1net_msroi.classifier.q1net.dataset import PatchFile
-
     started = time.perf_counter()
     file = PatchFile(options.hdf5_val_path)
     out = files.output_folder(options.out_path)
@@ -136,10 +129,7 @@ def _rounded(record: dict[str, Any]) -> dict[str, Any]:
     return {name: round(value, 5) if isinstance(value, float) else value for name, value in record.items()}
 
 
-def command() -> int:
-    """Run as a console script."""
-    return run_command("evaluate_cls.py", main)
-
+command = functools.partial(run_command, "evaluate_cls.py", main)  # the console script
 
 if __name__ == "__main__":
     sys.exit(command())

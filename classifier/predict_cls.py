@@ -26,19 +26,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="predict_cls.py", description=__doc__, allow_abbrev=False)
     flags.in_path(parser, "a picture, or a folder of pictures")
     flags.recursive(parser, "look into the subfolders of a folder too")
-    parser.add_argument(
-        "--fallback",
-        type=float,
-        metavar="QUALITY",
-        help="answer this instead of unknown; 100 is what the original says",
-    )
+    fallback = "answer this instead of unknown; 100 is what the original says"
+    parser.add_argument("--fallback", type=float, metavar="QUALITY", help=fallback)
     flags.as_json(parser, "one JSON object a picture")
     parser.add_argument("--explain", action="store_true", help="print the evidence below each answer")
-    parser.add_argument(
-        "--map",
-        metavar="FILE",
-        help="of one picture: also write its quality region by region as a PNG picture over the photograph",
-    )
+    regions = "of one picture: also write its quality region by region as a PNG picture over the photograph"
+    parser.add_argument("--map", metavar="FILE", help=regions)
     add_model_options(parser, registry.described())
     add_patch_options(parser)
     flags.scheduler(parser)
@@ -124,10 +117,7 @@ def _print_evidence(estimate: Estimate, options: argparse.Namespace, always: boo
             print(f"  {line}", flush=True)
 
 
-def command() -> int:
-    """Run as a console script."""
-    return run_command("predict_cls.py", main)
-
+command = functools.partial(run_command, "predict_cls.py", main)  # the console script
 
 if __name__ == "__main__":
     sys.exit(command())

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 from collections.abc import Sequence
@@ -11,29 +12,20 @@ from collections.abc import Sequence
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.classifier.q1net.configs import CONFIGS, get_config
 from q1net_msroi.utils import files, images
-from q1net_msroi.utils.errors import UserError, needs, run_command, show
+from q1net_msroi.utils import options as flags
+from q1net_msroi.utils.errors import EXIT_OK, UserError, needs, run_command, show
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     parser = argparse.ArgumentParser(prog="to_tflite.py", description=__doc__, allow_abbrev=False)
-    parser.add_argument(
-        "--comp_type", default="jpeg_paper", choices=list(CONFIGS), help="variant (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--quantize",
-        default="float32",
-        choices=[*weights.TFLITE_NAMES, "all"],
-        help="float32, float16 (half the size), int8 (raw uint8 pixels in, fastest), all (default: %(default)s)",
-    )
-    parser.add_argument("--batch", type=int, default=256, help="patches a call, fixed (default: %(default)s)")
-    parser.add_argument(
-        "--in_path", help="photographs to choose the int8 ranges on, up to 24 are taken (default: sample_image)"
-    )
-    parser.add_argument(
-        "--save_path", help="folder that holds <comp_type>/ with the weights (default: the repository's save)"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object a model")
+    flags.flag(parser, "--comp_type", "jpeg_paper", "variant", choices=list(CONFIGS))
+    kinds = "float32, float16 (half the size), int8 (raw uint8 pixels in, fastest), all"
+    flags.flag(parser, "--quantize", "float32", kinds, choices=[*weights.TFLITE_NAMES, "all"])
+    flags.flag(parser, "--batch", 256, "patches a call, fixed")
+    flags.in_path(parser, "photographs to choose the int8 ranges on, up to 24 (default: sample_image)", required=False)
+    parser.add_argument("--save_path", help="folder of <comp_type>/ with the weights (default: the repository's save)")
+    flags.as_json(parser, "one JSON object a model")
     return parser
 
 
@@ -59,20 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         pictures = f"mean {comparison.mean_picture_difference:.4f} at {comparison.pictures_compared} pictures"
         if not comparison.pictures_compared:
             pictures = "no picture compared, for the network is confident of none"
-        print(
-            f"{show(folder / weights.TFLITE_NAMES[kind])}: {comparison.bytes:,} bytes, largest difference "
-            f"{comparison.largest_patch_difference:.4f} at a patch, {pictures}, "
-            f"{comparison.milliseconds_per_batch_1_thread:.1f} ms a batch of "
-            f"{comparison.batch} on one thread, {comparison.milliseconds_per_batch_2_threads:.1f} ms on two",
-            flush=True,
-        )
-    return 0
+        size = f"{show(folder / weights.TFLITE_NAMES[kind])}: {comparison.bytes:,} bytes"
+        patch = f"largest difference {comparison.largest_patch_difference:.4f} at a patch"
+        one, two = comparison.milliseconds_per_batch_1_thread, comparison.milliseconds_per_batch_2_threads
+        speed = f"{one:.1f} ms a batch of {comparison.batch} on one thread, {two:.1f} ms on two"
+        print(f"{size}, {patch}, {pictures}, {speed}", flush=True)
+    return EXIT_OK
 
 
-def command() -> int:
-    """Run as a console script."""
-    return run_command("to_tflite.py", main)
-
+command = functools.partial(run_command, "to_tflite.py", main)  # the console script
 
 if __name__ == "__main__":
     sys.exit(command())

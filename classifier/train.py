@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,27 +29,17 @@ def build_parser() -> argparse.ArgumentParser:
     data.add_argument("--val_path", help="folder of photographs to validate on (instead of --hdf5_val_path)")
     add_flags(data, validation_patches=20000, aligned_share=0.5)
     run = parser.add_argument_group("run")
-    run.add_argument("--comp_type", default="jpeg_paper", choices=list(CONFIGS), help="variant (default: %(default)s)")
-    run.add_argument(
-        "--base_weights",
-        help="start from these weights (a folder like save/jpeg_paper); those of a narrower variant are widened",
-    )
-    run.add_argument(
-        "--optimizer",
-        choices=("adam", "muon"),
-        default="adam",
-        help="muon: kernels move by orthogonalised momentum, which needs fewer patches (default: %(default)s)",
-    )
+    flags.flag(run, "--comp_type", "jpeg_paper", "variant", choices=list(CONFIGS))
+    base = "start from these weights (a folder like save/jpeg_paper); those of a narrower variant are widened"
+    run.add_argument("--base_weights", help=base)
+    muon = "muon: kernels move by orthogonalised momentum, which needs fewer patches"
+    flags.flag(run, "--optimizer", "adam", muon, choices=("adam", "muon"))
     add_flags(
         run, batch_size=256, epochs=50, steps_per_epoch=None, learning_rate=1e-3, schedule="constant", warmup_steps=0,
         average_weights=0.0, statistics_batches=0, seed=0, strategy="none",
     )  # fmt: skip
-    run.add_argument(
-        "--frozen_statistics",
-        action="store_true",
-        help="BatchNorm keeps the base weights' statistics, folded into the convolutions: a last phase that trains "
-        "what prediction uses",
-    )
+    frozen = "a last phase: BatchNorm keeps the base weights' statistics, folded into the convolutions"
+    run.add_argument("--frozen_statistics", action="store_true", help=frozen)
     out = parser.add_argument_group("output")
     save = "folder for <comp_type>/best/ and last/ (default: the repository's save)"
     out.add_argument("--save_path", default=str(weights.SAVE), help=save)
@@ -97,10 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return Run(task).train(options.checkpoint_steps, options.restart, options.overwrite)
 
 
-def command() -> int:
-    """Run as a console script."""
-    return run_command("train.py", main)
-
+command = functools.partial(run_command, "train.py", main)  # the console script
 
 if __name__ == "__main__":
     sys.exit(command())

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,10 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return Run(task).train(options.checkpoint_steps, options.restart)
 
 
-def command() -> int:
-    """Run as a console script."""
-    return run_command("train_baseline.py", main)
-
+command = functools.partial(run_command, "train_baseline.py", main)  # the console script
 
 if __name__ == "__main__":
     sys.exit(command())

@@ -18,6 +18,11 @@ def settings(kind: type[Settings], options: argparse.Namespace, **given: Any) ->
     return kind(**{name: getattr(options, name) for name in names if hasattr(options, name)} | given)
 
 
+def flag(parser: argparse._ActionsContainer, name: str, default: str | float, what: str, **more: Any) -> None:
+    """Add a flag of its default's type; `what` and the default are its help, `more` (choices) goes to argparse."""
+    parser.add_argument(name, type=type(default), default=default, help=f"{what} (default: %(default)s)", **more)
+
+
 def in_path(parser: argparse._ActionsContainer, what: str, required: bool = True, **more: Any) -> None:
     """Add --in_path; `what` says what it names, `more` (a default) goes to argparse."""
     parser.add_argument("--in_path", required=required, help=what, **more)
@@ -25,7 +30,7 @@ def in_path(parser: argparse._ActionsContainer, what: str, required: bool = True
 
 def out_path(parser: argparse._ActionsContainer, what: str, default: str = "out") -> None:
     """Add --out_path, the folder for `what`."""
-    parser.add_argument("--out_path", default=default, help=f"folder for {what} (default: %(default)s)")
+    flag(parser, "--out_path", default, f"folder for {what}")
 
 
 def recursive(parser: argparse._ActionsContainer, what: str = "look into the subfolders too") -> None:
@@ -71,9 +76,9 @@ def version(parser: argparse._ActionsContainer) -> None:
 
 def seed(parser: argparse._ActionsContainer, what: str = "") -> None:
     """Add --seed, a whole number that decides everything random (`what`: of what)."""
-    parser.add_argument("--seed", type=int, default=0, help=f"{what} (default: %(default)s)".lstrip())
+    flag(parser, "--seed", 0, what)
 
 
 def qualities(parser: argparse._ActionsContainer, default: str) -> None:
     """Add --qualities, a list that `parse_qualities` of the evaluation reads."""
-    parser.add_argument("--qualities", default=default, help="10,20,30 or 5-95:10 (default: %(default)s)")
+    flag(parser, "--qualities", default, "10,20,30 or 5-95:10")

@@ -39,44 +39,21 @@ def add_model_options(parser: argparse.ArgumentParser, kinds: Mapping[str, str] 
     """
     known = {name: "a variant of the network" for name in CONFIGS} if kinds is None else kinds
     described = "; ".join(f"{name}: {what}" for name, what in known.items())
-    parser.add_argument(
-        "--comp_type", default=Asked.comp_type, choices=list(known), help=f"{described} (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--backend",
-        default=Asked.backend,
-        choices=BACKENDS,
-        help="LiteRT model, or tf for the checkpoint (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--save_path", help="folder that holds <comp_type>/ with the weights (default: the repository's save)"
-    )
+    flags.flag(parser, "--comp_type", Asked.comp_type, described, choices=list(known))
+    flags.flag(parser, "--backend", Asked.backend, "LiteRT model, or tf for the checkpoint", choices=BACKENDS)
+    parser.add_argument("--save_path", help="folder of <comp_type>/ with the weights (default: the repository's save)")
     flags.workers(parser)
 
 
 def add_patch_options(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say which patches a network looks at and how they make one answer."""
-    parser.add_argument(
-        "--threshold", type=float, help="confidence (0..100) a patch must exceed (default: the weights' own)"
-    )
-    parser.add_argument(
-        "--fusion",
-        choices=list(fusion.RULES),
-        help="from confident patches to one answer (default: the paper's median; auto: the best on validation)",
-    )
-    parser.add_argument(
-        "--patches",
-        choices=list(patches.CHOICES),
-        help="where the patches lie: the original's grid, or the most textured place of each cell of it "
-        "(default: grid; auto: the best on validation)",
-    )
-    parser.add_argument(
-        "--find_grid",
-        action="store_true",
-        help="find the grid of 8x8 blocks from the pixels first (crops and screenshots; auto does so by itself)",
-    )
-    parser.add_argument(
-        "--uncorrected",
-        action="store_true",
-        help="the fused answer of the patches as it is, without the correction measured on validation photographs",
-    )
+    add = parser.add_argument
+    add("--threshold", type=float, help="confidence (0..100) a patch must exceed (default: the weights' own)")
+    rule = "from confident patches to one answer (default: the paper's median; auto: the best on validation)"
+    add("--fusion", choices=list(fusion.RULES), help=rule)
+    places = "on the original's grid, or the most textured of each cell (default: grid; auto: the best on validation)"
+    add("--patches", choices=list(patches.CHOICES), help=places)
+    phase = "find the grid of 8x8 blocks from the pixels first (crops and screenshots; auto does so by itself)"
+    add("--find_grid", action="store_true", help=phase)
+    as_is = "the fused answer of the patches as it is, without the correction measured on validation photographs"
+    add("--uncorrected", action="store_true", help=as_is)
