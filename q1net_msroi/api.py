@@ -19,8 +19,9 @@ from q1net_msroi.classifier.estimators import registry
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.msroi.encoder import source
-from q1net_msroi.msroi.encoder.combine import Encoded, encoded
+from q1net_msroi.msroi.encoder.combine import encoded
 from q1net_msroi.msroi.encoder.options import EncodingOptions
+from q1net_msroi.msroi.encoder.semantic import Encoded
 from q1net_msroi.msroi.roi import batch, generate
 from q1net_msroi.msroi.roi.generate import MapResult
 from q1net_msroi.utils import images, tasks

@@ -91,16 +91,8 @@ def jpegli(pixels: Pixels, quality: int) -> bytes:
     return jpeg.optimised(content)
 
 
-def _jpegli(task: Task) -> Files:
-    return around(lambda quality: jpegli(task.pixels, quality), task.size)
-
-
-def _baseline(task: Task) -> Files:
-    return around(lambda quality: jpeg.encode(task.pixels, quality), task.size)
-
-
-def _mozjpeg(task: Task) -> Files:
-    return around(lambda quality: CODECS["mozjpeg"].encode(task.pixels, quality), task.size)
+def _of_quality(encode: Callable[[Pixels, int], bytes]) -> Callable[[Task], Files]:
+    return lambda task: around(lambda quality: encode(task.pixels, quality), task.size)
 
 
 def _rule_3(task: Task) -> Files:
@@ -126,9 +118,9 @@ def _ours(strength: float, which: str = "map", settings: EncoderSettings = SETTI
 
 
 ENCODERS = (
-    Encoder("baseline", "plain JPEG, baseline", _baseline),
-    Encoder("mozjpeg", "mozjpeg", _mozjpeg, needs="jpeglib"),
-    Encoder("jpegli", "jpegli, its scans optimised", _jpegli, needs="pyjpegli"),
+    Encoder("baseline", "plain JPEG, baseline", _of_quality(jpeg.encode)),
+    Encoder("mozjpeg", "mozjpeg", _of_quality(CODECS["mozjpeg"].encode), needs="jpeglib"),
+    Encoder("jpegli", "jpegli, its scans optimised", _of_quality(jpegli), needs="pyjpegli"),
     Encoder("rule_3", "original's rule 3", _rule_3),
     Encoder("flat", "model 7, strength 0 (flat map)", _ours(0.5, "flat")),
     Encoder("everywhere", "model 7, 0.5, all of the picture preferred", _ours(0.5, "everywhere")),
@@ -136,10 +128,10 @@ ENCODERS = (
     Encoder("ours_25", "model 7, strength 0.25", _ours(0.25)),
     Encoder("ours_50", "model 7, strength 0.5", _ours(0.5)),
     Encoder("ours_75", "model 7, strength 0.75", _ours(0.75)),
-    *(Encoder(f"ours_{name}", f"model 7, 0.5, {name} ramp", _ours(0.5, settings=ramp)) for name, ramp in RAMPS.items()),
+    *(Encoder(f"ours_{name}", f"model 7, 0.5, {name} ramp", _ours(0.5, "map", RAMPS[name])) for name in RAMPS),
     *(
-        Encoder(f"shuffled_{name}", f"model 7, 0.5, {name} ramp, another map", _ours(0.5, "wrong_map", ramp))
-        for name, ramp in RAMPS.items()
+        Encoder(f"shuffled_{name}", f"model 7, 0.5, {name} ramp, another map", _ours(0.5, "wrong_map", RAMPS[name]))
+        for name in RAMPS
     ),
 )
 TITLES = {REFERENCE: "plain JPEG, optimised, progressive", **{encoder.name: encoder.title for encoder in ENCODERS}}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from q1net_msroi.msroi.encoder import levels, mixture, semantic, size_search, source
 from q1net_msroi.msroi.encoder.options import RATE_DISTORTION, EncodingOptions
+from q1net_msroi.msroi.encoder.semantic import Encoded
 from q1net_msroi.utils import files, jpeg
 from q1net_msroi.utils.errors import UserError, show
 
@@ -39,26 +40,6 @@ class Outcome:
     saliency: NDArray[np.uint8]
     notices: tuple[str, ...]
     seconds: float
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Files in memory: the plain JPEG with its quality, ours with theirs (one, or one a fixed quality), notices."""
-
-    plain_quality: int
-    plain: bytes
-    files: tuple[tuple[int, bytes], ...]
-    notices: tuple[str, ...]
-
-    @property
-    def quality(self) -> int:
-        """The JPEG quality of our file, of model 7's the one nearest to its tables."""
-        return self.files[0][0]
-
-    @property
-    def content(self) -> bytes:
-        """Our file."""
-        return self.files[0][1]
 
 
 def plain_path(image: Path, folder: Path, options: EncodingOptions) -> Path:
@@ -101,11 +82,13 @@ def within_budget(
     return options.jpeg_compression, plain, [notice]
 
 
-def _refuse_own_input(outputs: list[Path], inputs: list[Path]) -> None:
+def refuse_own_input(
+    outputs: Sequence[Path], inputs: Sequence[Path], what: str = "", flag: str = "-output_directory"
+) -> None:
+    """Raise `UserError` where one of the files to write is one of those to read; `what` goes before its name."""
     for output in outputs:
-        for path in inputs:
-            if output.exists() and path.exists() and output.samefile(path):
-                raise UserError(f"{show(output)} would overwrite the input; choose another -output_directory")
+        if any(output.exists() and path.exists() and output.samefile(path) for path in inputs):
+            raise UserError(f"{what}{show(output)} would overwrite the input; choose another {flag}")
 
 
 def _by_rule(
@@ -140,8 +123,7 @@ def encoded(
         notices = [f"the map {map_name}is flat (every pixel {statistics.maximum}): {rule}no part is favoured"]
     if options.model == RATE_DISTORTION:
         found = semantic.encode(image, picture, saliency, options)
-        ours = ((found.quality, found.content),)
-        return Encoded(found.plain_quality, found.plain, ours, (*notices, *found.notices))
+        return replace(found, notices=(*notices, *found.notices))
     plain, files_made, more = _by_rule(picture, saliency, options)
     return Encoded(options.jpeg_compression, plain, tuple(files_made), (*notices, *more))
 
@@ -154,7 +136,7 @@ def combine(image: Path, saliency_map: Path, folder: Path, options: EncodingOpti
     """
     start = time.perf_counter()
     plain_file, our_files = plain_path(image, folder, options), our_paths(image, folder, options)
-    _refuse_own_input([plain_file, *our_files], [image, saliency_map])
+    refuse_own_input([plain_file, *our_files], [image, saliency_map])
     picture = source.read_source(image, options.strip)
     saliency, notices = source.read_map(saliency_map, picture)
     if image.name not in saliency_map.name and saliency_map.stat().st_mtime < image.stat().st_mtime:
@@ -162,15 +144,10 @@ def combine(image: Path, saliency_map: Path, folder: Path, options: EncodingOpti
 
     made = encoded(image, picture, saliency, options, f"{show(saliency_map)} ")
     files.write_bytes(plain_file, made.plain)
-    for path, (_, content) in zip(our_files, made.files, strict=True):
+    plain, ours = Written(plain_file, made.plain_quality, len(made.plain)), []
+    for path, (quality, content) in zip(our_files, made.files, strict=True):
         files.write_bytes(path, content)
-    return Outcome(
-        image=image,
-        model=options.model,
-        plain=Written(plain_file, made.plain_quality, len(made.plain)),
-        ours=tuple(Written(path, q, len(content)) for path, (q, content) in zip(our_files, made.files, strict=True)),
-        pixels=picture.pixels,
-        saliency=saliency,
-        notices=(*picture.notices, *notices, *made.notices),
-        seconds=time.perf_counter() - start,
-    )
+        ours.append(Written(path, quality, len(content)))
+    notices = [*picture.notices, *notices, *made.notices]
+    taken = time.perf_counter() - start
+    return Outcome(image, options.model, plain, tuple(ours), picture.pixels, saliency, tuple(notices), taken)

@@ -40,8 +40,7 @@ def code_lengths(counts: NDArray[np.integer]) -> NDArray[np.float32]:
     heapq.heapify(heap)
     serial = SYMBOLS + 1
     while len(heap) > 1:
-        low = heapq.heappop(heap)
-        next_low = heapq.heappop(heap)
+        low, next_low = heapq.heappop(heap), heapq.heappop(heap)
         members = low[2] + next_low[2]
         depth[list(members)] += 1
         serial += 1
@@ -91,12 +90,8 @@ def count_symbols(
     if len(block) == 0:
         counts[END_OF_BLOCK] = blocks
         return counts
-    first = np.empty(len(block), bool)
-    first[0] = True
-    np.not_equal(block[1:], block[:-1], out=first[1:])
-    before = np.empty(len(place), np.int64)
-    before[0] = 0
-    before[1:] = place[:-1]
+    first = np.append(True, block[1:] != block[:-1])
+    before = np.append(0, place[:-1])
     before[first] = 0
     run = place - before - 1
     counts += np.bincount(16 * (run % 16) + size, minlength=SYMBOLS)

@@ -19,7 +19,6 @@ from q1net_msroi.utils.journal import SUFFIX, Entry
 RECORD = f"combine{SUFFIX}"
 SUMMARY = "summary.csv"
 MAP_SUFFIXES = (".jpg", ".png")
-FAILED, WAITING, DONE = "failed", "waiting", "done"
 
 
 @dataclass(frozen=True)
@@ -85,12 +84,8 @@ def encode(job: Job) -> Encoded:
     if job.map is None:
         name = f"map_{show(job.image.name)}.jpg or .png"
         raise UserError(f"{show(job.image)} has no map: {name} is not in {show(job.maps)}")
-    if (
-        job.page
-        and job.page.exists()
-        and any(path.exists() and job.page.samefile(path) for path in (job.image, job.map))
-    ):
-        raise UserError(f"the page {show(job.page)} would overwrite the input; choose another --report")
+    if job.page:
+        combine.refuse_own_input([job.page], job.sources(), "the page ", "--report")
     files.output_folder(job.output)
     outcome = combine.combine(job.image, job.map, job.output, job.settings)
     measured = report.measure(outcome) if job.metrics or job.page else None
@@ -145,13 +140,13 @@ def plan(request: Request) -> list[Job]:
         others.append(maps)
     jobs, code = [], results.code_identity("msroi")
     for path in images.find_pictures(request.pictures, request.recursive, others):
-        saliency_map = find_map(maps / path.parent, path.name)
+        here = maps / path.parent
+        saliency_map = find_map(here, path.name)
         page = request.pages / path.parent / f"{path.name}.html" if request.pages else None
         settings = request.settings
         if quality := request.qualities.get(text(path)):
             settings = replace(settings, source_quality=quality)
         image, into = request.pictures / path, request.output / path.parent
-        here = maps / path.parent
         jobs.append(Job(image, saliency_map, into, settings, page, here, request.metrics, code, key=str(path)))
     return jobs
 
@@ -160,9 +155,8 @@ def start(
     request: Request, workers: int | None = None, scheduler: str | None = None, overwrite: bool = False
 ) -> tasks.FolderJob[Job, Encoded]:
     """Return the folder job of a request: it skips what its journal says is finished (not with `overwrite`)."""
-    return tasks.FolderJob(
-        "combine_images.py", encode, plan(request), workers, scheduler, request.output / RECORD, overwrite
-    )
+    journal = request.output / RECORD
+    return tasks.FolderJob("combine_images.py", encode, plan(request), workers, scheduler, journal, overwrite)
 
 
 def run(request: Request, work: tasks.FolderJob[Job, Encoded]) -> Iterator[tuple[Job, Encoded | UserError]]:
@@ -181,11 +175,11 @@ def _write_summary(request: Request, work: tasks.FolderJob[Job, Encoded]) -> Non
     rows: list[dict[str, Any]] = []
     for job in work.tasks:
         if job.key in work.failures:
-            rows.append({"file": job.key, "status": FAILED, "error": work.failures[job.key]})
+            rows.append({"file": job.key, "status": "failed", "error": work.failures[job.key]})
         elif entry := work.entry(job):
-            rows.extend({"file": job.key, "status": DONE, **_flat(record)} for record in entry.record)
+            rows.extend({"file": job.key, "status": "done", **_flat(record)} for record in entry.record)
         else:
-            rows.append({"file": job.key, "status": WAITING})
+            rows.append({"file": job.key, "status": "waiting"})
     results.write_csv(request.output / SUMMARY, rows)
 
 

@@ -37,9 +37,8 @@ def write(
     try:
         import jpeglib
     except ImportError:
-        raise UserError(
-            "-model 7 writes its files through jpeglib, which is not installed; pip install -r requirements-predict.txt"
-        ) from None
+        install = "pip install -r requirements-predict.txt"
+        raise UserError(f"-model 7 writes its files through jpeglib, which is not installed; {install}") from None
 
     def grid(values: NDArray[np.int16], component: Component) -> NDArray[np.int16]:
         natural = values[NATURAL].T.reshape(component.rows, component.columns, SIDE, SIDE)
@@ -72,8 +71,7 @@ def _header_end(content: bytes) -> int:
 def _without_second_header(content: bytes) -> bytes:
     """Return a file without the JFIF segment that mozjpeg copies after its own."""
     end = _header_end(content)
-    header = content[2:end]
-    return content[:end] + content[end + len(header) :] if content[end : end + len(header)] == header else content
+    return content[:end] + content[end:].removeprefix(content[2:end])
 
 
 def with_metadata(content: bytes, exif: bytes = b"", icc_profile: bytes = b"") -> bytes:

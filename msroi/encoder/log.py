@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from q1net_msroi.msroi.metrics import suite
 from q1net_msroi.msroi.metrics.metric import Metric
 from q1net_msroi.utils import results
 from q1net_msroi.utils.errors import UserError, show
+
+NUMBERS = ("png_bytes", "jpeg_bytes", "our_bytes", "jpeg_quality", "our_quality")
 
 
 @dataclass(frozen=True)
@@ -57,18 +59,17 @@ class Average:
     worse: int
 
 
+def _row(file: str, model: str, numbers: Iterable[Any], jpeg: dict[str, float], ours: dict[str, float]) -> Row:
+    named = dict(zip(NUMBERS, map(int, numbers), strict=True))
+    return Row(file, model, jpeg=jpeg, ours=ours, **named)
+
+
 def _from_text(line: str) -> Row:
-    head, plain, ours = line.rstrip().removesuffix("|").rsplit("|", 2)
+    head, *sides = line.rstrip().removesuffix("|").rsplit("|", 2)
     # The name comes first and may hold spaces, so the six numbers are taken from the right.
     name, model, *numbers = head.rsplit(maxsplit=6)
-    png_bytes, jpeg_bytes, our_bytes, jpeg_quality, our_quality = (int(number) for number in numbers)
-
-    def values(text: str) -> dict[str, float]:
-        return {key: float(value) for key, value in zip(suite.LOG_LINE, text.split(), strict=True)}
-
-    return Row(
-        name.strip(), model, png_bytes, jpeg_bytes, our_bytes, jpeg_quality, our_quality, values(plain), values(ours)
-    )
+    jpeg, ours = (dict(zip(suite.LOG_LINE, map(float, side.split()), strict=True)) for side in sides)
+    return _row(name.strip(), model, numbers, jpeg, ours)
 
 
 def _from_json(line: str) -> Row:
@@ -79,17 +80,8 @@ def _from_json(line: str) -> Row:
         known = metrics[side]
         return {key: math.nan if known[key] is None else float(known[key]) for key in suite.METRICS if key in known}
 
-    return Row(
-        str(record["file"]),
-        str(record["model"]),
-        int(metrics["png_bytes"]),
-        int(record["plain_bytes"]),
-        int(record["bytes"]),
-        int(record["plain_quality"]),
-        int(record["quality"]),
-        values("plain"),
-        values("ours"),
-    )
+    numbers = metrics["png_bytes"], *(record[name] for name in ("plain_bytes", "bytes", "plain_quality", "quality"))
+    return _row(str(record["file"]), str(record["model"]), numbers, values("plain"), values("ours"))
 
 
 def read_log(path: str | os.PathLike[str]) -> tuple[list[Row], list[str]]:
@@ -129,22 +121,15 @@ def metrics_of(rows: Sequence[Row]) -> list[Metric]:
 
 def average(rows: Sequence[Row], metric: Metric) -> Average:
     """Average one metric over rows."""
-    differences = [row.difference(metric) for row in rows]
+    gains = [metric.gain(0, row.difference(metric)) for row in rows]
+    better, same, worse = sum(g > 0 for g in gains), gains.count(0), sum(g < 0 for g in gains)
     pairs = [(row.jpeg[metric.key], row.ours[metric.key]) for row in rows if metric.key in row.ours]
     pairs = [pair for pair in pairs if all(map(math.isfinite, pair))]
-    count = len(pairs)
-    return Average(
-        metric=metric,
-        pictures=count,
-        jpeg=sum(pair[0] for pair in pairs) / count if count else math.nan,
-        ours=sum(pair[1] for pair in pairs) / count if count else math.nan,
-        better=sum(metric.gain(0, value) > 0 for value in differences),
-        same=sum(value == 0 for value in differences),
-        worse=sum(metric.gain(0, value) < 0 for value in differences),
-    )
+    jpeg, ours = map(_mean, zip(*pairs, strict=True)) if pairs else (math.nan, math.nan)
+    return Average(metric, len(pairs), jpeg, ours, better, same, worse)
 
 
-def _mean(values: Sequence[int]) -> float:
+def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
@@ -175,7 +160,11 @@ def record(rows: Sequence[Row]) -> dict[str, Any]:
     def number(value: float) -> float | None:
         return round(value, 6) if math.isfinite(value) else None
 
-    means = [average(rows, metric) for metric in metrics_of(rows)]
+    def cells(mean: Average) -> dict[str, float | None]:
+        values = {"jpeg": mean.jpeg, "ours": mean.ours, "difference": mean.ours - mean.jpeg}
+        counts = {"better": mean.better, "same": mean.same, "worse": mean.worse, "pictures": mean.pictures}
+        return {**{name: number(value) for name, value in values.items()}, **counts}
+
     return {
         "model": rows[0].model,
         "pictures": len(rows),
@@ -183,22 +172,8 @@ def record(rows: Sequence[Row]) -> dict[str, Any]:
         "our_quality": round(_mean([row.our_quality for row in rows]), 3),
         "jpeg_bytes": round(_mean([row.jpeg_bytes for row in rows]), 1),
         "our_bytes": round(_mean([row.our_bytes for row in rows]), 1),
-        "metrics": {
-            mean.metric.key: {
-                "jpeg": number(mean.jpeg),
-                "ours": number(mean.ours),
-                "difference": number(mean.ours - mean.jpeg),
-                "better": mean.better,
-                "same": mean.same,
-                "worse": mean.worse,
-                "pictures": mean.pictures,
-            }
-            for mean in means
-        },
+        "metrics": {metric.key: cells(average(rows, metric)) for metric in metrics_of(rows)},
     }
-
-
-COLUMNS = ("model", "png_bytes", "jpeg_bytes", "our_bytes", "jpeg_quality", "our_quality")
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
@@ -206,7 +181,7 @@ def write_csv(rows: Sequence[Row], path: Path) -> None:
     sides = [(side, metric.key) for side in ("jpeg", "ours") for metric in metrics_of(rows)]
     lines = [
         {"file": show(row.file)}
-        | {column: getattr(row, column) for column in COLUMNS}
+        | {column: getattr(row, column) for column in ("model", *NUMBERS)}
         | {f"{side}_{key}": getattr(row, side).get(key, "") for side, key in sides}
         for row in rows
     ]

@@ -39,9 +39,8 @@ def plot_metric(rows: Sequence[Row], metric: Metric, path: Path) -> None:
     panels = groups(rows)
     with figure(path, 11, 0.8 + 3.2 * len(panels)) as drawing:
         drawing.suptitle(f"{metric.title}: ours minus plain JPEG", fontweight="bold")
-        for axes, ((model, quality), group) in zip(
-            drawing.subplots(len(panels), 1, squeeze=False)[:, 0], panels.items(), strict=True
-        ):
+        places = drawing.subplots(len(panels), 1, squeeze=False)[:, 0]
+        for axes, ((model, quality), group) in zip(places, panels.items(), strict=True):
             differences = np.array([row.difference(metric) for row in group])
             finite = np.isfinite(differences)
             shown = np.where(finite, differences, 0.0)
@@ -49,11 +48,9 @@ def plot_metric(rows: Sequence[Row], metric: Metric, path: Path) -> None:
             axes.axhline(0, color="black", linewidth=0.8)
             mean = float(differences[finite].mean()) if finite.any() else math.nan
             axes.axhline(mean, color="gray", linewidth=1, linestyle="--")
-            axes.set_title(
-                f"model {model}, JPEG quality {quality}: mean {metric.signed(mean, unit=True)}, better in "
-                f"{int((metric.gain(0, 1) * shown > 0).sum())} of {len(group)}",
-                fontsize=10,
-            )
+            better = f"better in {int((metric.gain(0, 1) * shown > 0).sum())} of {len(group)}"
+            title = f"model {model}, JPEG quality {quality}: mean {metric.signed(mean, unit=True)}, {better}"
+            axes.set_title(title, fontsize=10)
             axes.set_ylabel(f"difference{_unit(metric)}")
             axes.margins(x=0.01)
             if len(group) <= NAMED:
@@ -80,13 +77,8 @@ def _panel(axes: Any, rows: Sequence[Row], metrics: Sequence[Metric]) -> None:
             mean = float(values.mean())
             axes.plot([mean, mean], [height - 0.35 / len(panels), height + 0.35 / len(panels)], color="black")
             name = f"model {model}, quality {quality}: " if len(panels) > 1 else ""
-            axes.annotate(
-                f"{name}{metric.signed(mean, unit=True)}",
-                (1.01, height),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                fontsize=8,
-            )
+            said, beside = f"{name}{metric.signed(mean, unit=True)}", ("axes fraction", "data")
+            axes.annotate(said, (1.01, height), xycoords=beside, va="center", fontsize=8)
         labels.append(metric.title)
     axes.set_yticks(range(len(metrics)), labels)
     axes.set_ylim(len(metrics) - 0.5, -0.5)

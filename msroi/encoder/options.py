@@ -60,9 +60,8 @@ class EncodingOptions:
         if isinstance(self.source_quality, str) and self.source_quality != AUTO:
             raise UserError(f"--source_quality {self.source_quality} is not allowed; give auto or 1 to 100")
         if not 0 <= self.strength <= 1:
-            raise UserError(
-                f"--strength {self.strength:g} is not allowed; give 0 (no preference) to 1 (all for the region)"
-            )
+            allowed = "give 0 (no preference) to 1 (all for the region)"
+            raise UserError(f"--strength {self.strength:g} is not allowed; {allowed}")
         if self.subsampling not in ("4:2:0", "4:4:4"):
             raise UserError(f"--subsampling {self.subsampling} is not allowed; give 4:2:0 or 4:4:4")
 

@@ -72,18 +72,12 @@ def _metric_rows(plain: Values, ours: Values) -> str:
 
 def _crop_heading(inside: bool, gain: float) -> str:
     """Return what the squares of a kind show, whose first has this gain in gray levels."""
-    better = gain > 0
-    if inside:
-        title = "Inside the region"
-        words = (
-            "Where the semantic file gains most" if better else "The semantic file gains nowhere: where it loses least"
-        )
+    place, moves, other = ("Inside", "gains", "loses") if inside else ("Outside", "loses", "gains")
+    if (gain > 0) == inside:
+        words = f"Where the semantic file {moves} most"
     else:
-        title = "Outside the region"
-        words = (
-            "The semantic file loses nowhere: where it gains least" if better else "Where the semantic file loses most"
-        )
-    return f"<h2>{title}</h2>\n<p>{words}, against the plain one.</p>"
+        words = f"The semantic file {moves} nowhere: where it {other} least"
+    return f"<h2>{place} the region</h2>\n<p>{words}, against the plain one.</p>"
 
 
 def _crops(places: list[Place], pictures: list[Pixels], profile: bytes) -> str:

@@ -83,10 +83,10 @@ def encode(scene: Scene, target: Target, options: EncodingOptions) -> Encoded:
 
     Raises `SizeImpossibleError` where no file is small enough.
     """
-    search = _Search(scene, target, options)
+    search, settings = _Search(scene, target, options), scene.settings
     if np.ptp(scene.whole[0].region) == 0 or options.strength == 0:
-        region_weight = scene.settings.least_region_weight
-        search.meet_size(region_weight, scene.settings.first_tries)
+        region_weight = settings.least_region_weight
+        search.meet_size(region_weight, settings.first_tries)
     else:
         region_weight = search.region_weight()
     return _fit(scene, target, OperatingPoint(region_weight, search.lambda_), search)
@@ -107,9 +107,8 @@ class _Search:
         self.lengths: Lengths | None = None
         # Lambda goes with the square of the table's step.
         luma = jpeg.standard_tables()[:, 0]
-        self.lambda_ = float(
-            self.settings.first_lambda * (luma[target.plain_quality - 1].mean() / luma[49].mean()) ** 2
-        )
+        step = luma[target.plain_quality - 1].mean() / luma[49].mean()
+        self.lambda_ = float(self.settings.first_lambda * step**2)
         self.notices: list[str] = []
 
     def meet_size(self, region_weight: float, tries: int) -> Costs:
@@ -144,10 +143,8 @@ class _Search:
         low_margin, low_lambda = self.margin(without, allowed), self.lambda_
         if low_margin <= 0:
             if self.floor and self.margin(without, -math.inf) < 0:
-                self.notices.append(
-                    f"the background does not reach quality {self.options.min_background_quality} at this size: "
-                    "nothing is taken from it"
-                )
+                missed = f"does not reach quality {self.options.min_background_quality} at this size"
+                self.notices.append(f"the background {missed}: nothing is taken from it")
             return low
         weight, high, high_margin = settings.first_region_weight, math.inf, -math.inf
         self.lambda_ *= settings.first_lambda_factor

@@ -99,19 +99,16 @@ class Scene:
         self.whole: list[Part] = []
         for index, component in enumerate(self.components):
             side = blocks.SIDE if index == 0 else chroma_side
-            count = component.rows * component.columns
-            region = (
-                np.zeros(count, np.float32)
-                if saliency is None
-                else region_weights(saliency, side, component.rows, component.columns, settings)
-            )
-            luma = (masking, ssim) if index == 0 else (np.zeros(count, np.float32),) * 2
+            nothing = np.zeros(component.rows * component.columns, np.float32)
+            region = nothing
+            if saliency is not None:
+                region = region_weights(saliency, side, component.rows, component.columns, settings)
+            luma = (masking, ssim) if index == 0 else (nothing, nothing)
             self.whole.append(Part(component.spectrum, region, *luma, scale=1.0))
         self.orders = [trellis.scan_order(component)[0] for component in self.components]
         sizes = (settings.luma_sample, settings.chroma_sample, settings.chroma_sample)
-        self.sample = [
-            _sampled(part, size, settings.sample_strata) for part, size in zip(self.whole, sizes, strict=False)
-        ]
+        pairs = zip(self.whole, sizes, strict=False)
+        self.sample = [_sampled(part, size, settings.sample_strata) for part, size in pairs]
         rgb = perception.rgb_weights().astype(np.float32)
         spread = perception.upsampling_gain() if subsampling == "4:2:0" else np.ones(blocks.FREQUENCIES, np.float32)
         self.gains = [np.full(blocks.FREQUENCIES, rgb[0]), rgb[1] * spread, rgb[2] * spread]
@@ -146,15 +143,12 @@ class Scene:
 
     def first_lengths(self, tables: NDArray[np.integer]) -> Lengths:
         """Return code lengths to begin with: those of the sample quantised with a dead zone, without a trellis."""
-        levels = []
+        rounding, symbols = np.float32(self.settings.first_rounding), []
         for index, part in enumerate(self.sample):
             steps = tables[min(index, 1)][:, None].astype(np.float32)
-            magnitude = np.floor(np.abs(part.spectrum) / steps + np.float32(self.settings.first_rounding)).astype(
-                np.int16
-            )
-            levels.append(magnitude)
-        dc = self._rounded_dc(tables)
-        ac = self._ac_counts([entropy.ac_symbols(each) for each in levels], self.sample)
+            magnitude = np.floor(np.abs(part.spectrum) / steps + rounding).astype(np.int16)
+            symbols.append(entropy.ac_symbols(magnitude))
+        dc, ac = self._rounded_dc(tables), self._ac_counts(symbols)
         return [(entropy.code_lengths(a), entropy.code_lengths(d)) for a, d in zip(ac, dc, strict=True)]
 
     def _rounded_dc(self, tables: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -166,10 +160,10 @@ class Scene:
             counts[which] += trellis.dc_symbols(rounded, self.orders[index])
         return counts
 
-    def _ac_counts(self, symbols: Sequence[NDArray[np.int64]], parts: Sequence[Part]) -> NDArray[np.int64]:
-        """Return counts of AC symbols by table, (tables, 256), of the whole picture."""
-        counts = np.zeros((min(len(parts), 2), entropy.SYMBOLS))
-        for index, (each, part) in enumerate(zip(symbols, parts, strict=True)):
+    def _ac_counts(self, symbols: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+        """Return counts of AC symbols by table, (tables, 256), of the whole picture from the sample's."""
+        counts = np.zeros((min(len(symbols), 2), entropy.SYMBOLS))
+        for index, (each, part) in enumerate(zip(symbols, self.sample, strict=True)):
             counts[min(index, 1)] += each * part.scale
         return np.ceil(counts).astype(np.int64)
 
@@ -180,13 +174,11 @@ class Scene:
             np.rint(part.spectrum / tables[min(index, 1)][:, None]).astype(np.int16)
             for index, part in enumerate(self.sample)
         ]
-        counts = self._ac_counts([entropy.ac_symbols(each) for each in levels], self.sample)
-        return self._costs(levels[0], tables, counts)
+        return self._costs(levels[0], tables, self._ac_counts([entropy.ac_symbols(each) for each in levels]))
 
     def _costs(self, luma: NDArray[np.int16], tables: NDArray[np.integer], ac: NDArray[np.int64]) -> Costs:
-        bits = sum(
-            entropy.total_bits(counts, entropy.code_lengths(counts)) for counts in (*ac, *self._rounded_dc(tables))
-        )
+        symbols = (*ac, *self._rounded_dc(tables))
+        bits = sum(entropy.total_bits(counts, entropy.code_lengths(counts)) for counts in symbols)
         part = self.sample[0]
         error = np.abs(part.spectrum - luma * tables[0][:, None].astype(np.float32))
         square = np.square(error)
@@ -208,18 +200,13 @@ class Scene:
         symbols, luma = [], np.empty(0, np.int16)
         for index, part in enumerate(self.sample):
             which = min(index, 1)
-            levels, counts = trellis.quantise_ac(
-                part.spectrum,
-                tables[which].astype(np.float32),
-                self.distortion(index, part, point.region_weight),
-                point.lambda_,
-                lengths[which][0],
-            )
+            distortion, steps = self.distortion(index, part, point.region_weight), tables[which].astype(np.float32)
+            levels, counts = trellis.quantise_ac(part.spectrum, steps, distortion, point.lambda_, lengths[which][0])
             symbols.append(counts)
             if index == 0:
                 levels[0] = np.rint(part.spectrum[0] / np.float32(tables[0, 0]))
                 luma = levels
-        ac = self._ac_counts(symbols, self.sample)
+        ac = self._ac_counts(symbols)
         new = [(entropy.code_lengths(a), old[1]) for a, old in zip(ac, lengths, strict=True)]
         return self._costs(luma, tables, ac), new
 
@@ -235,9 +222,8 @@ class Scene:
             distortion = self.distortion(index, part, point.region_weight)
             steps = tables[which].astype(np.float32)
             levels, counts = trellis.quantise_ac(part.spectrum, steps, distortion, point.lambda_, lengths[which][0])
-            levels[0], dc_counts = trellis.quantise_dc(
-                part.spectrum, component, float(steps[0]), distortion, point.lambda_, lengths[which][1]
-            )
+            step, bits = float(steps[0]), lengths[which][1]
+            levels[0], dc_counts = trellis.quantise_dc(part.spectrum, component, step, distortion, point.lambda_, bits)
             ac[which] += counts
             dc[which] += dc_counts
             found.append(levels)
@@ -252,10 +238,5 @@ def _sampled(part: Part, number: int, strata: int) -> Part:
     energy = np.square(part.spectrum[1:]).sum(axis=0)
     order = np.lexsort((energy, np.rint(part.region * strata)))
     chosen = np.sort(order[np.linspace(0, blocks_there - 1, number).round().astype(np.intp)])
-    return Part(
-        np.ascontiguousarray(part.spectrum[:, chosen]),
-        part.region[chosen],
-        part.masking[chosen],
-        part.ssim[chosen],
-        blocks_there / number,
-    )
+    spectrum = np.ascontiguousarray(part.spectrum[:, chosen])
+    return Part(spectrum, part.region[chosen], part.masking[chosen], part.ssim[chosen], blocks_there / number)

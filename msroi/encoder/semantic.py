@@ -21,14 +21,23 @@ FINEST_STEP, COARSEST_STEP = 1, 255
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The plain JPEG of the same size with its quality, the semantic file, the quality nearest to its tables."""
+class Encoded:
+    """Files in memory: the plain JPEG with its quality, ours with theirs (one, or one a fixed quality), notices."""
 
     plain_quality: int
     plain: bytes
-    quality: int
-    content: bytes
+    files: tuple[tuple[int, bytes], ...]
     notices: tuple[str, ...]
+
+    @property
+    def quality(self) -> int:
+        """The JPEG quality of our file, of model 7's the one nearest to its tables."""
+        return self.files[0][0]
+
+    @property
+    def content(self) -> bytes:
+        """Our file."""
+        return self.files[0][1]
 
 
 def nearest_quality(tables: NDArray[np.integer]) -> int:
@@ -55,7 +64,7 @@ def source_tables(image: Path, source: Source, wanted: int | str | None) -> tupl
     return np.concatenate([zigzag, zigzag])[[0, -1]], nearest_quality(zigzag)
 
 
-def encode(image: Path, source: Source, saliency: NDArray[np.uint8], options: EncodingOptions) -> Answer:
+def encode(image: Path, source: Source, saliency: NDArray[np.uint8], options: EncodingOptions) -> Encoded:
     """Return the semantic JPEG of a picture and the plain JPEG of at most the same size, gray both where it is gray.
 
     Raises `SizeImpossibleError` where no file is as small as `options.target_size`.
@@ -70,16 +79,14 @@ def encode(image: Path, source: Source, saliency: NDArray[np.uint8], options: En
     except rate_distortion.SizeImpossibleError as error:
         if options.target_size is None:
             notices.append("no semantic file is as small as the plain JPEG, so the plain JPEG is written in its place")
-            return Answer(plain_quality, plain, plain_quality, plain, tuple(notices))
+            return Encoded(plain_quality, plain, ((plain_quality, plain),), tuple(notices))
         extra = f", {metadata:,} of them for EXIF data and colour profile: --strip" if metadata else ""
-        raise rate_distortion.SizeImpossibleError(
-            f"{show(image)} cannot be as small as {size:,} bytes; the smallest file has "
-            f"{error.smallest + metadata:,}{extra}",
-            error.smallest + metadata,
-        ) from None
+        smallest = error.smallest + metadata
+        said = f"{show(image)} cannot be as small as {size:,} bytes; the smallest file has {smallest:,}{extra}"
+        raise rate_distortion.SizeImpossibleError(said, smallest) from None
     content = jpeg_file.with_metadata(found.content, source.exif, source.icc_profile)
-    notices += found.notices
-    return Answer(plain_quality, plain, nearest_quality(found.tables), content, tuple(notices))
+    ours = nearest_quality(found.tables), content
+    return Encoded(plain_quality, plain, (ours,), (*notices, *found.notices))
 
 
 def _plain(
@@ -96,11 +103,9 @@ def _plain(
     notices = []
     if size is None:
         wanted = options.jpeg_compression
+        quality, spared = min(wanted, top), "no bytes are spent above it"
         if top < wanted:
-            notices.append(
-                f"the source has JPEG quality {top}: no bytes are spent above it, although {wanted} was asked for"
-            )
-        quality = min(wanted, top)
+            notices.append(f"the source has JPEG quality {top}: {spared}, although {wanted} was asked for")
         plain = plain_of(quality)
         return quality, plain, len(plain), notices
     quality, plain = _largest_plain(plain_of, scene, size - metadata, size, top)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from q1net_msroi.msroi.encoder.settings import SETTINGS
 
 TOP, BOTTOM = 90, 21  # the originals look from 90 down to 21
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A JPEG file in memory and the quality it was encoded at."""
 
     quality: int

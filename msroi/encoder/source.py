@@ -16,6 +16,11 @@ from q1net_msroi.utils.errors import UserError, show
 EXIF_MAXIMUM = 65_533  # one APP1 segment
 ICC_MAXIMUM = 255 * 65_519  # 255 APP2 segments
 EXIF_PREFIX = b"Exif\x00\x00"
+CHANGED = {  # what reading notes, as a person who encodes is told
+    "transparency on white": "transparency flattened on white",
+    "palette": "palette flattened to RGB",
+    **{note: note for note in ("16 bits reduced to 8", "CMYK converted to RGB", "first frame of an animation")},
+}
 
 
 @dataclass(frozen=True)
@@ -58,15 +63,7 @@ def read_source(path: str | os.PathLike[str], strip: bool = False) -> Source:
     exif, profile, notices = (b"", b"", []) if strip else _metadata(picture)
     if strip and picture.orientation != 1:
         notices = [f"EXIF orientation {picture.orientation} stripped too: viewers will show the pixels as stored"]
-    for found, notice in (
-        ("transparency on white", "transparency flattened on white"),
-        ("palette", "palette flattened to RGB"),
-        ("16 bits reduced to 8", "16 bits reduced to 8"),
-        ("CMYK converted to RGB", "CMYK converted to RGB"),
-        ("first frame of an animation", "first frame of an animation"),
-    ):
-        if found in picture.notes:
-            notices.append(notice)
+    notices += [said for found, said in CHANGED.items() if found in picture.notes]
     return Source(picture.pixels, picture.format, exif, profile, picture.orientation, tuple(notices))
 
 
@@ -87,19 +84,14 @@ def read_map(path: str | os.PathLike[str], source: Source) -> tuple[NDArray[np.u
         saliency = np.asarray(Image.fromarray(picture.pixels).convert("L"))
     if (map_height, map_width) == (height, width):
         return saliency, notices
-    if abs(map_width * height / (map_height * width) - 1) > SETTINGS.aspect_tolerance:
-        turned = (
-            source.orientation >= 5 and abs(map_height * height / (map_width * width) - 1) <= SETTINGS.aspect_tolerance
-        )
-        advice = (
-            f"the picture is stored sideways (EXIF orientation {source.orientation}): make its map with generate_map.py"
-            if turned
-            else "make the picture's own map with generate_map.py"
-        )
-        raise UserError(
-            f"the map {show(path)} is {map_width}x{map_height}, but the picture {width}x{height}, of another shape; "
-            f"{advice}"
-        )
+    tolerance = SETTINGS.aspect_tolerance
+    if abs(map_width * height / (map_height * width) - 1) > tolerance:
+        advice = "make the picture's own map with generate_map.py"
+        if source.orientation >= 5 and abs(map_height * height / (map_width * width) - 1) <= tolerance:
+            sideways = f"the picture is stored sideways (EXIF orientation {source.orientation})"
+            advice = f"{sideways}: make its map with generate_map.py"
+        sizes = f"is {map_width}x{map_height}, but the picture {width}x{height}"
+        raise UserError(f"the map {show(path)} {sizes}, of another shape; {advice}")
     resized = Image.fromarray(saliency).resize((width, height), Image.Resampling.BILINEAR)
     notices.append(f"the map {show(path)} is resized from {map_width}x{map_height} to {width}x{height}")
     return np.asarray(resized), notices

@@ -117,19 +117,6 @@ def load_features(model: Any, path: str | os.PathLike[str] = SHIPPED_WEIGHTS) ->
     fill(model, unpack(path), show(path))
 
 
-def write(prefix: str | os.PathLike[str], arrays: Arrays) -> None:
-    """Write a TensorFlow checkpoint in the V2 format under `prefix` (two files), names as in `arrays`."""
-    from q1net_msroi.utils.training import tf
-
-    names = sorted(arrays)
-    tf.raw_ops.SaveV2(
-        prefix=os.fspath(prefix),
-        tensor_names=names,
-        shape_and_slices=[""] * len(names),
-        tensors=[tf.constant(arrays[name], tf.float32) for name in names],
-    )
-
-
 def load(path: str | os.PathLike[str]) -> Arrays:
     """Read a checkpoint of train.py or of the original, or a packed `.npz`; raise `UserError` as `read` does."""
     if Path(path).suffix != ".npz":

@@ -185,8 +185,10 @@ def test_the_shipped_head_and_a_checkpoint_that_does_not_exist(photo, tmp_path, 
 
 @pytest.mark.slow
 def test_vgg16_looks_at_a_whole_picture(tmp_path, capsys):
+    from q1net_msroi.msroi.roi.head import write_model
+
     halves = architectures.build_features("vgg16"), architectures.build_head(512, 5)
-    checkpoints.write(tmp_path / "model-1", {k: v for half in halves for k, v in checkpoints.named(half).items()})
+    write_model(tmp_path / "model-1", {k: v for half in halves for k, v in checkpoints.named(half).items()})
     Image.fromarray(scene(size=(512, 768))).save(tmp_path / "p.png")
     arguments = ("--checkpoint", tmp_path / "model-1", "--output_directory", tmp_path / "o", "--lossless", "--json")
     for method in generate.METHODS:

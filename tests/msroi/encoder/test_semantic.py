@@ -44,7 +44,7 @@ def test_nearest_quality() -> None:
     assert semantic.nearest_quality(tables[74][:1]) == 75
 
 
-def ask(picture: tuple[Path, np.ndarray], **asked: object) -> semantic.Answer:
+def ask(picture: tuple[Path, np.ndarray], **asked: object) -> semantic.Encoded:
     path, saliency = picture
     return semantic.encode(path, read_source(path), saliency, EncodingOptions(7, **asked))  # type: ignore[arg-type]
 

@@ -90,8 +90,10 @@ def test_an_original_checkpoint_gives_the_map_that_numpy_computes(tmp_path, monk
 
 @pytest.mark.slow
 def test_a_head_alone_goes_with_the_shipped_features(tmp_path):
+    from q1net_msroi.msroi.roi.head import write_model
+
     arrays = random_arrays("mobilenet_v2", 3)
-    checkpoints.write(tmp_path / "model-9", arrays)
+    write_model(tmp_path / "model-9", arrays)
     (tmp_path / "classes.txt").write_text("cat\ndog\nboat\n")
     loaded = network.load_tensorflow(tmp_path / "model-9")
     assert loaded.names == ("cat", "dog", "boat")
@@ -110,10 +112,12 @@ def test_a_head_alone_goes_with_the_shipped_features(tmp_path):
 
 @pytest.mark.slow
 def test_weights_go_round(tmp_path):
+    from q1net_msroi.msroi.roi.head import write_model
+
     arrays = random_arrays("mobilenet_v2", 3)
     head = architectures.build_head(1280, 3)
     checkpoints.fill(head, arrays, "test")
-    checkpoints.write(tmp_path / "model-1", checkpoints.named(head))
+    write_model(tmp_path / "model-1", checkpoints.named(head))
     again = checkpoints.read(tmp_path / "model-1")
     assert set(again) == set(arrays)
     assert all((again[name] == arrays[name]).all() for name in arrays)
@@ -122,7 +126,7 @@ def test_weights_go_round(tmp_path):
     del arrays["depth/b"]
     with pytest.raises(UserError, match="test lacks depth/b"):
         checkpoints.fill(head, arrays, "test")
-    checkpoints.write(tmp_path / "other", {"a/W": np.zeros((2, 2), np.float32)})
+    write_model(tmp_path / "other", {"a/W": np.zeros((2, 2), np.float32)})
     with pytest.raises(UserError, match="holds no class matrix"):
         checkpoints.read(tmp_path / "other")
     (tmp_path / "broken").write_bytes(b"not a checkpoint")
