@@ -26,6 +26,7 @@ from PIL import Image
 from q1net_msroi.classifier.lattice import clipped, grid, likelihood, pairs, score, search, tables
 from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils import files, images, jpeg, results, tasks
+from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import UserError, run_command
 from q1net_msroi.utils.settings import describe, fingerprint
 
@@ -67,12 +68,20 @@ class Case:
     def changed(self) -> float:
         return max(search.strong_only(score.with_noise(self.aligned, noise)).nats for noise in LATTICE.inexact_noises)
 
+    def faint(self) -> float:
+        reading = self.read(grid.score_phases(self.pixels)[1])
+        return reading.nats / max(reading.scores.used, 1)
+
     def denied(self) -> float | None:
         used = self.found.scores.used
         return -self.found.nats / used if used >= LATTICE.never_blocks else None
 
+    @property
+    def window(self) -> score.Reading:  # the first of the map of qualities
+        return score.read(self.pixels[: LATTICE.window_side, : LATTICE.window_side], (0, 0))
+
     def foreign(self) -> float:
-        nats = score.read(window(self), (0, 0)).scores.nats
+        nats = self.window.scores.nats
         return float(max(nats.max(), 0) - min(nats[self.quality - 1], nats.max()))
 
     def ac_alone(self) -> float:
@@ -108,44 +117,35 @@ class Case:
 
     def wrong_steps(self) -> list[float]:
         ratios = self.aligned.scores.ratios
-        return [
-            float(v) for v in tables.step_margins(ratios)[AC] * (ratios[AC].argmax(1) + 1 != np.array(self.table)[AC])
-        ]
+        wrong = ratios[AC].argmax(1) + 1 != np.array(self.table)[AC]
+        return [float(margin) for margin in tables.step_margins(ratios)[AC] * wrong]
 
 
-def window(case: Case) -> Pixels:
-    """Return the first window of the map of qualities."""
-    return case.pixels[: LATTICE.window_side, : LATTICE.window_side]
-
-
-ONCE, NEAR = ("single",), ("single", "near")
+NEVER, ONCE, NEAR, TWICE = ("never",), ("single",), ("single", "near"), ("single", "double")
 Statistic = Callable[[Case], float | list[float] | None]
 MEASURES: dict[str, tuple[tuple[str, ...], Statistic]] = {  # an alarm is a value above the threshold of this name
     "ac_presence": (ONCE, Case.ac_alone),
-    "faint_per_block": (
-        ("never",),
-        lambda c: (r := c.read(grid.score_phases(c.pixels)[1])).nats / max(r.scores.used, 1),
-    ),
-    "edges_visible": (("never",), lambda c: grid.block_edges(c.pixels).strength),
+    "faint_per_block": (NEVER, Case.faint),
+    "edges_visible": (NEVER, lambda c: grid.block_edges(c.pixels).strength),
     "no_other_grid": (("wrong",), lambda c: c.aligned.nats),
-    "presence": (("never",), Case.any_grid),
-    "presence_on_edges": (("never",), lambda c: search.strong_only(c.read(grid.block_edges(c.pixels).phase)).nats),
+    "presence": (NEVER, Case.any_grid),
+    "presence_on_edges": (NEVER, lambda c: search.strong_only(c.read(grid.block_edges(c.pixels).phase)).nats),
     "never_per_block": (NEAR, Case.denied),
     "tie": (ONCE, lambda c: float(c.aligned.nats - c.aligned.scores.nats[c.quality - 1])),
     "chroma_decides": (ONCE, lambda c: float(c.aligned.nats - c.aligned.scores.nats[c.quality - 1])),
-    "inexact_presence": (("never",), Case.changed),
+    "inexact_presence": (NEVER, Case.changed),
     "pair_presence": (NEAR, lambda c: c.pair(fine=False)),
     "fine_pair_presence": (NEAR, lambda c: c.pair(fine=True)),
     "shifted_presence": (ONCE, Case.shifted),
     "edges_both_ways": (ONCE, lambda c: c.off_grid(min)),
     "edges_one_way": (ONCE, lambda c: c.off_grid(max)),
     "clipped_presence": (("overexposed", "wrong"), Case.clipped_blocks),
-    "tables_missed": (("single", "double"), lambda c: c.missed(as_share=False)),
-    "tables_missed_share": (("single", "double"), lambda c: c.missed(as_share=True)),
+    "tables_missed": (TWICE, lambda c: c.missed(as_share=False)),
+    "tables_missed_share": (TWICE, lambda c: c.missed(as_share=True)),
     "step_margin": (NEAR, Case.wrong_steps),
     "free_misfit": (NEAR, lambda c: tables.misfit(c.aligned)),
     "lattice_below": (ONCE, lambda c: c.quality - c.found.scores.best if c.found.nats > LATTICE.presence else 0.0),
-    "window_presence": (("never",), lambda c: score.read(window(c), (0, 0)).nats),
+    "window_presence": (NEVER, lambda c: c.window.nats),
     "window_foreign": (ONCE, Case.foreign),
 }
 
@@ -191,11 +191,11 @@ def gather(folder: str, pictures: int, names: Sequence[str], partial: Path) -> S
     found = found[:: max(1, len(found) // pictures)][:pictures]
     key = fingerprint(LATTICE)
     state: dict[str, Any] = files.read_json(partial) if partial.exists() else {}
-    done: dict[str, Statistics] = state.get("done", {}) if state.get("settings") == key else {}
+    done: dict[str, Statistics] = state["done"] if state.get("settings") == key else {}
     for path in tasks.progress(found, unit="picture"):
-        missing = [name for name in names if name not in done.get(str(path), {})]
-        if missing:
-            done[str(path)] = {**done.get(str(path), {}), **measure(path, missing)}
+        known = done.setdefault(str(path), {})
+        if missing := [name for name in names if name not in known]:
+            known |= measure(path, missing)
             files.write_json(partial, {"settings": key, "done": done})
     return {name: [value for path in found for value in done[str(path)][name]] for name in names}
 
@@ -217,15 +217,14 @@ def judged(values: Sequence[float], threshold: float, target: float) -> dict[str
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, write the record."""
     parser = argparse.ArgumentParser(prog="fit_lattice.py", description=__doc__)
-    parser.add_argument("--in_path", required=True, help="folder of photographs that were never compressed")
+    flags.in_path(parser, "folder of photographs that were never compressed")
     parser.add_argument("--val_path", required=True, help="folder of others, to confirm")
-    parser.add_argument("--out_path", default="out", help="folder for fit_lattice.json (default: %(default)s)")
+    flags.out_path(parser, "fit_lattice.json")
     parser.add_argument("--only", nargs="+", metavar="NAME", default=list(MEASURES), help="settings, e.g. presence tie")
     parser.add_argument("--pictures", type=int, default=60, help="of each folder at most (default: %(default)s)")
     parser.add_argument("--rate", type=float, help="false-alarm rate 0..1 (default: each setting's own target)")
     options = parser.parse_args(arguments)
-    unknown = [name for name in options.only if name not in MEASURES]
-    if unknown or options.pictures < 1:
+    if not MEASURES.keys() >= set(options.only) or options.pictures < 1:
         raise UserError(f"--only knows {', '.join(MEASURES)}, and --pictures begins at 1")
     out = files.output_folder(options.out_path)
     measured = {
@@ -239,11 +238,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parts = {part: judged(values[entry.name], float(entry.value), target) for part, values in measured.items()}
         text = f"{entry.name:20} {entry.value:>8g} {target:7.2%}"
         for found in parts.values():
-            text += "  {alarms:6}/{values:<6} <{bound:8.2%} ".format(**found)
-            text += f"{found['needed'] if found['needed'] is not None else 'none':>8} {found['largest']:>9}"
+            needed = "none" if found["needed"] is None else found["needed"]
+            text += "  {alarms:6}/{values:<6} <{bound:8.2%} {0:>8} {largest:>9}".format(needed, **found)
         print(text)
         rows.append({"setting": entry.name, "value": entry.value, "target": target, **parts})
-    command = "python3 scripts/fit_lattice.py " + results.portable(sys.argv[1:] if arguments is None else arguments)
+    command = results.command_line("scripts/fit_lattice.py", arguments)
     results.record(out / "fit_lattice.json", results.provenance(command, "classifier"), rows)
     return 0
 

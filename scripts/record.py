@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.msroi.encoder.settings import SETTINGS as ENCODER
@@ -23,7 +24,7 @@ from q1net_msroi.utils.settings import fingerprint
 MODELS = {"classifier": "jpeg_paper", "msroi": "mobilenet_v2"}  # a family's folder of save/ where no other is named
 
 
-SETTINGS = {"classifier": {"lattice": LATTICE}, "msroi": {"encoder": ENCODER}}
+SETTINGS: dict[str, dict[str, Any]] = {"classifier": {"lattice": LATTICE}, "msroi": {"encoder": ENCODER}}
 
 
 def weights(command: Sequence[str]) -> list[Path]:
