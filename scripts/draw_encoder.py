@@ -58,8 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError(f"{show(record)} does not exist; scripts/reproduce_encoder.sh makes it")
     summary = files.read_json(record)["result"]["areas"]["all"]["summary"]
     there = {row["encoder"] for row in summary}
-    titles = {name: title for name, title in comparison.TITLES.items() if name in there}
-    draw(summary, titles, Path(options.figure))
+    draw(summary, {name: comparison.TITLES[name] for name in comparison.TITLES if name in there}, Path(options.figure))
     note(f"written: {show(options.figure)}")
     return EXIT_OK
 

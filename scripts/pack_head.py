@@ -26,12 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     layers = architectures.head_layers(checkpoints.architecture_of(arrays, show(source)).channels)
     kept = {layer.name for layer in layers} | {checkpoints.MATRIX.partition("/")[0]}
     content = source.with_name("classes.txt").read_bytes()
-    folder = files.output_folder(options.folder)
-    checkpoints.pack(
-        {name: array for name, array in arrays.items() if name.partition("/")[0] in kept}, folder / "head.npz"
-    )
-    files.write_bytes(folder / "classes.txt", content)
-    print(f"{show(folder / 'head.npz')}: {(folder / 'head.npz').stat().st_size:,} bytes")
+    packed = files.output_folder(options.folder) / "head.npz"
+    checkpoints.pack({name: array for name, array in arrays.items() if name.partition("/")[0] in kept}, packed)
+    files.write_bytes(packed.with_name("classes.txt"), content)
+    print(f"{show(packed)}: {packed.stat().st_size:,} bytes")
     return EXIT_OK
 
 

@@ -55,7 +55,7 @@ class Cells(string.Formatter):
         if format_spec == "answered":
             return "" if value == 1 else f" ({value:.0%} answered)"
         if format_spec == "mean":
-            return f"{value['mean']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+            return "{mean:.3f} [{low:.3f}, {high:.3f}]".format(**value)
         plain = format_spec.removesuffix(" %")
         return format(value, plain) + format_spec[len(plain) :]
 
@@ -83,10 +83,11 @@ def shell(*commands: str) -> str:
 
 def listed(record: Any) -> Rows:
     """Return the rows that a record holds, those of scores with the share that was answered."""
-    rows = record["measurements"] if "measurements" in record else record["result"]
-    return [
-        {**row, "answered_share": row["answered"] / row["predictions"]} if "predictions" in row else row for row in rows
-    ]
+    rows: Rows = record["measurements"] if "measurements" in record else record["result"]
+    for row in rows:
+        if "predictions" in row:
+            row["answered_share"] = row["answered"] / row["predictions"]
+    return rows
 
 
 def accuracy(_: Any, **labels: str) -> Rows:
@@ -131,7 +132,7 @@ def models(_: Any) -> Rows:
 def _patch_steps(run: Row) -> int:
     """How many patches a recorded run saw up to the weights that were kept."""
     epochs = run.get("epoch") or run.get("stopped_after_epoch") or 0
-    return int(run.get("steps") or epochs * run["steps_per_epoch"]) * int(run["batch_size"])
+    return int((run.get("steps") or epochs * run["steps_per_epoch"]) * run["batch_size"])
 
 
 def _last_run(run: Row) -> str:
@@ -149,7 +150,7 @@ def card(_: Any, comp_type: str, original_loss: float) -> Rows:
     trained, calibration = found["trained"], found["calibration"]["float32"]
     earlier = found.get("earlier_runs", [])
     seen = sum(_patch_steps(run) for run in (trained, *earlier))
-    rows = {
+    values = {
         "parameters": f"{config.parameters:,}",
         "input": f"16x16x3 pixels 0..255, {found['channel_order']}",
         "validation loss, all 64 offsets": f"{found['val_loss']:.3f}",
@@ -160,7 +161,7 @@ def card(_: Any, comp_type: str, original_loss: float) -> Rows:
         "confidence threshold": f"{calibration['threshold']:g}",
         "threshold chosen on": f"{calibration['data']} ({calibration['pictures']} pictures)",
     }
-    return [{"name": name, "value": value} for name, value in rows.items()]
+    return [{"name": name, "value": value} for name, value in values.items()]
 
 
 def paper_kodak(record: Any) -> Rows:
@@ -184,12 +185,12 @@ def map_scores(record: Any) -> Rows:
 def map_parts(_: Any, **parts: tuple[str, str]) -> Rows:
     """What the class matrix, the rule and the scales bring, on photographs with masks and with gaze."""
 
-    def scores(name: str, rule: str) -> dict[str, Any]:
-        return next(row for row in map_scores(kept(f"msroi/maps_{name}")) if row["rule"] == rule)
+    def scores(kind: str, part: str, rule: str) -> Any:
+        return kept(f"msroi/maps_{kind}{part}")["result"]["scores"][rule]
 
     return [
-        {"label": label, "things": scores(f"things{part}", rule), "gaze": scores(f"fixations{part}", rule)}
-        for label, (part, rule) in parts.items()
+        {"label": label, "things": scores("things", *which), "gaze": scores("fixations", *which)}
+        for label, which in parts.items()
     ]
 
 
@@ -208,15 +209,12 @@ def caltech(record: Any) -> Rows:
 
 def encoders(record: Any, area: str, quality: int) -> Rows:
     """Encoders on the same bytes: means over one group of photographs and their changes against plain JPEG."""
-    rows = [row for row in record["result"]["areas"][area]["summary"] if row["quality"] == quality]
-    return [
-        {
-            **row,
-            "title": comparison.TITLES.get(row["encoder"], row["encoder"]),
-            "better": "" if row["encoder"] == comparison.REFERENCE else said("{inside_better:.0%}", row),
-        }
-        for row in rows
-    ]
+    rows = []
+    for row in (row for row in record["result"]["areas"][area]["summary"] if row["quality"] == quality):
+        name = row["encoder"]
+        better = "" if name == comparison.REFERENCE else said("{inside_better:.0%}", row)
+        rows.append({**row, "title": comparison.TITLES.get(name, name), "better": better})
+    return rows
 
 
 def against_mozjpeg(record: Any, area: str, qualities: Sequence[int]) -> Rows:
@@ -247,12 +245,9 @@ def ramps(record: Any, others: str, quality: int) -> Rows:
     found, kodak = (
         {row["encoder"]: row["change"] for row in encoders(each, "all", quality)} for each in (record, kept(others))
     )
+    ramps = {"_wide": comparison.RAMPS["wide"], "": SETTINGS, "_narrow": comparison.RAMPS["narrow"]}
     rows = []
-    for ending, ramp in {
-        "_wide": comparison.RAMPS["wide"],
-        "": SETTINGS,
-        "_narrow": comparison.RAMPS["narrow"],
-    }.items():
+    for ending, ramp in ramps.items():
         name = f"ours{ending or '_50'}"
         right, wrong = found[name], found[f"shuffled{ending}"]
         label = f"{ramp.ramp_low:g} to {ramp.ramp_high:g}" + ("" if ending else " (default)")
@@ -261,13 +256,11 @@ def ramps(record: Any, others: str, quality: int) -> Rows:
     return rows
 
 
-ROWS: dict[str, Callable[..., Rows]] = {
-    function.__name__: function
-    for function in (
-        *(listed, accuracy, figure4, pivot, best_marked, against_first, models, card),
-        *(paper_kodak, map_scores, map_parts, caltech, encoders, against_mozjpeg, rates, ramps),
-    )
-}  # fmt: skip
+MAKERS: tuple[Callable[..., Rows], ...] = (
+    *(listed, accuracy, figure4, pivot, best_marked, against_first, models, card),
+    *(paper_kodak, map_scores, map_parts, caltech, encoders, against_mozjpeg, rates, ramps),
+)
+ROWS = {maker.__name__: maker for maker in MAKERS}
 
 # --- blocks ---
 
@@ -317,14 +310,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="exit 1 when a document is out of date; write nothing")
     options = parser.parse_args(arguments)
     specs = tomllib.loads((ROOT / "scripts" / "tables.toml").read_text(encoding="utf-8"))
-    stale = []
-    for path in [*(ROOT / folder / "README.md" for folder in ("", "classifier", "msroi")), *ROOT.glob("save/*/*.md")]:
-        text = fill(path, specs)
-        if text != path.read_text(encoding="utf-8"):
-            stale.append(path)
-            if not options.check:
-                files.write_text(path, text)
+    documents = [*(ROOT / folder / "README.md" for folder in ("", "classifier", "msroi")), *ROOT.glob("save/*/*.md")]
+    made = {path: fill(path, specs) for path in documents}
+    stale = [path for path, text in made.items() if text != path.read_text(encoding="utf-8")]
     for path in stale:
+        if not options.check:
+            files.write_text(path, made[path])
         note(f"{path.relative_to(ROOT)} {'is out of date; run scripts/tables.py' if options.check else 'was renewed'}")
     return 1 if options.check and stale else 0
 

@@ -254,10 +254,8 @@ class Training:
         self.sums.zero_()
         now = time.perf_counter()
         pace = (steps - last) * self.batch_size / (now - since)
-        note(
-            f"step {steps}, loss {loss:.4f}, error {error:.4f}, {pace:,.0f} patches/s, "
-            f"{self.pool.count:,} patches made, learning rate {float(self.rate):.2e}"
-        )
+        seen = f"{pace:,.0f} patches/s, {self.pool.count:,} patches made"
+        note(f"step {steps}, loss {loss:.4f}, error {error:.4f}, {seen}, learning rate {float(self.rate):.2e}")
         said = {"epoch": str(len(history.rows) + 1), "train_loss": f"{loss:.5f}", "val_loss": "", "val_mae": ""}
         history.add({**said, "learning_rate": f"{float(self.rate):.3e}", "seconds": f"{now - since:.1f}"})
         return now
@@ -301,9 +299,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError("PyTorch is missing; install it with `pip install torch`")
     if options.minutes <= 0 or options.pool < ROUND:
         raise UserError(f"--minutes must be positive, --pool at least {ROUND}")
-    source = PatchSource(
-        load_photographs(images.find_images(options.in_path)), ROUND, options.seed, options.aligned_share
-    )
+    photographs = load_photographs(images.find_images(options.in_path))
+    source = PatchSource(photographs, ROUND, options.seed, options.aligned_share)
     workers = max(1, tasks.worker_count() - 1) if options.workers is None else tasks.worker_count(options.workers)
     base = weights.read_archive(options.base_weights)[0] if options.base_weights else None
     pool = Pool(source, options.pool, workers)

@@ -6,7 +6,7 @@ import asyncio
 import collections
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from q1net_msroi.utils.errors import UserError
 
@@ -37,10 +37,8 @@ def _connect(scheduler: str) -> Any:
         client = distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         text = (str(error) or type(error).__name__).splitlines()[0]
-        raise UserError(
-            f"--scheduler {scheduler} cannot be reached ({text}); start one with `dask scheduler`, its address is "
-            "tcp://HOST:8786"
-        ) from None
+        remedy = "start one with `dask scheduler`, its address is tcp://HOST:8786"
+        raise UserError(f"--scheduler {scheduler} cannot be reached ({text}); {remedy}") from None
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError:
@@ -70,22 +68,19 @@ def ordered_map(
     def first() -> Result | UserError:
         item, future = pending.popleft()
         try:
-            result: Result = future.result()
+            return cast(Result, future.result())
         except KilledWorker:
             return UserError(f"{name(item)}: four workers were lost with it; try it alone on this machine")
         except ModuleNotFoundError as error:
-            raise UserError(
-                f"a worker of --scheduler {scheduler} lacks {error.name}; install this project on every machine"
-            ) from None
+            remedy = "install this project on every machine"
+            raise UserError(f"a worker of --scheduler {scheduler} lacks {error.name}; {remedy}") from None
         except (FutureCancelledError, OSError) as error:
             if client.status == "running" and isinstance(error, OSError) and error.errno is not None:
                 raise  # the function's own
-            raise UserError(
-                f"--scheduler {scheduler} went away; the same command goes on where this one stopped"
-            ) from None
+            remedy = "the same command goes on where this one stopped"
+            raise UserError(f"--scheduler {scheduler} went away; {remedy}") from None
         finally:
             future.release()
-        return result
 
     try:
         most = max(IN_FLIGHT, 2 * sum(client.nthreads().values()))

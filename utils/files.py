@@ -38,10 +38,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     where it led. A device or a pipe is written to and stays what it is; a socket is refused.
     """
     final = Path(path)
-    if final.is_dir():
-        raise UserError(f"{show(final)} is a folder; give the name of a file to write")
-    if final.is_socket():
-        raise UserError(f"{show(final)} is a socket; give the name of a file to write")
+    if final.is_dir() or final.is_socket():
+        kind = "folder" if final.is_dir() else "socket"
+        raise UserError(f"{show(final)} is a {kind}; give the name of a file to write")
     if final.exists() and not final.is_file():
         import tempfile  # not at every start: it takes 5 ms
 
@@ -100,10 +99,8 @@ def require_space(folder: str | os.PathLike[str], needed: int, what: str) -> Non
     """Raise `UserError` when the disk that holds `folder` has less than `needed` bytes free."""
     free = shutil.disk_usage(folder).free
     if needed > free:
-        raise UserError(
-            f"{what} needs {human_bytes(needed)}, but {show(folder)} has {human_bytes(free)} free; "
-            "ask for less or choose another disk"
-        )
+        said = f"{what} needs {human_bytes(needed)}, but {show(folder)} has {human_bytes(free)} free"
+        raise UserError(f"{said}; ask for less or choose another disk")
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

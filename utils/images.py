@@ -82,9 +82,8 @@ def find_images(folder: str | os.PathLike[str], recursive: bool = False) -> list
     counts = ", ".join(f"{suffix} {count}" for suffix, count in unread.most_common())
     left_out = f"left out: {unread.total()} files in formats that are not read ({counts})" if unread else ""
     if not found:
-        hint = "" if recursive else "; --recursive looks into its subfolders too"
-        hint = f"; {left_out}" if unread else hint
-        raise UserError(f"no pictures ({', '.join(sorted(SUFFIXES))}) in {show(root)}{hint}")
+        hint = left_out or ("" if recursive else "--recursive looks into its subfolders too")
+        raise UserError(f"no pictures ({', '.join(sorted(SUFFIXES))}) in {show(root)}{'; ' if hint else ''}{hint}")
     if unread:
         note(left_out)
     return found
@@ -147,8 +146,7 @@ def _rgb(image: Image.Image, on_white: bool) -> tuple[NDArray[np.uint8], list[st
         # The stored colours, not a blend with a background: a blend would disturb the compression's traces.
         return np.asarray(image.convert("RGBA"))[..., :3], [*notes, *(["alpha ignored"] if transparent else [])]
     if mode.startswith("I;16"):
-        samples = np.asarray(image).astype(np.uint32)
-        gray = ((samples * 255 + 32767) // 65535).astype(np.uint8)
+        gray = ((np.asarray(image).astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
         return np.repeat(gray[..., None], 3, axis=2), ["gray", "16 bits reduced to 8"]
     if mode in ("CMYK", "YCbCr", "LAB", "HSV"):
         return np.asarray(image.convert("RGB")), [f"{mode} converted to RGB"]
@@ -196,19 +194,15 @@ def read_rgb(path: str | os.PathLike[str], minimum_side: int = 1, on_white: bool
         raise UserError(f"{name} is not a picture in a format that can be read ({', '.join(FORMATS)})") from None
     except Image.DecompressionBombError as error:  # Pillow's own limit lies above ours, and names the count alone
         raise UserError(f"{name} {_too_large(str(error).partition('(')[2].partition(' ')[0])}") from None
-    except OSError as error:
-        if error.errno is not None:
-            raise UserError(os_error_line(error)) from None
-        raise UserError(f"{name} is damaged ({_first_line(error)}); restore it from its source") from None
     except Exception as error:  # decoders raise whatever a damaged file makes them raise
+        if isinstance(error, OSError) and error.errno is not None:
+            raise UserError(os_error_line(error)) from None
         raise UserError(f"{name} is damaged ({_first_line(error)}); restore it from its source") from None
 
 
 def _too_large(claimed: str, most: int = MAXIMUM_PIXELS) -> str:
-    return (
-        f"claims {claimed} pixels; at most {MAXIMUM_SIDE:,} a side and {most // 1_000_000} megapixels are read: "
-        "cut it into parts first"
-    )
+    read = f"at most {MAXIMUM_SIDE:,} a side and {most // 1_000_000} megapixels are read"
+    return f"claims {claimed} pixels; {read}: cut it into parts first"
 
 
 def _check_size(probe: Image.Image, minimum_side: int, content: Callable[[], bytes]) -> None:
@@ -237,9 +231,8 @@ def _decoded(source: Path | bytes, minimum_side: int, on_white: bool) -> Picture
         notes = ["first frame of an animation"] if getattr(image, "is_animated", False) else []
         image.load()
         pixels, conversions = _all_rgb(image, on_white)
-        exif, profile = image.info.get("exif") or b"", image.info.get("icc_profile") or b""
-        form = image.format or "unknown"
-        return Picture(pixels, form, (*conversions, *notes), orientation(image), exif, profile)
+        metadata = (image.info.get(name) or b"" for name in ("exif", "icc_profile"))
+        return Picture(pixels, image.format or "unknown", (*conversions, *notes), orientation(image), *metadata)
 
 
 def _without_text(png: bytes) -> bytes:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 Fingerprint = list[list[int]]
 
@@ -53,35 +53,31 @@ class Journal:
                 continue
         return journal
 
-    def is_finished(self, key: str, inputs: Fingerprint, settings: dict[str, Any]) -> bool:
-        """Return whether `key` was done from these inputs with these settings and its outputs are as they were left."""
+    def finished(self, key: str, inputs: Fingerprint, settings: dict[str, Any]) -> Entry | None:
+        """Return the entry of `key` where it was made of these inputs and settings, its outputs as they were left."""
         entry = self.entries.get(key)
         if entry is None or entry.inputs != inputs or entry.settings != _plain(settings):
-            return False
-        return all(_size(self.path.parent / name) == size for name, size in entry.outputs.items())
+            return None
+        whole = all(_size(self.path.parent / name) == size for name, size in entry.outputs.items())
+        return entry if whole else None
 
     def add(
         self, key: str, inputs: Fingerprint, settings: dict[str, Any], outputs: Iterable[Path], record: Any = None
     ) -> None:
         """Write down that `key` is finished, after its outputs are in place."""
-        folder = self.path.parent
-        sizes = {os.path.relpath(path, folder): path.stat().st_size for path in outputs}
+        sizes = {os.path.relpath(path, self.path.parent): path.stat().st_size for path in outputs}
         entry = Entry(inputs, _plain(settings), sizes, record)
-        line = json.dumps([key, entry.inputs, entry.settings, entry.outputs, entry.record])
+        line = json.dumps([key, *vars(entry).values()])
         # One write, so that two runs into one folder do not mix their lines; the line break before it ends what a
         # killed writer may have left.
-        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-        try:
-            os.write(handle, f"\n{line}\n".encode("ascii"))
-        finally:
-            os.close(handle)
+        with self.path.open("ab", buffering=0) as handle:
+            handle.write(f"\n{line}\n".encode("ascii"))
         self.entries[key] = entry
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
     """Return settings as JSON gives them back."""
-    plain: dict[str, Any] = json.loads(json.dumps(settings))
-    return plain
+    return cast(dict[str, Any], json.loads(json.dumps(settings)))
 
 
 def _size(path: Path) -> int | None:

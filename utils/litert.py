@@ -32,14 +32,13 @@ def quiet_stderr() -> Iterator[None]:
     with _stderr_lock:
         sys.stderr.flush()
         kept = os.dup(2)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
         try:
-            os.dup2(nowhere, 2)
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
             yield
         finally:
             os.dup2(kept, 2)
             os.close(kept)
-            os.close(nowhere)
 
 
 def _allocate(interpreter: Any) -> None:
@@ -63,9 +62,8 @@ def load_interpreter(path: str | os.PathLike[str], threads: int) -> Any:
         interpreter = Interpreter(model_content=content, num_threads=threads)
         _allocate(interpreter)
     except (ValueError, RuntimeError):
-        raise UserError(
-            f"{show(path)} is damaged (not a TensorFlow Lite model); restore it or run to_tflite.py"
-        ) from None
+        damage = "damaged (not a TensorFlow Lite model)"
+        raise UserError(f"{show(path)} is {damage}; restore it or run to_tflite.py") from None
     return interpreter
 
 

@@ -11,30 +11,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
-from q1net_msroi.utils import figures, files, results, tasks
+from q1net_msroi.utils import figures, files, results, tasks, training
 from q1net_msroi.utils.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, UserError, note, show
 from q1net_msroi.utils.optimizers import make_optimizer
-from q1net_msroi.utils.training import (
-    AveragedWeights,
-    compiled,
-    is_chief,
-    keras,
-    make_step,
-    make_strategy,
-    pipeline,
-    recompute_statistics,
-    tf,
-)
+from q1net_msroi.utils.training import is_chief, tf
 from q1net_msroi.utils.training_options import TrainingSettings
 
 STOP_FILE = "stop_training"
-SIGNAL_CODES: dict[int | None, int] = {  # None: a stop file
-    None: EXIT_OK,
-    signal.SIGINT: EXIT_INTERRUPTED,
-    signal.SIGTERM: EXIT_TERMINATED,
-}
+COUNTERS = ("epoch", "step", "loss_sum", "best")
+# None: a stop file.
+SIGNAL_CODES: dict[int | None, int] = {None: EXIT_OK, signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED}
 
 
 class Resume:
@@ -56,17 +44,13 @@ class Resume:
         """
         found = files.read_json(self.record) if self.record.exists() and not restart else None
         if found and not found["finished"]:
-            changed = {k for k in self.parameters if self.parameters[k] != found["parameters"].get(k)}
+            pairs = {name: (found["parameters"].get(name), asked) for name, asked in sorted(self.parameters.items())}
+            changed = [f"{name} {old} instead of {new}" for name, (old, new) in pairs.items() if old != new]
             if changed:
-                listed = ", ".join(
-                    f"{k} {found['parameters'].get(k)} instead of {self.parameters[k]}" for k in sorted(changed)
-                )
-                raise UserError(
-                    f"{show(self._source)} holds an unfinished run with other parameters ({listed}); "
-                    "go on with the same ones, or give --restart to forget it"
-                )
-            latest = tf.train.latest_checkpoint(str(self._source))
-            if latest:
+                said = f"holds an unfinished run with other parameters ({', '.join(changed)})"
+                remedy = "go on with the same ones, or give --restart to forget it"
+                raise UserError(f"{show(self._source)} {said}; {remedy}")
+            if latest := tf.train.latest_checkpoint(str(self._source)):
                 self.checkpoint.restore(latest).assert_existing_objects_matched()
                 return True
         if is_chief():
@@ -175,24 +159,21 @@ class Run:
         self.task, self.settings = task, task.settings
         files.output_folder(task.history.parent)
         self._failure: UserError | None = None
-        keras.utils.set_random_seed(self.settings.seed)
-        self.strategy = strategy or make_strategy(self.settings.strategy)
+        training.keras.utils.set_random_seed(self.settings.seed)
+        self.strategy = strategy or training.make_strategy(self.settings.strategy)
         with self.strategy.scope():
             tracked = task.build()
             self.optimizer = make_optimizer(self.settings, self.settings.epochs * task.steps)
             self.optimizer.build(task.network.trainable_variables)
             self.average = None
             if self.settings.average_weights:
-                self.average = AveragedWeights(task.network, self.settings.average_weights)
+                self.average = training.AveragedWeights(task.network, self.settings.average_weights)
                 tracked |= {"average": self.average.averages, "average_count": self.average.count}
-            self.state = {
-                name: tf.Variable(0.0, trainable=False, dtype=tf.float64)
-                for name in ("epoch", "step", "loss_sum", "best")
-            }
+            self.state = {name: tf.Variable(0.0, trainable=False, dtype=tf.float64) for name in COUNTERS}
             state = {"optimizer": self.optimizer, **self.state, **tracked}
             self.resume = Resume(files.output_folder(task.state), asdict(self.settings), **state)
-        self._take_step = make_step(self.strategy, task.network, self.optimizer, task.loss)
-        self.predict = compiled(task.predict)
+        self._take_step = training.make_step(self.strategy, task.network, self.optimizer, task.loss)
+        self.predict = training.compiled(task.predict)
 
     def get(self, name: str) -> float:
         """Return a counter: epoch, step, loss_sum, best."""
@@ -249,9 +230,8 @@ class Run:
             except UserError as error:
                 self._failure = error  # TensorFlow would wrap it in an error of its own
 
-        data = pipeline(generate, self.task.signature, self.task.ahead)
-        batches: Iterable[tuple[Any, Any]] = self.strategy.experimental_distribute_dataset(data)
-        return batches
+        data = training.pipeline(generate, self.task.signature, self.task.ahead)
+        return cast(Iterable[tuple[Any, Any]], self.strategy.experimental_distribute_dataset(data))
 
     def _train_epoch(self, epoch: int, checkpoint_steps: int, stop: StopRequest) -> bool:
         """Take the epoch's remaining steps; return False when a signal stopped it (the state is saved then)."""
@@ -282,7 +262,7 @@ class Run:
             kept = self.average.swap_in(self.task.statistics())
         elif self.settings.statistics_batches:
             kept = network.get_weights()
-            recompute_statistics(network, self.task.statistics())
+            training.recompute_statistics(network, self.task.statistics())
         measured = self.task.validate(self.predict)
         score = self.task.score(measured)
         better = score < self.get("best")

@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import platform
+import re
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,11 +31,8 @@ def machine() -> str:
     """Return what something was measured on: processor, cores, Python."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [
-            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-        ]
-        model = names[0] if names else model
+    if info.exists() and (named := re.search(r"^model name\s*: *(.*)", info.read_text(), re.MULTILINE)):
+        model = named[1].strip()
     return f"{model}, {tasks.worker_count()} cores, Python {platform.python_version()}"
 
 

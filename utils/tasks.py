@@ -11,9 +11,9 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -109,8 +109,7 @@ def per_thread(load: Callable[..., Loaded], *arguments: Hashable) -> Loaded:
     """
     if load not in _kept.loaded or _kept.loaded[load][0] != arguments:
         _kept.loaded[load] = arguments, load(*arguments)
-    loaded: Loaded = _kept.loaded[load][1]
-    return loaded
+    return cast(Loaded, _kept.loaded[load][1])
 
 
 def progress(items: Iterable[Item] | None = None, **options: Any) -> Any:
@@ -144,8 +143,9 @@ class Task:
 
     def absolute(self) -> Self:
         """Return the same task for a process with another current folder."""
-        values = ((found.name, getattr(self, found.name)) for found in fields(self))
-        paths: dict[str, Any] = {name: value.absolute() for name, value in values if isinstance(value, Path)}
+        paths: dict[str, Any] = {
+            name: value.absolute() for name, value in vars(self).items() if isinstance(value, Path)
+        }
         return replace(self, **paths)
 
 
@@ -184,10 +184,8 @@ class FolderJob(Generic[Work, Result]):
         """Return what the journal says of a task that is finished, None of any other."""
         if self._journal is None or not (inputs := self._inputs[task.key]):
             return None
-        if not self._journal.is_finished(task.key, inputs, task.settings_record()):
-            return None
-        entry = self._journal.entries[task.key]
-        return entry if task.is_complete(entry, self._journal.path.parent) else None
+        entry = self._journal.finished(task.key, inputs, task.settings_record())
+        return entry if entry and task.is_complete(entry, self._journal.path.parent) else None
 
     def run(self) -> Iterator[tuple[Work, Result | UserError]]:
         """Yield every task that is not finished with its outcome, in order; what failed has been said already."""
@@ -202,9 +200,8 @@ class FolderJob(Generic[Work, Result]):
                 self.failures[task.key or str(task.image)] = str(outcome)
                 note(f"{self.command}: {outcome}")
             elif self._journal:
-                self._journal.add(
-                    task.key, self._inputs[task.key], task.settings_record(), outcome.outputs, outcome.records
-                )
+                made_from = self._inputs[task.key], task.settings_record()
+                self._journal.add(task.key, *made_from, outcome.outputs, outcome.records)
             yield task, outcome
 
     def close(self, ending: str = "failed, the rest is done") -> int:

@@ -45,10 +45,9 @@ def make_strategy(name: str) -> Any:
             cluster = json.loads(os.environ["TF_CONFIG"])
             cluster["cluster"]["worker"], cluster["task"]["index"]
         except (KeyError, ValueError, TypeError):
-            raise UserError(
-                "--strategy multi_worker needs TF_CONFIG in the environment, e.g. "
-                '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
-            ) from None
+            example = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
+            said = f"--strategy multi_worker needs TF_CONFIG in the environment, e.g. {example}"
+            raise UserError(said) from None
         return tf.distribute.MultiWorkerMirroredStrategy()
     return tf.distribute.get_strategy()
 

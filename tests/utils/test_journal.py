@@ -23,7 +23,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def done(tmp_path: Path, source: Path, settings: dict = SETTINGS, key: str = "in.png") -> bool:
-    return Journal.open(tmp_path / "out" / "j").is_finished(key, fingerprint([source]), settings)
+    return Journal.open(tmp_path / "out" / "j").finished(key, fingerprint([source]), settings) is not None
 
 
 def add(tmp_path: Path, source: Path, output: Path, key: str = "in.png") -> None:
@@ -55,7 +55,7 @@ def test_the_folder_may_move(tmp_path: Path, files: tuple[Path, Path]) -> None:
     source, output = files
     add(tmp_path, source, output)
     moved = (tmp_path / "out").rename(tmp_path / "elsewhere")
-    assert Journal.open(moved / "j").is_finished("in.png", fingerprint([source]), SETTINGS)
+    assert Journal.open(moved / "j").finished("in.png", fingerprint([source]), SETTINGS)
 
 
 def test_a_line_cut_at_any_byte_costs_that_line_only(tmp_path: Path, files: tuple[Path, Path]) -> None:
