@@ -36,10 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kept = folder.with_name(f"{folder.name}.json")
         if not kept.exists():
             raise UserError(f"{show(kept)} does not exist; scripts/reproduce_figure4.sh makes it")
-        record = files.read_json(kept)
-        name = record["result"]["comp_type"]
-        panels.append(Panel(TITLES.get(name, name), read_counts(folder / "confusion_matrix.csv"), record["result"]))
-        records.append(record)
+        records.append(files.read_json(kept))
+        result = records[-1]["result"]
+        title = TITLES.get(result["comp_type"], result["comp_type"])
+        panels.append(Panel(title, read_counts(folder / "confusion_matrix.csv"), result))
     files.output_folder(options.figure.parent)
     draw(panels, options.figure)
     # Each evaluation tells its own command, machine and date: they may have run on different days.

@@ -38,23 +38,6 @@ OBJECTIVE = "objective"
 Values = dict[str, float]
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the command's parser."""
-    parser = argparse.ArgumentParser(prog="fit_encoder.py", description=__doc__, allow_abbrev=False)
-    add = parser.add_argument
-    flags.in_path(parser, "folder of photographs to fit on, never compressed")
-    add("--val_path", help="folder of others to confirm the best on; nothing is chosen there")
-    add("--masks", help="folder of object masks, <name>.png: maps at strength 0.5; for --only, to report")
-    add("--only", choices=NAMES, metavar="NAME", help="sweep this setting instead of searching")
-    add("--values", help="of --only, by comma; the present one is measured too")
-    add("--rounds", type=int, default=1, help=f"of the search of {', '.join(WEIGHTS)} (default: 1)")
-    add("--count", type=int, default=12, help="photographs, evenly from a folder (default: %(default)s)")
-    add("--metrics", default=METRICS, help="of the objective; inside: PSNR of R, G, B in the masks or everywhere")
-    flags.qualities(parser, "30,50,75")
-    flags.out_path(parser, "fit_encoder.json and fit_encoder_measured.json")
-    return parser
-
-
 class Study:
     """The photographs of a folder, what to measure of them, and what was measured, kept in a file as it grows."""
 
@@ -141,7 +124,19 @@ def _search(study: Study, rounds: int) -> tuple[EncoderSettings, list[dict[str, 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    options = build_parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="fit_encoder.py", description=__doc__, allow_abbrev=False)
+    add = parser.add_argument
+    flags.in_path(parser, "folder of photographs to fit on, never compressed")
+    add("--val_path", help="folder of others to confirm the best on; nothing is chosen there")
+    add("--masks", help="folder of object masks, <name>.png: maps at strength 0.5; for --only, to report")
+    add("--only", choices=NAMES, metavar="NAME", help="sweep this setting instead of searching")
+    add("--values", help="of --only, by comma; the present one is measured too")
+    add("--rounds", type=int, default=1, help=f"of the search of {', '.join(WEIGHTS)} (default: 1)")
+    add("--count", type=int, default=12, help="photographs, evenly from a folder (default: %(default)s)")
+    add("--metrics", default=METRICS, help="of the objective; inside: PSNR of R, G, B in the masks or everywhere")
+    flags.qualities(parser, "30,50,75")
+    flags.out_path(parser, "fit_encoder.json and fit_encoder_measured.json")
+    options = parser.parse_args(arguments)
     if options.masks and not options.only:
         raise UserError("--masks is for reports: give --only too, nothing is chosen on masks")
     study = Study(options.in_path, options)

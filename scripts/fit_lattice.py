@@ -189,15 +189,13 @@ def gather(folder: str, pictures: int, names: Sequence[str], partial: Path) -> S
     """Return the statistics of up to `pictures` photographs of a folder, those in the file `partial` as they are."""
     found = images.find_images(folder)
     found = found[:: max(1, len(found) // pictures)][:pictures]
-    key = fingerprint(LATTICE)
-    state: dict[str, Any] = files.read_json(partial) if partial.exists() else {}
-    done: dict[str, Statistics] = state["done"] if state.get("settings") == key else {}
-    for path in tasks.progress(found, unit="picture"):
-        known = done.setdefault(str(path), {})
+    done: dict[str, Statistics] = files.read_json(partial) if partial.exists() else {}
+    kept = [done.setdefault(f"{fingerprint(LATTICE)} {path}", {}) for path in found]
+    for path, known in zip(tasks.progress(found, unit="picture"), kept, strict=True):
         if missing := [name for name in names if name not in known]:
-            known |= measure(path, missing)
-            files.write_json(partial, {"settings": key, "done": done})
-    return {name: [value for path in found for value in done[str(path)][name]] for name in names}
+            known.update(measure(path, missing))
+            files.write_json(partial, done)
+    return {name: [value for known in kept for value in known[name]] for name in names}
 
 
 def judged(values: Sequence[float], threshold: float, target: float) -> dict[str, Any]:

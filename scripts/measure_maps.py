@@ -16,6 +16,7 @@ from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.utils import images, jpeg, results, tasks
+from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import run_command
 from q1net_msroi.utils.settings import fingerprint
 
@@ -53,10 +54,10 @@ def auc(score: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write the record."""
     parser = argparse.ArgumentParser(prog="measure_maps.py", description=__doc__)
-    parser.add_argument("--in_path", required=True, help="folder of never-compressed photographs")
+    flags.in_path(parser, "folder of never-compressed photographs")
     parser.add_argument("--pictures", type=int, default=6, help="every n-th of them, this many (default: %(default)s)")
     parser.add_argument("--side", type=int, default=160, help="of the pasted square, pixels (default: %(default)s)")
-    parser.add_argument("--workers", type=int, help="threads (default: the cores of this machine)")
+    flags.workers(parser)
     results.out_flags(parser, SHOWN)
     options = parser.parse_args(arguments)
     found = images.find_images(options.in_path)
@@ -66,10 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     random = np.random.default_rng(0)
     for path in tasks.progress(found, unit="picture"):
         pixels = images.read_rgb(path).pixels
-        height, width, _ = pixels.shape
-        top, left = (int(random.integers(8, length - options.side - 8)) for length in (height, width))
+        shape = height, width = pixels.shape[:2]
+        top, left = (int(random.integers(8, length - options.side - 8)) for length in shape)
         part = np.s_[top : top + options.side, left : left + options.side]
-        truth = np.zeros((height, width), bool)
+        truth = np.zeros(shape, bool)
         truth[part] = True
         for case, (quality, pasted, shift) in CASES.items():
             picture = composite(pixels, quality, pasted, shift, part)

@@ -34,22 +34,6 @@ NOT_AVERAGED = ("key", "file", "encoder", "quality", "area", "pixels")
 FEWEST_RATED = 3  # qualities from which on curves are compared
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the command's parser."""
-    parser = argparse.ArgumentParser(prog="record_encoder.py", description=__doc__, allow_abbrev=False)
-    add = parser.add_argument
-    add("pictures", help="folder of photographs")
-    add("result", type=Path, help="JSON file to write")
-    add("--maps", help="folder of maps, map_<file name>.jpg or .png; without: the masks are the maps")
-    add("--masks", help="folder of object masks, <name>.png; without: nothing is said of the inside")
-    add("--qualities", default="30,50,75,90", help="of the plain JPEG (default: %(default)s)")
-    add("--encoders", default="", help="names, by comma (default: all)")
-    add("--ssimulacra2", action="store_true", help="measure that too (package ssimulacra2; slow)")
-    add("--every", type=int, default=1, help="only every so-many-th photograph (default: %(default)s)")
-    add("--cache", type=Path, help="what was measured, a line a row (default: beside the result)")
-    return parser
-
-
 def _map_of(folder: Path, name: str) -> Path:
     if (found := find_map(folder, name)) is None:
         raise UserError(f"{show(name)} has no map in {show(folder)}; make it with generate_map.py")
@@ -185,7 +169,18 @@ def _rates(summary: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    options = build_parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="record_encoder.py", description=__doc__, allow_abbrev=False)
+    add = parser.add_argument
+    add("pictures", help="folder of photographs")
+    add("result", type=Path, help="JSON file to write")
+    add("--maps", help="folder of maps, map_<file name>.jpg or .png; without: the masks are the maps")
+    add("--masks", help="folder of object masks, <name>.png; without: nothing is said of the inside")
+    add("--qualities", default="30,50,75,90", help="of the plain JPEG (default: %(default)s)")
+    add("--encoders", default="", help="names, by comma (default: all)")
+    add("--ssimulacra2", action="store_true", help="measure that too (package ssimulacra2; slow)")
+    add("--every", type=int, default=1, help="only every so-many-th photograph (default: %(default)s)")
+    add("--cache", type=Path, help="what was measured, a line a row (default: beside the result)")
+    options = parser.parse_args(arguments)
     rows = _measure(options)
     groups = {}
     for title, low, high in AREAS:

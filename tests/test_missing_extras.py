@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from q1net_msroi.utils import files
-from q1net_msroi.utils.errors import EXTRAS, run_command
+from q1net_msroi.utils.errors import EXTRAS, TITLES, run_command
 
 SAMPLES = files.REPOSITORY / "sample_image"
 TENSORFLOW = "needs TensorFlow: pip install 'q1net-msroi[train]'"
@@ -77,7 +77,7 @@ def test_every_extra_is_named(module: str, capsys: pytest.CaptureFixture[str]) -
         raise ModuleNotFoundError(name=f"{module}.part")
 
     assert run_command("x.py", main) == 2
-    title, extra = EXTRAS[module]
+    title, extra = TITLES.get(module, module), EXTRAS[module]
     assert capsys.readouterr().err == f"x.py needs {title}: pip install 'q1net-msroi[{extra}]'\n"
 
 

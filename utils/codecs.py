@@ -10,14 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, features
 from PIL import __version__ as pillow_version
 
 from q1net_msroi.utils import jpeg
 
-Pixels = NDArray[np.uint8]
+Pixels = jpeg.Pixels
 
 
 @dataclass(frozen=True)

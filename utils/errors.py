@@ -19,20 +19,11 @@ EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
 
-# What a command may need beyond the dependencies that always come along: (name, extra of the package that brings it).
-EXTRAS = {
-    "tensorflow": ("TensorFlow", "train"),
-    "tf_keras": ("tf-keras", "train"),
-    "tensorboard": ("TensorBoard", "train"),
-    "h5py": ("h5py", "train"),
-    "imagecodecs": ("imagecodecs", "compare"),
-    "pyjpegli": ("pyjpegli", "compare"),
-    "ssimulacra2": ("ssimulacra2", "compare"),
-    "skimage": ("scikit-image", "compare"),
-    "pandas": ("pandas", "compare"),
-    "distributed": ("distributed", "cluster"),
-}
-
+# What a command may need beyond the dependencies that always come along, and the extra of ours that brings it.
+EXTRAS = dict.fromkeys(("tensorflow", "tf_keras", "tensorboard", "h5py"), "train")
+EXTRAS |= dict.fromkeys(("imagecodecs", "pyjpegli", "ssimulacra2", "skimage", "pandas"), "compare")
+EXTRAS |= {"distributed": "cluster"}
+TITLES = {"tensorflow": "TensorFlow", "tf_keras": "tf-keras", "tensorboard": "TensorBoard", "skimage": "scikit-image"}
 
 FULL = "the disk is full while writing ", "; free some space or choose another output folder"
 CLOSED = "no permission for ", "; check its owner and mode"
@@ -122,18 +113,17 @@ def _failure(error: BaseException) -> tuple[str, int]:
     elif isinstance(error, MemoryError):
         line = ": not enough memory; give it fewer or smaller pictures, or fewer workers"
     elif isinstance(error, ModuleNotFoundError):
-        title, extra = EXTRAS.get((error.name or "").partition(".")[0], ("", ""))
-        if not extra:
+        module = (error.name or "").partition(".")[0]
+        if module not in EXTRAS:
             raise error
-        line = f" needs {title}: pip install 'q1net-msroi[{extra}]'"
+        line = f" needs {TITLES.get(module, module)}: pip install 'q1net-msroi[{EXTRAS[module]}]'"
     return line, EXIT_WRONG_USE
 
 
 def existing_folder(path: str | os.PathLike[str]) -> Path:
     """Return `path` as a readable folder, or raise a `UserError` that says what it is instead."""
     folder = Path(path)
-    if not folder.exists():
-        raise UserError(f"{show(folder)} does not exist; give a folder of pictures")
     if not folder.is_dir():
-        raise UserError(f"{show(folder)} is a file; give a folder of pictures")
+        what = "is a file" if folder.exists() else "does not exist"
+        raise UserError(f"{show(folder)} {what}; give a folder of pictures")
     return folder

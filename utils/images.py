@@ -17,9 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from q1net_msroi.utils import journal
 from q1net_msroi.utils.errors import UserError, existing_folder, note, os_error_line, show
 
-SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
-)
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
 # Pictures all the same: named when they are left out, because whoever has a folder of them expects an answer.
 UNREAD = frozenset(
     {".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".psd", ".tga", ".exr", ".dng", ".cr2", ".cr3", ".nef", ".arw"}
@@ -67,7 +65,7 @@ def find_images(folder: str | os.PathLike[str], recursive: bool = False) -> list
         # os.walk does not follow links to folders, so a loop of links cannot catch it.
         candidates = [
             Path(where) / name
-            for where, folders, names in os.walk(root, onerror=_say)
+            for where, _, names in os.walk(root, onerror=lambda error: note(f"left out: {os_error_line(error)}"))
             for name in names
             if not any(part.startswith(".") for part in Path(where).relative_to(root).parts)
         ]
@@ -109,10 +107,6 @@ def find_pictures(root: Path, recursive: bool = False, without: Sequence[Path] =
     if not kept:
         raise UserError(f"no pictures in {show(root)} but those that were written there")
     return kept
-
-
-def _say(error: OSError) -> None:
-    note(f"left out: {os_error_line(error)}")
 
 
 def _all_rgb(image: Image.Image, on_white: bool) -> tuple[NDArray[np.uint8], list[str]]:

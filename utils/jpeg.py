@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, features
 from PIL import __version__ as pillow_version
 
+Pixels = NDArray[np.uint8]
 Subsampling = Literal["4:2:0", "4:2:2", "4:4:4"]
 
 jpeglib_lock = threading.Lock()  # jpeglib has one current version of the library a process
@@ -36,11 +37,7 @@ MOZJPEG_BASE = np.array(
 
 
 def encode(
-    pixels: NDArray[np.uint8],
-    quality: int,
-    subsampling: Subsampling = "4:2:0",
-    progressive: bool = False,
-    **metadata: bytes,
+    pixels: Pixels, quality: int, subsampling: Subsampling = "4:2:0", progressive: bool = False, **metadata: bytes
 ) -> bytes:
     """Return (height, width, 3) uint8 RGB as a baseline JPEG with libjpeg's standard tables at `quality` 1..100.
 
@@ -54,18 +51,18 @@ def encode(
     return buffer.getvalue()
 
 
-def decode(content: bytes) -> NDArray[np.uint8]:
+def decode(content: bytes) -> Pixels:
     """Return the pixels of a JPEG or other picture file, (height, width, 3) uint8 RGB."""
     image = Image.open(io.BytesIO(content))
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def compress(pixels: NDArray[np.uint8], quality: int, subsampling: Subsampling = "4:2:0") -> NDArray[np.uint8]:
+def compress(pixels: Pixels, quality: int, subsampling: Subsampling = "4:2:0") -> Pixels:
     """Return the pixels after one JPEG compression and decompression, shape as given."""
     return decode(encode(pixels, quality, subsampling))
 
 
-def written_by(pixels: NDArray[np.uint8], quality: int, version: str) -> bytes:
+def written_by(pixels: Pixels, quality: int, version: str) -> bytes:
     """Return the JPEG, 4:2:0, that another library writes at its defaults; `version` is its name in jpeglib."""
     import tempfile
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import functools
 import hashlib
@@ -59,10 +60,8 @@ def codecs() -> dict[str, str]:
     pillow, _, library = jpeg.codec_identity().partition(", ")
     found = dict(each.split(" ", 1) for each in (pillow, library))
     for package in CODECS:
-        try:
+        with contextlib.suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     return found
 
 

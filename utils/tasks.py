@@ -143,9 +143,7 @@ class Task:
 
     def absolute(self) -> Self:
         """Return the same task for a process with another current folder."""
-        paths: dict[str, Any] = {
-            name: value.absolute() for name, value in vars(self).items() if isinstance(value, Path)
-        }
+        paths: dict[str, Any] = {name: path.absolute() for name, path in vars(self).items() if isinstance(path, Path)}
         return replace(self, **paths)
 
 

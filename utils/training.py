@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from q1net_msroi.utils import litert
 from q1net_msroi.utils.errors import UserError
@@ -32,8 +32,7 @@ tf, keras = _import_tensorflow()
 
 def compiled(function: Function) -> Function:
     """Return `function` of tensors as a graph, made once for tensors that differ in size alone."""
-    graph: Function = tf.function(function, reduce_retracing=True)
-    return graph
+    return cast(Function, tf.function(function, reduce_retracing=True))
 
 
 def make_strategy(name: str) -> Any:
@@ -62,13 +61,10 @@ def make_schedule(kind: str, learning_rate: float, steps: int, warmup_steps: int
     """Return the learning rate by step: `constant` or `cosine` (to 1 %), rising from 0 during `warmup_steps`."""
     if kind == "constant" and not warmup_steps:
         return learning_rate
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup_steps else learning_rate,
-        decay_steps=max(1, steps - warmup_steps),
-        alpha=1.0 if kind == "constant" else 0.01,
-        warmup_target=learning_rate if warmup_steps else None,
-        warmup_steps=warmup_steps,
-    )
+    decay_steps, share_left = max(1, steps - warmup_steps), 1.0 if kind == "constant" else 0.01
+    warmup = {"warmup_target": learning_rate, "warmup_steps": warmup_steps} if warmup_steps else {}
+    first = 0.0 if warmup_steps else learning_rate
+    return keras.optimizers.schedules.CosineDecay(first, decay_steps, alpha=share_left, **warmup)
 
 
 class AveragedWeights:
