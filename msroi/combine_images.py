@@ -158,9 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     encoding = _encoding(options)
     several = options.single == 0 or options.images is not None
     if several and (options.images is None or options.maps is None):
-        raise UserError(
-            "a folder needs --images DIR and --maps DIR; scripts/encode_folder.sh makes the maps on the way"
-        )
+        advice = "scripts/encode_folder.sh makes the maps on the way"
+        raise UserError(f"a folder needs --images DIR and --maps DIR; {advice}")
     tasks.worker_count(options.workers)
     if options.use_convert:
         note("-use_convert: no outside program is needed, pictures are encoded in memory")

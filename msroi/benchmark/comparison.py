@@ -128,11 +128,10 @@ ENCODERS = (
     Encoder("ours_25", "model 7, strength 0.25", _ours(0.25)),
     Encoder("ours_50", "model 7, strength 0.5", _ours(0.5)),
     Encoder("ours_75", "model 7, strength 0.75", _ours(0.75)),
-    *(Encoder(f"ours_{name}", f"model 7, 0.5, {name} ramp", _ours(0.5, "map", RAMPS[name])) for name in RAMPS),
-    *(
-        Encoder(f"shuffled_{name}", f"model 7, 0.5, {name} ramp, another map", _ours(0.5, "wrong_map", RAMPS[name]))
-        for name in RAMPS
-    ),
+    Encoder("ours_wide", "model 7, 0.5, wide ramp", _ours(0.5, settings=RAMPS["wide"])),
+    Encoder("ours_narrow", "model 7, 0.5, narrow ramp", _ours(0.5, settings=RAMPS["narrow"])),
+    Encoder("shuffled_wide", "model 7, 0.5, wide ramp, another map", _ours(0.5, "wrong_map", RAMPS["wide"])),
+    Encoder("shuffled_narrow", "model 7, 0.5, narrow ramp, another map", _ours(0.5, "wrong_map", RAMPS["narrow"])),
 )
 TITLES = {REFERENCE: "plain JPEG, optimised, progressive", **{encoder.name: encoder.title for encoder in ENCODERS}}
 

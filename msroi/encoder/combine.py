@@ -70,11 +70,9 @@ def within_budget(
         return found.quality, found.content, []
     if options.threshold_pct > 0:
         content = encode(size_search.BOTTOM)
-        notice = (
-            f"not within the size asked for: even at quality {size_search.BOTTOM}, the lowest tried, the file has "
-            f"{len(content):,} bytes instead of at most {budget:,}; -threshold_pct 0 goes lower"
-        )
-        return size_search.BOTTOM, content, [notice]
+        larger = f"the file has {len(content):,} bytes instead of at most {budget:,}; -threshold_pct 0 goes lower"
+        tried = f"even at quality {size_search.BOTTOM}, the lowest tried, {larger}"
+        return size_search.BOTTOM, content, [f"not within the size asked for: {tried}"]
     found = size_search.largest_quality(encode, budget, size_search.BOTTOM - 1, 1)
     if found is not None:
         return found.quality, found.content, [f"no quality of 90 to 21 is small enough; quality {found.quality} is"]

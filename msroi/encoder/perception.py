@@ -82,8 +82,6 @@ def upsampling_gain() -> NDArray[np.float32]:
     waves = np.cos((2 * place + 1) * frequency * np.pi / (2 * SIDE))
     waves /= np.linalg.norm(waves, axis=1, keepdims=True)
     long = np.pad(waves, ((0, 0), (1, 1)), mode="symmetric")
-    doubled = np.concatenate(
-        [0.75 * long[:, 1:-1] + 0.25 * long[:, :-2], 0.75 * long[:, 1:-1] + 0.25 * long[:, 2:]], axis=1
-    )
+    doubled = np.concatenate([0.75 * waves + 0.25 * long[:, :-2], 0.75 * waves + 0.25 * long[:, 2:]], axis=1)
     gain = np.square(doubled).sum(axis=1)
     return np.outer(gain, gain).reshape(FREQUENCIES)[ZIGZAG].astype(np.float32)

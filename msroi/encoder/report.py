@@ -67,11 +67,10 @@ def records(outcome: Outcome, measured: Measured | None) -> list[dict[str, Any]]
     """Return a JSON record a file; a metric that has no finite value (equal pictures, too small) is null."""
     answers = []
     for index, ours in enumerate(outcome.ours):
-        metrics = measured and {
-            "png_bytes": measured["png_bytes"],
-            "plain": _finite(measured["plain"]),
-            "ours": _finite(measured["ours"][index]),
-        }
+        metrics = None
+        if measured:
+            sides = {"plain": _finite(measured["plain"]), "ours": _finite(measured["ours"][index])}
+            metrics = {"png_bytes": measured["png_bytes"], **sides}
         answers.append(
             {
                 "file": text(outcome.image),

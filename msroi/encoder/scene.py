@@ -184,12 +184,9 @@ class Scene:
         square = np.square(error)
         beyond = np.maximum(error - np.multiply.outer(perception.THRESHOLD, part.masking), 0)
         masked = perception.SENSITIVITY @ np.square(beyond)
-        return Costs(
-            bits=float(bits),
-            hvs=float((perception.SENSITIVITY @ square).sum()) * part.scale,
-            hvs_m=float(masked.sum()) * part.scale,
-            background=float(masked @ (1 - part.region)) * part.scale,
-        )
+        hvs, hvs_m = float((perception.SENSITIVITY @ square).sum()), float(masked.sum())
+        background = float(masked @ (1 - part.region))
+        return Costs(float(bits), hvs * part.scale, hvs_m * part.scale, background * part.scale)
 
     def try_out(
         self, point: OperatingPoint, lengths: Lengths | None, finest: NDArray[np.integer] | None

@@ -35,18 +35,12 @@ def _search(value: T, unit: str, decides: str) -> T:
 class EncoderSettings:
     """All of them, frozen; `dataclasses.replace` makes another set to try."""
 
-    masking_share: float = _weight(
-        0.75, "share", "PSNR-HVS-M's part of luma's cost, else PSNR-HVS", "0.5: 7.1, 0.75: 7.1, 1: 4.2"
-    )
-    ssim_weight: float = _weight(
-        22.0, "", "SSIM's part of luma's cost: keeps smooth texture", "0: 2.9, 22: 7.1, 44: 7.1"
-    )
+    masking_share: float = _weight(0.75, "share", "PSNR-HVS-M's part of luma's cost", "0.5: 7.1, 0.75: 7.1, 1: 4.2")
+    ssim_weight: float = _weight(22.0, "", "SSIM's part of it: keeps smooth texture", "0: 2.9, 22: 7.1, 44: 7.1")
     chroma_weight: float = _weight(
         0.35, "", "cost beside luma at equal steps", "0.2: 7.1, 0.35: 7.1, 0.7: 6.5; val 0.35: 7.9, 0.7: 7.4"
     )
-    chroma_dc_weight: float = _weight(
-        4.0, "", "that of a chroma block's mean: areas keep colour", "1: 6.6, 4: 7.1, 8: 6.9"
-    )
+    chroma_dc_weight: float = _weight(4.0, "", "of a chroma block's mean: keeps colour", "1: 6.6, 4: 7.1, 8: 6.9")
     lambda_per_squared_step: float = _weight(
         0.075, "1/bit", "lambda over weight * step^2", "0.05: 6.9, 0.075: 7.1, 0.11: 6.1"
     )
@@ -55,15 +49,11 @@ class EncoderSettings:
     )
     ramp_high: float = tuned(1.4, "map's mean", "map value from which a region weight is 1", f"{THINGS}: README, ramps")
     deepest_change: float = tuned(-1.5, "dB", "what strength 1 may take from the whole picture", "a choice")
-    estimate_offset: float = tuned(
-        0.27, "dB", "by how much the sample's estimate of the whole picture is too low", f"{THINGS}: mean difference"
-    )
+    estimate_offset: float = tuned(0.27, "dB", "by how much the sample's estimate is too low", f"{THINGS}: mean")
     safety_margin: float = tuned(0.05, "dB", "how much more than a strength promises is aimed at", HAND)
     gray_limit: float = tuned(0.05, "grey levels", "largest chroma coefficient of a gray picture", "float32's rounding")
     aspect_tolerance: float = tuned(0.02, "share", "difference of shape up to which a map is stretched", HAND)
-    dip_share: float = tuned(
-        0.01, "share", "how much a file may shrink while its quality rises", "deepest dip of JPEGs saved again: 0.23 %"
-    )
+    dip_share: float = tuned(0.01, "share", "a file's shrinking while its quality rises", "deepest measured: 0.23 %")
     dip_bytes: int = tuned(64, "bytes", "the same of small files, added", "flat and tiny pictures")
 
     # The sample that operating points are tried on, and a first guess of size and code lengths.

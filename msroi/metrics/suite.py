@@ -9,12 +9,9 @@ import importlib
 import pkgutil
 from collections.abc import Collection
 
-import numpy as np
-from numpy.typing import NDArray
-
 from q1net_msroi.msroi import metrics
 from q1net_msroi.msroi.metrics import pixel
-from q1net_msroi.msroi.metrics.metric import Metric, Pair
+from q1net_msroi.msroi.metrics.metric import Metric, Pair, Pixels
 
 LOG_LINE = ("psnr", "ssim", "msssim", "vifp", "psnrhvs", "psnrhvsm")  # of the originals' log, in its order
 
@@ -37,26 +34,21 @@ def shown() -> list[Metric]:
 class Reference:
     """A picture to compare others with, the salient region of its map and an object mask where there are such."""
 
-    def __init__(
-        self,
-        pixels: NDArray[np.uint8],
-        saliency: NDArray[np.uint8] | None = None,
-        mask: NDArray[np.uint8] | None = None,
-    ) -> None:
+    def __init__(self, pixels: Pixels, saliency: Pixels | None = None, mask: Pixels | None = None) -> None:
         """Take (height, width, 3) uint8 RGB and (height, width) uint8; a mask is object where it is above half."""
         self.pixels, self.luma = pixels, pixel.luma(pixels)
         self.region = None if saliency is None else pixel.salient_region(saliency)
         self.mask = None if mask is None else pixel.object_region(mask)
 
 
-def pair_of(reference: Reference, pixels: NDArray[np.uint8]) -> Pair:
+def pair_of(reference: Reference, pixels: Pixels) -> Pair:
     """Return a reference and a picture of its size, (height, width, 3) uint8 RGB, as metrics take them."""
     if reference.pixels.shape != pixels.shape:
         raise ValueError(f"sizes differ: {reference.pixels.shape} and {pixels.shape}")
     return Pair(reference.luma, pixel.luma(pixels), reference.pixels, pixels, reference.region, reference.mask)
 
 
-def measure(reference: Reference, pixels: NDArray[np.uint8], also: Collection[str] = ()) -> dict[str, float]:
+def measure(reference: Reference, pixels: Pixels, also: Collection[str] = ()) -> dict[str, float]:
     """Return by key every metric of `pixels`, (height, width, 3) uint8 RGB, against a reference of the same size.
 
     `also` names those that are measured on request only. What a pair has no value for (PSNR-S without a map) is left

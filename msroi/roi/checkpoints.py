@@ -105,10 +105,8 @@ def fill(model: Any, arrays: Arrays, source: str) -> None:
         values = [arrays[name] for name in names]
         for name, value, weight in zip(names, values, layer.weights, strict=True):
             if tuple(value.shape) != tuple(weight.shape):
-                raise UserError(
-                    f"{source}: {name} has shape {tuple(value.shape)} instead of {tuple(weight.shape)}; "
-                    "it belongs to another network"
-                )
+                shapes = f"{tuple(value.shape)} instead of {tuple(weight.shape)}"
+                raise UserError(f"{source}: {name} has shape {shapes}; it belongs to another network")
         layer.set_weights(values)
 
 

@@ -95,9 +95,8 @@ class CachedFeatures:
         try:
             self._parts = [np.load(path, mmap_mode="r", allow_pickle=False) for path in paths]
         except (OSError, ValueError):
-            raise UserError(
-                f"{show(self.folder)} is damaged; remove it, the features are then computed again"
-            ) from None
+            advice = "remove it, the features are then computed again"
+            raise UserError(f"{show(self.folder)} is damaged; {advice}") from None
         sound = np.concatenate([~np.isnan(part[0, :, 0, 0, 0]) for part in self._parts])
         if not sound.any():
             raise UserError(f"no picture of {show(self._table.path)} can be read; make it again with prepare_data.py")

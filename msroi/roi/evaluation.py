@@ -81,9 +81,8 @@ def read_truth(item: Item, size: tuple[int, int], gaze: bool) -> Truth:
     if item.truth:
         gray = images.read_rgb(item.truth).pixels[..., 0]
         if gray.shape != size:
-            raise UserError(
-                f"{show(item.truth)} is {gray.shape[1]}x{gray.shape[0]}, but its picture {size[1]}x{size[0]} pixels"
-            )
+            sizes = f"{gray.shape[1]}x{gray.shape[0]}, but its picture {size[1]}x{size[0]} pixels"
+            raise UserError(f"{show(item.truth)} is {sizes}")
     if not gaze:
         mask = gray is not None and gray >= OBJECT
         if not np.any(mask) or np.all(mask):

@@ -64,9 +64,7 @@ def add_options(group: argparse._ActionsContainer) -> None:
 
 def add_checkpoint(group: argparse._ActionsContainer) -> None:
     """Add --checkpoint."""
-    which = (
-        "checkpoint of train.py or of the original (models/model-50), or packed (.npz), with its classes.txt beside it"
-    )
+    which = "checkpoint of train.py or of the original (models/model-50), or packed (.npz), classes.txt beside it"
     group.add_argument("--checkpoint", metavar="PATH", help=f"{which}, instead of the shipped network")
 
 
@@ -96,16 +94,14 @@ def generate(network: Network, pixels: NDArray[np.uint8], settings: Settings) ->
         looks = [analyse(network, pixels, side, turned) for side, turned in settings.looks()]
         small = -(-size[0] // MAPS.guide_step), -(-size[1] // MAPS.guide_step)
         radius = max(1, max(small) // MAPS.guide_share)
-        values = maps.guided_filter(
-            _energy(looks, small), _gray(pixels, small), _gray(pixels, size), radius, MAPS.guide_epsilon
-        )
+        energy, guides = _energy(looks, small), (_gray(pixels, small), _gray(pixels, size))
+        values = maps.guided_filter(energy, *guides, radius, MAPS.guide_epsilon)
     elif settings.method == "topk":
         best = maps.best_classes(scores, settings.top_k)
         values = maps.topk([at_class_side.place(at_class_side.features @ network.matrix[:, k], size) for k in best])
     else:
-        values = at_class_side.place(
-            maps.threshold(at_class_side.features, network.matrix, scores, settings.threshold), size
-        )
+        summed = maps.threshold(at_class_side.features, network.matrix, scores, settings.threshold)
+        values = at_class_side.place(summed, size)
     gray = Image.fromarray(np.rint(maps.normalize(values) * 255).astype(np.uint8))
     if gray.size != (width, height):
         gray = gray.resize((width, height), Image.Resampling.BILINEAR)

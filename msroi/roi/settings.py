@@ -14,11 +14,7 @@ class MapSettings:
 
     # Features begin one stride inside the top and left edge, so looking from both ends leaves no blind edge.
     energy_scales: str = tuned(
-        "256,448t,768,1056t",
-        "pixels",
-        "long sides at which energy looks, t: turned by 180 degrees",
-        CHOSEN,
-        refit=REFIT,
+        "256,448t,768,1056t", "pixels", "long sides at which energy looks, t: turned", CHOSEN, refit=REFIT
     )
     class_side: int = tuned(320, "pixels", "long side at which classes are scored", CHOSEN, refit=REFIT)
     guide_share: int = tuned(40, "", "long side over the guided filter's radius", CHOSEN, refit=REFIT)

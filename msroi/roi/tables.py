@@ -61,9 +61,8 @@ def find_classes(path: str | os.PathLike[str]) -> list[ClassFolder]:
         inside = tuple(sorted(file for file in folder.iterdir() if not file.name.startswith(".")))
         found[name] = ((int(match[1]) if match else math.inf, name), ClassFolder(name, folder, inside))
     if len(found) < 2:
-        raise UserError(
-            f"{show(path)} holds {len(found)} class folders; at least two, like 001.cat and 002.dog, are needed"
-        )
+        needed = "at least two, like 001.cat and 002.dog, are needed"
+        raise UserError(f"{show(path)} holds {len(found)} class folders; {needed}")
     return [folder for _, folder in sorted(found.values(), key=lambda pair: pair[0])]
 
 
@@ -76,10 +75,8 @@ def split(name: str, pictures: Sequence[Path], test_share: float, seed: int) -> 
     count = min(len(pictures) - 1, max(round(test_share * len(pictures)), 1 if test_share > 0 else 0))
     random = np.random.default_rng((seed, zlib.crc32(os.fsencode(name))))
     chosen = set(random.permutation(len(pictures))[:count].tolist())
-    return (
-        [picture for index, picture in enumerate(pictures) if index not in chosen],
-        [picture for index, picture in enumerate(pictures) if index in chosen],
-    )
+    train = [picture for index, picture in enumerate(pictures) if index not in chosen]
+    return train, [picture for index, picture in enumerate(pictures) if index in chosen]
 
 
 def original_split(pictures: Sequence[Path]) -> Split:
@@ -118,11 +115,8 @@ def readable(classes: Sequence[ClassFolder], workers: int | None) -> tuple[dict[
             sound.setdefault(name, []).append(file)
         else:
             failures.append(f"{problem}; left out")
-    failures += [
-        f"{show(folder.folder)} holds no readable picture; the class is left out"
-        for folder in classes
-        if folder.files and folder.name not in sound
-    ]
+    empty = [folder.folder for folder in classes if folder.files and folder.name not in sound]
+    failures += [f"{show(folder)} holds no readable picture; the class is left out" for folder in empty]
     return sound, failures, skipped
 
 
@@ -138,11 +132,8 @@ def write_tables(splits: dict[str, Split], out: Path) -> None:
         return str(absolute.relative_to(base) if absolute.is_relative_to(base) else absolute)
 
     for index, table in enumerate(TABLES):
-        rows = [
-            (name(file), class_name, label)
-            for label, (class_name, halves) in enumerate(splits.items())
-            for file in halves[index]
-        ]
+        halves = [(label, class_name, both[index]) for label, (class_name, both) in enumerate(splits.items())]
+        rows = [(name(file), class_name, label) for label, class_name, half in halves for file in half]
         write_csv(out / table, ("file", "class", "label"), rows)
     counts = [(label, name, len(a), len(b)) for label, (name, (a, b)) in enumerate(splits.items())]
     write_csv(out / CLASSES, ("label", "class", *(Path(table).stem for table in TABLES)), counts)
@@ -187,7 +178,5 @@ def read_table(path: Path, classes: int) -> Table:
     for number, row in enumerate(rows, start=2):
         if not (row["label"].isascii() and row["label"].isdigit() and int(row["label"]) < classes):
             raise UserError(f"{show(path)}, row {number}: label {show(row['label'])!r} is not one of 0..{classes - 1}")
-    base = path.parent
-    return Table(
-        path, tuple(base / row["file"] for row in rows), np.array([int(row["label"]) for row in rows], np.int32)
-    )
+    labels = np.array([int(row["label"]) for row in rows], np.int32)
+    return Table(path, tuple(path.parent / row["file"] for row in rows), labels)

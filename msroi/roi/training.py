@@ -11,15 +11,7 @@ from typing import Any
 import numpy as np
 
 from q1net_msroi.msroi.roi import checkpoints, dataset, tables
-from q1net_msroi.msroi.roi.head import (
-    Network,
-    Source,
-    class_loss,
-    features_key,
-    make_features,
-    score,
-    write_model,
-)
+from q1net_msroi.msroi.roi.head import Network, Source, class_loss, features_key, make_features, score, write_model
 from q1net_msroi.utils import figures, files, tasks
 from q1net_msroi.utils.errors import UserError, show
 from q1net_msroi.utils.loop import Run, Task
@@ -67,23 +59,15 @@ class HeadTask(Task):
     ahead = 2
 
     def __init__(
-        self,
-        settings: Settings,
-        features: Any,
-        splits: Sequence[Source],
-        names: tuple[str, ...],
-        output: Output,
+        self, settings: Settings, features: Any, splits: Sequence[Source], names: tuple[str, ...], output: Output
     ) -> None:
         """`features` is the feature half; `splits`, training and test, give its inputs, or its outputs if frozen."""
         train, test = splits
         steps = math.ceil(len(train.labels) / settings.batch_size)
         super().__init__(settings, steps, output.model_path / "last", output.out_path / "history_msroi.csv")
         self.features, self.train, self.test, self.names = features, train, test, names
-        self.models, self.save_every, self.workers = (
-            files.output_folder(output.model_path),
-            output.save_every,
-            output.workers,
-        )
+        self.models = files.output_folder(output.model_path)
+        self.save_every, self.workers = output.save_every, output.workers
         plain = np.ones(len(train.labels), np.float32)
         self.weights = dataset.balance_weights(train.labels) if settings.class_balance else plain
         size = settings.batch_size
@@ -130,9 +114,8 @@ class HeadTask(Task):
     def begin(self, predict: Callable[[Any], Any], restart: bool, overwrite: bool) -> float:
         """Write the classes' names, unless there are models already."""
         if not (overwrite or restart) and any(self.models.glob("model-*")):
-            raise UserError(
-                f"{show(self.models)} already holds models; choose another --model_path, or give --overwrite"
-            )
+            advice = "choose another --model_path, or give --overwrite"
+            raise UserError(f"{show(self.models)} already holds models; {advice}")
         if is_chief():
             lines = [*self.names, *(f"class {label}" for label in range(len(self.names), self.settings.labels))]
             text = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
