@@ -66,8 +66,7 @@ class Encoder:
 def around(encode: Callable[[int], bytes], size: int) -> Files:
     """Return the files of the two neighbouring qualities between which a size lies, weighted by log bytes.
 
-    Encoders with a hundred qualities meet a size only now and then; between two the metrics are interpolated. Above
-    quality 100 and below 1 the last file stands alone.
+    A hundred qualities meet a size only now and then. Above quality 100 and below 1 the last file stands alone.
     """
     low, high = 0, len(QUALITIES) + 1
     files: dict[int, bytes] = {}
@@ -178,10 +177,7 @@ def settings() -> dict[str, str]:
 def task_of(
     pixels: Pixels, saliency: Pixels, wrong_map: Pixels, quality: int, finest: NDArray[np.int64] | None = None
 ) -> Task:
-    """Return the task to be as small as plain JPEG (optimised, progressive) of a quality.
-
-    `pixels` (height, width, 3), maps (height, width), all uint8.
-    """
+    """Return the task to be as small as plain JPEG (optimised, progressive) of a quality, its arrays as in `Task`."""
     size = len(jpeg.encode(pixels, quality, progressive=True))
     return Task(pixels, saliency, wrong_map, quality, size, finest)
 

@@ -40,10 +40,7 @@ DCT = jpeg.dct_matrix()
 
 @dataclass(frozen=True)
 class Component:
-    """One colour component: unquantised coefficients (64, rows * columns), its grid of blocks, its sampling factor.
-
-    `sampling` blocks in each direction belong to one minimum coded unit.
-    """
+    """One colour component: coefficients (64, rows * columns), its grid, blocks along a minimum coded unit's side."""
 
     spectrum: Spectrum
     rows: int

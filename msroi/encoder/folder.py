@@ -114,8 +114,7 @@ def find_map(maps: Path, name: str) -> Path | None:
 def read_qualities(path: Path, pictures: Path) -> dict[str, int]:
     """Return qualities 1..100 by place in the folder `pictures` from what `predict_cls.py --json` printed of it.
 
-    Pictures without an answer are left out, for they are taken for never compressed.
-    Raises `UserError` for a file that holds something else.
+    Pictures without an answer are taken for never compressed and left out. Raises `UserError` for any other file.
     """
     qualities = {}
     try:

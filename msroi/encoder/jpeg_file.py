@@ -39,12 +39,9 @@ def write(
     except ImportError:
         install = "pip install -r requirements-predict.txt"
         raise UserError(f"-model 7 writes its files through jpeglib, which is not installed; {install}") from None
-
-    def grid(values: NDArray[np.int16], component: Component) -> NDArray[np.int16]:
-        natural = values[NATURAL].T.reshape(component.rows, component.columns, SIDE, SIDE)
-        return np.ascontiguousarray(natural)
-
-    arrays = [grid(each, component) for each, component in zip(levels, components, strict=True)]
+    pairs = zip(levels, components, strict=True)
+    grids = (each[NATURAL].T.reshape(part.rows, part.columns, SIDE, SIDE) for each, part in pairs)
+    arrays = [np.ascontiguousarray(grid) for grid in grids]
     natural_tables = np.ascontiguousarray(tables[:, NATURAL].reshape(-1, SIDE, SIDE), np.uint16)
     with jpeg.jpeglib_lock, tempfile.TemporaryDirectory(prefix="msroi-") as folder:
         path = Path(folder, "baseline.jpg")

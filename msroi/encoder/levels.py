@@ -98,10 +98,9 @@ def quality_of(level: int) -> int:
 
 
 def choose_levels(saliency: NDArray[np.uint8], number: int, statistics: MapStatistics | None = None) -> Levels:
-    """Return the level 1..9 of every pixel of a map, (height, width) uint8 to (height, width) uint8, by rule `number`.
+    """Return the level 1..9 of every pixel of a map, (height, width) uint8, shape as given, by rule `number`.
 
-    A value equal to a percentile counts as having reached it; where no percentile exceeds a value (the map's
-    maximum, in rule 3) it gets the top level.
+    A value equal to a percentile has reached it; one that no percentile exceeds (rule 3's maximum) gets the top level.
     """
     table = RULES[number].choose(np.arange(MAP_VALUES), statistics or MapStatistics.of(saliency))
     return np.take(np.clip(table, LOWEST, HIGHEST).astype(np.uint8), saliency)

@@ -45,10 +45,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Average:
-    """A metric over a group: means of plain JPEG, ours and the difference, and how many pictures went which way.
-
-    Pictures whose value is not finite for either file are left out of the means; `pictures` counts the others.
-    """
+    """Means over the `pictures` of a group that have finite values, and how many of all went which way."""
 
     metric: Metric
     pictures: int
@@ -85,10 +82,7 @@ def _from_json(line: str) -> Row:
 
 
 def read_log(path: str | os.PathLike[str]) -> tuple[list[Row], list[str]]:
-    """Return the rows of a log in its order, and a notice for every line that is none; empty lines do not count.
-
-    Raises `UserError` where the log cannot be read or no line is one of a log.
-    """
+    """Return a log's rows in order, a notice for every line that is none; raise `UserError` where there is no row."""
     name = show(path)
     if Path(path).is_dir():
         raise UserError(f"{name} is a folder; give the log that combine_images.py -print_metrics 1 printed")

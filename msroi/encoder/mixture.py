@@ -13,8 +13,7 @@ from q1net_msroi.utils.codecs import JPEG
 def mix(pixels: NDArray[np.uint8], levels: Levels) -> NDArray[np.uint8]:
     """Return, for every pixel, its value in the JPEG of its level's quality, decoded.
 
-    `pixels` (height, width, 3) uint8 RGB, `levels` (height, width) uint8 1..9. Only levels that occur are encoded;
-    at most four decoded pictures are in memory at a time.
+    `pixels` (height, width, 3) uint8 RGB, `levels` (height, width) 1..9. At most four decoded pictures are in memory.
     """
     present = [level for level in range(LOWEST, HIGHEST + 1) if (levels == level).any()]
     mixed = np.empty_like(pixels)

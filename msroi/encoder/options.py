@@ -19,9 +19,8 @@ UNITS = {"": 1, "B": 1, "K": 1000, "KB": 1000, "M": 1000**2, "MB": 1000**2, "KIB
 class EncodingOptions:
     """How to encode, each field named like its flag; `jpeg_compression` and `--target_quality` are the same.
 
-    From `target_size` (bytes) on for model 7 only: its file is not larger than that, or else than the plain JPEG,
-    whatever `threshold_pct` allows the level rules. `source_quality`: 1..100, `AUTO` or None for no limit.
-    Raises `UserError` for a value out of range.
+    From `target_size` (bytes) on for model 7 only: its file is not larger than that, or else than the plain JPEG.
+    `source_quality`: 1..100, `AUTO` or None for no limit. Raises `UserError` for a value out of range.
     """
 
     model: int = 3

@@ -64,10 +64,7 @@ def ssim_sensitivity(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def rgb_weights() -> NDArray[np.float64]:
-    """Return what a squared error of Y, Cb, Cr adds to the sum of squared errors of R, G, B, (3,).
-
-    Errors of the components are taken as independent.
-    """
+    """Return what independent squared errors of Y, Cb, Cr add to the sum of those of R, G, B, (3,)."""
     back = np.linalg.inv(RGB_TO_YCC.astype(np.float64))
     return np.asarray(np.square(back).sum(axis=0))
 

@@ -79,10 +79,7 @@ def allowed_change(strength: float, without: float, settings: EncoderSettings = 
 
 
 def encode(scene: Scene, target: Target, options: EncodingOptions) -> Encoded:
-    """Return the best file for a target, with the strength and the background's quality that `options` ask for.
-
-    Raises `SizeImpossibleError` where no file is small enough.
-    """
+    """Return the best file for a target as `options` ask; raise `SizeImpossibleError` where none is small enough."""
     search, settings = _Search(scene, target, options), scene.settings
     if np.ptp(scene.whole[0].region) == 0 or options.strength == 0:
         region_weight = settings.least_region_weight

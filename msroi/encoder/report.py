@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from q1net_msroi.msroi.encoder.combine import Outcome, Written
+from q1net_msroi.msroi.encoder.combine import Outcome
 from q1net_msroi.msroi.metrics import suite
 from q1net_msroi.utils import jpeg
 from q1net_msroi.utils.errors import show, text
@@ -17,10 +17,7 @@ Measured = dict[str, Any]
 
 
 def measure(outcome: Outcome) -> Measured:
-    """Return the metrics of an outcome: `png_bytes`, `plain` (metric to value) and `ours` (a list, one a file).
-
-    `png_bytes` is the input file's size where it is a PNG, else that of the pixels saved as one.
-    """
+    """Return an outcome's metrics, `plain` and `ours` (a list, one a file), and `png_bytes`, its size as a PNG."""
     if outcome.image.suffix.lower() == ".png":
         png_bytes = outcome.image.stat().st_size
     else:
@@ -28,11 +25,9 @@ def measure(outcome: Outcome) -> Measured:
         Image.fromarray(outcome.pixels).save(buffer, "PNG")
         png_bytes = len(buffer.getvalue())
     reference = suite.Reference(outcome.pixels, outcome.saliency)
-
-    def of(written: Written) -> dict[str, float]:
-        return suite.measure(reference, jpeg.decode(written.path.read_bytes()))
-
-    return {"png_bytes": png_bytes, "plain": of(outcome.plain), "ours": [of(written) for written in outcome.ours]}
+    files = (jpeg.decode(written.path.read_bytes()) for written in (outcome.plain, *outcome.ours))
+    plain, *ours = (suite.measure(reference, pixels) for pixels in files)
+    return {"png_bytes": png_bytes, "plain": plain, "ours": ours}
 
 
 def sentences(outcome: Outcome) -> list[str]:

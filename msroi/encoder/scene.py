@@ -32,10 +32,7 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class Costs:
-    """Bits of a file and luma's weighted squared errors of PSNR-HVS and PSNR-HVS-M, summed over blocks.
-
-    `background` is the error of PSNR-HVS-M where the map is dark.
-    """
+    """Bits of a file, and luma's errors as PSNR-HVS and PSNR-HVS-M weigh them, the latter's where the map is dark."""
 
     bits: float
     hvs: float
@@ -62,9 +59,8 @@ def region_weights(
 ) -> NDArray[np.float32]:
     """Return a weight 0..1 for each block, (rows * columns,), of `side` pixels, from a (height, width) uint8 map.
 
-    The ramp goes by the map's mean: a map says where more of the object is, and what its brightness means differs from
-    map to map. It is the root of the mean square over the block: a block across the edge of an object belongs to it
-    more than by its area, for its errors spread over all its pixels.
+    The ramp goes by the map's mean, for what its brightness means differs from map to map. The root of the mean square
+    over the block: one across the edge of an object belongs to it more than by its area, as its errors spread over all.
     """
     mean = max(float(saliency.mean()), 1e-3)
     brightest = float(saliency.max())  # always weighs 1, also where nearly all is bright

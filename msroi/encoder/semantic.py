@@ -65,10 +65,7 @@ def source_tables(image: Path, source: Source, wanted: int | str | None) -> tupl
 
 
 def encode(image: Path, source: Source, saliency: NDArray[np.uint8], options: EncodingOptions) -> Encoded:
-    """Return the semantic JPEG of a picture and the plain JPEG of at most the same size, gray both where it is gray.
-
-    Raises `SizeImpossibleError` where no file is as small as `options.target_size`.
-    """
+    """Return our JPEG and the plain one of at most its size; raise `SizeImpossibleError` where none is small enough."""
     finest, source_quality = source_tables(image, source, options.source_quality)
     scene = Scene(source.pixels, saliency, options.subsampling)
     metadata = len(jpeg_file.metadata_segments(source.exif, source.icc_profile))

@@ -20,12 +20,10 @@ class Found(NamedTuple):
 def largest_quality(encode: Callable[[int], bytes], budget: int, top: int = TOP, bottom: int = BOTTOM) -> Found | None:
     """Return the JPEG of the largest quality of `top`..`bottom` with at most `budget` bytes, or None if there is none.
 
-    `encode(quality)` returns a file. Sizes grow with quality, but not strictly: a picture that was a JPEG before has
-    dips at its former qualities (the deepest measured: 0.23 %). So the bisection's answer is checked upwards until a
-    file is larger than `budget` by more than 1 % + 64 bytes. The answer is therefore certainly
-    that of trying every quality from the top if no quality's file is smaller than that of a lower quality by more
-    than that margin; in a flat or tiny picture, where all files lie within the margin, every quality above the answer
-    is tried.
+    `encode(quality)` returns a file. Sizes grow with quality, but for dips where a picture was a JPEG before (deepest
+    measured: 0.23 %). So the bisection's answer is checked upwards until a file exceeds `budget` by more than 1 % + 64
+    bytes: it is that of trying every quality if no dip is deeper. In a flat or tiny picture, whose files all lie within
+    the margin, every quality above the answer is tried.
     """
     sizes: dict[int, int] = {}
     best: Found | None = None

@@ -82,8 +82,7 @@ def quantise_ac(
 ) -> tuple[Quantised, Counts]:
     """Return the AC levels, (64, blocks) int16 with row 0 left zero, and how often each symbol occurs, (256,).
 
-    `spectrum` and `table` (64,) in zigzag order; `lambda_` is distortion per bit; `lengths` (256,) are the bits
-    of each AC symbol.
+    `spectrum`, `table` (64,): zigzag order; `lambda_`: distortion per bit; `lengths` (256,): bits of each AC symbol.
     """
     blocks = spectrum.shape[1]
     levels = np.zeros((FREQUENCIES, blocks), np.int16)
@@ -288,10 +287,7 @@ def _best_path(
 
 
 def _cheapest(flat: NDArray[np.float64], run: NDArray[np.int32], reach: Floats) -> tuple[Indices, NDArray[np.float64]]:
-    """Return the best predecessor of each block's value and the cost of coming from there, both (blocks,).
-
-    `run` (predecessors, blocks) indexes the costs of codes, `reach` is what a path to a predecessor costs.
-    """
+    """Return each block's best predecessor and its cost, (blocks,); `run` (predecessors, blocks) indexes `flat`."""
     way = flat.take(run)
     way += reach
     best = way.argmin(axis=0)

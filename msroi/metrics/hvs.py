@@ -45,10 +45,7 @@ def _masking(blocks: Blocks, spectrum: Blocks) -> NDArray[np.float64]:
 
 
 def psnr_hvs_pair(reference: Plane, other: Plane) -> tuple[float, float]:
-    """Return PSNR-HVS and PSNR-HVS-M in dB of two (height, width) planes; infinite for equal ones.
-
-    NaN for a side below 8 pixels, where there is no block.
-    """
+    """Return PSNR-HVS and PSNR-HVS-M in dB of two planes; infinite for equal ones, NaN for a side below 8 pixels."""
     if min(reference.shape) < BLOCK:
         return float("nan"), float("nan")
     from scipy.fft import dctn

@@ -20,9 +20,8 @@ Value = TypeVar("Value")
 class Pair:
     """A reference and another picture of its size as metrics see them.
 
-    `luma` and `other_luma` (height, width) are studio-range luma; `pixels` and `other` (height, width, 3) uint8 RGB;
-    `region` (height, width) is the salient region of a map and `mask` (height, width) that of an object mask, None
-    where there is no map or mask.
+    `luma`, `other_luma` (height, width): studio-range luma; `pixels`, `other` (height, width, 3): uint8 RGB; `region`,
+    `mask` (height, width): a map's salient region and an object mask's, None where there is no map or mask.
     """
 
     luma: Plane

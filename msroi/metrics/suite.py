@@ -51,8 +51,8 @@ def pair_of(reference: Reference, pixels: Pixels) -> Pair:
 def measure(reference: Reference, pixels: Pixels, also: Collection[str] = ()) -> dict[str, float]:
     """Return by key every metric of `pixels`, (height, width, 3) uint8 RGB, against a reference of the same size.
 
-    `also` names those that are measured on request only. What a pair has no value for (PSNR-S without a map) is left
-    out. Infinite for equal pictures (the PSNRs), NaN where the picture is too small.
+    `also` names some measured on request. Left out: what a pair has no value for (PSNR-S without a map). Infinite for
+    equal pictures (the PSNRs), NaN where the picture is too small.
     """
     pair = pair_of(reference, pixels)
     wanted = [metric for metric in METRICS.values() if not metric.on_request or metric.key in also]

@@ -26,8 +26,7 @@ def centre_prior(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def spectral_residual(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the spectral-residual saliency (h, w) uint8 of Hou and Zhang, CVPR 2007.
 
-    What the log amplitude spectrum of a 64-pixel thumbnail has beyond its own local mean, taken back to the picture
-    with the phases kept, squared and smoothed.
+    What a thumbnail's log amplitude spectrum has beyond its local mean, taken back with the phases kept, smoothed.
     """
     height, width = pixels.shape[:2]
     scale = SPECTRUM_SIDE / max(height, width)

@@ -99,10 +99,7 @@ def single_job(image: Path, output: Path, lossless: bool) -> Job:
 
 
 def plan(folder: Path, output: Path, lossless: bool, depends: dict[str, Any], recursive: bool = False) -> list[Job]:
-    """Return a job for every picture of `folder`, sorted by name: `map_<file name>.jpg`, `overlay_<file name>.png`.
-
-    Those of a subfolder (`recursive`) go to the same subfolder of `output`.
-    """
+    """Return a job for each picture, sorted: `map_<name>.jpg`, `overlay_<name>.png`, subfolders as in `folder`."""
     suffix = ".png" if lossless else ".jpg"
     jobs = []
     for path in images.find_pictures(folder, recursive, [output]):

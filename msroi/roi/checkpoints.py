@@ -1,8 +1,7 @@
 """Weights in files: the shipped ones, and TensorFlow checkpoints with the names of the original (V1 or V2 format).
 
-A checkpoint holds `<layer>/W` and `<layer>/b` for every convolution and `GAP/W`, the class matrix, under the layer
-names of `architectures`. One that holds only the head (`conv6_1`, `depth`, `conv6`, `GAP`) goes with the shipped
-features.
+A checkpoint holds `<layer>/W`, `<layer>/b` for every convolution of `architectures`, and `GAP/W`, the class matrix. One
+that holds only the head (`conv6_1`, `depth`, `conv6`, `GAP`) goes with the shipped features.
 """
 
 from __future__ import annotations
@@ -29,10 +28,7 @@ Arrays = dict[str, NDArray[np.float32]]
 
 
 def pack(arrays: Arrays, path: str | os.PathLike[str]) -> None:
-    """Write `arrays` to `path` (.npz): kernels (two or more dimensions) as int8 with a scale a channel.
-
-    Kernels that were quantised so before come back exactly.
-    """
+    """Write `arrays` (.npz), kernels as int8 with a scale a channel; those quantised so before come back exactly."""
     packed: dict[str, NDArray[Any]] = {}
     for name, values in arrays.items():
         if values.ndim < 2:
@@ -93,10 +89,7 @@ def named(model: Any) -> Arrays:
 
 
 def fill(model: Any, arrays: Arrays, source: str) -> None:
-    """Put `arrays` (original's names) into a tf-keras model built by `architectures`.
-
-    Raises `UserError` naming `source` when one is missing or has another shape.
-    """
+    """Put `arrays` into a tf-keras model of `architectures`; raise `UserError`, naming `source`, where one is unfit."""
     for layer in _layers(model):
         names = [f"{layer.name}/{letter}" for letter in "Wb"][: len(layer.weights)]
         missing = [name for name in names if name not in arrays]
@@ -128,8 +121,7 @@ def load(path: str | os.PathLike[str]) -> Arrays:
 def read(path: str | os.PathLike[str]) -> Arrays:
     """Read a TensorFlow checkpoint: one file (V1) or the prefix of `.index` and `.data-*` (V2; either name works too).
 
-    A leading scope common to all names, optimizer slots and counters do no harm. Raises `UserError` where it is missing
-    or damaged.
+    A common leading scope, optimizer slots and counters do no harm. Raises `UserError` where it is missing or damaged.
     """
     prefix = _prefix(path)
     from q1net_msroi.utils.training import tf

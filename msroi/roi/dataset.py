@@ -23,10 +23,7 @@ EXTRACT_BATCH = 16
 
 
 def square(pixels: NDArray[np.uint8], size: int, draw: np.random.Generator | None = None) -> NDArray[np.uint8]:
-    """Return the centre square of (h, w, 3) pixels as (size, size, 3).
-
-    With `draw`: a random square of 70-100 % of the shorter side instead, mirrored every other time.
-    """
+    """Return the centre square of (h, w, 3) pixels; with `draw` a random 70-100 % of it, mirrored every other time."""
     height, width = pixels.shape[:2]
     side, across, down, mirrored = float(min(height, width)), 0.5, 0.5, False
     if draw is not None:

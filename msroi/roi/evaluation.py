@@ -126,8 +126,7 @@ def evaluate(rules: Mapping[str, MapRule], gaze: bool, item: Item) -> dict[str, 
 def summarise(rows: Sequence[dict[str, Any]], rules: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return, for each rule and score, the mean and its 95 % interval (bootstrap over pictures).
 
-    `max_f_dataset` is the F-measure of the best single threshold for all pictures, with its interval; `max_f` the mean
-    of each picture's own best.
+    `max_f_dataset` is the F-measure of the best threshold for all pictures, `max_f` the mean of each one's own best.
     """
     summary: dict[str, dict[str, Any]] = {}
     for rule in rules:
@@ -135,12 +134,10 @@ def summarise(rows: Sequence[dict[str, Any]], rules: Sequence[str]) -> dict[str,
         summary[rule] = {}
         for name in [name for name in cells[0] if name != "curve"]:
             values = [cell[name] for cell in cells if not math.isnan(cell[name])]
-            low, high = scores.interval(values)
-            summary[rule][name] = _cell(float(np.mean(values)), low, high)
+            summary[rule][name] = _cell(float(np.mean(values)), *scores.interval(values))
         if "curve" in cells[0]:
             curves = [cell["curve"] for cell in cells]
-            low, high = _f_interval(curves)
-            summary[rule]["max_f_dataset"] = _cell(scores.maximum_f(curves), low, high)
+            summary[rule]["max_f_dataset"] = _cell(scores.maximum_f(curves), *_f_interval(curves))
     return summary
 
 

@@ -77,11 +77,7 @@ class MapResult:
 
 
 def generate(network: Network, pixels: NDArray[np.uint8], settings: Settings) -> MapResult:
-    """Return the map of a picture (h, w, 3) uint8 RGB, upright.
-
-    With `center_crop` the network sees the centre square at 224x224 only, and that square's map is stretched over the
-    whole picture, as the original did.
-    """
+    """Return the map of a picture (h, w, 3) uint8 RGB, upright; `center_crop` stretches the centre square's over it."""
     height, width = pixels.shape[:2]
     scale = min(1.0, MAPS.work_side / max(height, width))
     size = max(1, round(height * scale)), max(1, round(width * scale))

@@ -100,8 +100,7 @@ def energy(residual: NDArray[Any]) -> Map:
 def topk(class_maps: Sequence[NDArray[Any]]) -> Map:
     """Combine the maps of the best classes, best first, by the rule that the authors released.
 
-    From the last to the first: r = 1.2 norm(m_k), then r = (r + norm(m)) / 2 for each next; norm(r) in the end. So the
-    best class counts half, the second a quarter.
+    From the last to the first: r = 1.2 norm(m_k), then r = (r + norm(m)) / 2 for each next: the best counts half.
     """
     result = np.float32(1.2) * normalize(class_maps[-1])
     for class_map in reversed(class_maps[:-1]):

@@ -82,10 +82,7 @@ def load_lite(threads: int, path: Path = SHIPPED_MODEL) -> Network:
 
 
 def load_tensorflow(checkpoint: str | os.PathLike[str] | None) -> Network:
-    """Load a TensorFlow checkpoint or packed `.npz` (or, with None, the shipped weights) to be run by TensorFlow.
-
-    Class names are read from `classes.txt` beside the checkpoint where there is one.
-    """
+    """Load a checkpoint or packed `.npz` (None: the shipped weights) for TensorFlow, and `classes.txt` beside it."""
     if checkpoint is None:
         architecture, source = ARCHITECTURES["mobilenet_v2"], show(checkpoints.SHIPPED_WEIGHTS)
         arrays = checkpoints.unpack(checkpoints.SHIPPED_WEIGHTS)

@@ -46,10 +46,7 @@ class Table:
 
 
 def find_classes(path: str | os.PathLike[str]) -> list[ClassFolder]:
-    """Return the class folders `001.name` and `name` in `path`: numbered ones first by number, then by name.
-
-    Raises `UserError` when there are fewer than two, or two with the same name.
-    """
+    """Return the class folders in `path`, numbered first; raise `UserError` for fewer than two, or one name twice."""
     found: dict[str, tuple[tuple[float, str], ClassFolder]] = {}
     for folder in sorted(existing_folder(path).iterdir()):
         if folder.name.startswith(".") or not folder.is_dir():
