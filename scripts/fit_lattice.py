@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from q1net_msroi.classifier.lattice import clipped, grid, likelihood, pairs, score, search, tables
@@ -28,9 +27,9 @@ from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils import files, images, jpeg, results, tasks
 from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import UserError, run_command
+from q1net_msroi.utils.jpeg import Pixels
 from q1net_msroi.utils.settings import describe, fingerprint
 
-Pixels = NDArray[np.uint8]
 Statistics = dict[str, list[float]]
 SIDES = (32, 64, 128, 256)  # of crops that were never compressed
 AC = np.arange(1, 64)
@@ -49,12 +48,9 @@ class Case:
     table: tuple[int, ...] = ()
     phase: tuple[int, int] = (0, 0)
 
-    def read(self, phase: tuple[int, int]) -> score.Reading:
-        return score.read(self.pixels, phase)
-
     @functools.cached_property
     def aligned(self) -> score.Reading:
-        return self.read((0, 0))
+        return score.read(self.pixels, (0, 0))
 
     @functools.cached_property
     def found(self) -> score.Reading:
@@ -63,13 +59,16 @@ class Case:
     def any_grid(self) -> float:
         scores, faint = grid.score_phases(self.pixels)
         y, x = divmod(int(scores.argmax()), 8)
-        return max(self.aligned.nats, *(self.read(phase).nats for phase in {(y, x), faint}))
+        return max(self.aligned.nats, *(score.read(self.pixels, phase).nats for phase in {(y, x), faint}))
+
+    def on_edges(self) -> float:
+        return search.strong_only(score.read(self.pixels, grid.block_edges(self.pixels).phase)).nats
 
     def changed(self) -> float:
         return max(search.strong_only(score.with_noise(self.aligned, noise)).nats for noise in LATTICE.inexact_noises)
 
     def faint(self) -> float:
-        reading = self.read(grid.score_phases(self.pixels)[1])
+        reading = score.read(self.pixels, grid.score_phases(self.pixels)[1])
         return reading.nats / max(reading.scores.used, 1)
 
     def denied(self) -> float | None:
@@ -129,7 +128,7 @@ MEASURES: dict[str, tuple[tuple[str, ...], Statistic]] = {  # an alarm is a valu
     "edges_visible": (NEVER, lambda c: grid.block_edges(c.pixels).strength),
     "no_other_grid": (("wrong",), lambda c: c.aligned.nats),
     "presence": (NEVER, Case.any_grid),
-    "presence_on_edges": (NEVER, lambda c: search.strong_only(c.read(grid.block_edges(c.pixels).phase)).nats),
+    "presence_on_edges": (NEVER, Case.on_edges),
     "never_per_block": (NEAR, Case.denied),
     "tie": (ONCE, lambda c: float(c.aligned.nats - c.aligned.scores.nats[c.quality - 1])),
     "chroma_decides": (ONCE, lambda c: float(c.aligned.nats - c.aligned.scores.nats[c.quality - 1])),
