@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from q1net_msroi.classifier.evaluation.pictures import parse_qualities
 from q1net_msroi.msroi.encoder import rate_distortion
 from q1net_msroi.msroi.encoder.options import RATE_DISTORTION, EncodingOptions
 from q1net_msroi.msroi.encoder.scene import Scene
@@ -45,7 +46,7 @@ class Study:
         found = images.find_images(folder)
         chosen = np.linspace(0, len(found) - 1, min(options.count, len(found))).round().astype(int)
         self.photographs, self.masks = [found[index] for index in chosen], options.masks
-        self.qualities = [int(part) for part in options.qualities.split(",")]
+        self.qualities = parse_qualities(options.qualities)
         self.metrics = options.metrics.split(",")
         if unknown := set(self.metrics) - set(suite.METRICS):
             raise UserError(f"--metrics {', '.join(sorted(unknown))}: unknown; known are {', '.join(suite.METRICS)}")
@@ -74,10 +75,9 @@ class Study:
                     own = quality if name == "plain" else min(quality + FINER, 100)
                     content = jpeg.encode(source.pixels, own, progressive=True)
                 else:
+                    scene = Scene(source.pixels, mask, settings=settings)
                     target = rate_distortion.Target(size, quality, plain_size=size)
-                    content = rate_distortion.encode(
-                        Scene(source.pixels, mask, settings=settings), target, asked
-                    ).content
+                    content = rate_distortion.encode(scene, target, asked).content
                 measured = suite.measure(reference, jpeg.decode(content), self.metrics)
                 self.kept[keys[name]] = {**measured, "bytes": len(content)}
             files.write_json(self.file, self.kept)

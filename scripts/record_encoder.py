@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from q1net_msroi.classifier.evaluation.pictures import parse_qualities
 from q1net_msroi.msroi.benchmark import comparison
 from q1net_msroi.msroi.encoder import semantic
 from q1net_msroi.msroi.encoder.folder import find_map
@@ -97,7 +98,7 @@ def _encoders(given: str) -> list[str]:
 def _measure(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Return a row a picture, quality and encoder; what the same code measured before comes from the cache."""
     photographs, names = _photographs(options), [comparison.REFERENCE, *_encoders(options.encoders)]
-    qualities = [int(part) for part in options.qualities.split(",")]
+    qualities = parse_qualities(options.qualities)
     also = ["ssimulacra2"] if options.ssimulacra2 else []
     kept = options.cache or Path(options.result).with_suffix(".jsonl")
     files.output_folder(kept.parent)

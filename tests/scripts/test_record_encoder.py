@@ -109,7 +109,11 @@ def test_no_bytes_above_a_photograph_that_is_a_jpeg(folders: Path, record: Calla
 
 @pytest.mark.parametrize(
     ("flags", "said"),
-    [(["--encoders", "best"], "best: unknown"), (["--maps", "."], "has no map")],
+    [
+        (["--encoders", "best"], "best: unknown"),
+        (["--maps", "."], "has no map"),
+        (["--qualities", "a"], "--qualities a"),
+    ],
 )
 def test_wrong_use(call: Callable[..., Any], folders: Path, flags: list[str], said: str) -> None:
     masks = ["--masks", folders / "masks"]
