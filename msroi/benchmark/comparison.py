@@ -16,11 +16,11 @@ from q1net_msroi.msroi.encoder.options import RATE_DISTORTION, EncodingOptions
 from q1net_msroi.msroi.encoder.scene import Scene
 from q1net_msroi.msroi.encoder.settings import SETTINGS, EncoderSettings
 from q1net_msroi.msroi.metrics import suite
+from q1net_msroi.msroi.metrics.metric import Pixels
 from q1net_msroi.utils import jpeg
 from q1net_msroi.utils.codecs import CODECS
 from q1net_msroi.utils.settings import fingerprint
 
-Pixels = NDArray[np.uint8]
 Files = list[tuple[float, bytes]]  # files and their shares, which sum to 1, in what is said of the size asked for
 REFERENCE = "progressive"
 QUALITIES = range(1, 101)

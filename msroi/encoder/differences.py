@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from q1net_msroi.msroi.metrics.metric import Pixels, Region
+
 CELL = 8  # pixels; squares lie on this grid of a JPEG's blocks
 SMALLEST, LARGEST = 64, 160  # pixels a side of a square
 SHARE = 8  # and between those the picture's long side divided by this
@@ -37,7 +39,7 @@ def _cells(values: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(padded.reshape(rows, CELL, columns, CELL).sum(axis=(1, 3), dtype=np.float64))
 
 
-def _squared_error(original: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _squared_error(original: Pixels, other: Pixels) -> NDArray[np.float32]:
     """Return the mean over the channels of the squared difference, (height, width)."""
     difference = original.astype(np.float32) - other
     return np.asarray(np.einsum("hwc,hwc->hw", difference, difference) / np.float32(original.shape[2]))
@@ -50,13 +52,7 @@ def _window_sums(cells: NDArray[np.float64], rows: int, columns: int) -> NDArray
     return np.asarray(bottom[:, columns:] - top[:, columns:] - bottom[:, :-columns] + top[:, :-columns])
 
 
-def find_places(
-    original: NDArray[np.uint8],
-    plain: NDArray[np.uint8],
-    ours: NDArray[np.uint8],
-    region: NDArray[np.bool_],
-    count: int = 2,
-) -> list[Place]:
+def find_places(original: Pixels, plain: Pixels, ours: Pixels, region: Region, count: int = 2) -> list[Place]:
     """Return up to `count` squares inside the region where `ours` gains most, then as many outside where it loses most.
 
     Pictures are (height, width, 3) uint8, the region (height, width) bool. Squares of one kind do not overlap; half of

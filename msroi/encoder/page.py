@@ -12,12 +12,11 @@ import string
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from q1net_msroi.msroi.encoder.differences import Place, find_places
 from q1net_msroi.msroi.metrics import pixel, suite
-from q1net_msroi.msroi.metrics.metric import Metric
+from q1net_msroi.msroi.metrics.metric import Metric, Pixels
 from q1net_msroi.msroi.roi import overlay
 from q1net_msroi.utils import files, images, jpeg, results
 from q1net_msroi.utils.errors import show
@@ -28,7 +27,6 @@ OVERLAY_QUALITY = 85
 FACTS = {"psnrs": "inside the region", "outside": "outside it", "psnrhvsm": "PSNR-HVS-M, whole picture"}  # on top
 EQUAL = 0.005  # sizes within this share are called equal
 
-Pixels = NDArray[np.uint8]
 Values = dict[str, float | None]  # metrics by key
 
 
@@ -42,7 +40,7 @@ def _saved(image: Image.Image, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _number(value: float | None, digits: int = 2) -> str:
+def _number(value: float | None, digits: int) -> str:
     if value is None or math.isnan(value):
         return "–"
     return "∞" if math.isinf(value) else f"{value:.{digits}f}"
@@ -120,6 +118,19 @@ def _facts(record: dict[str, Any], plain: Values, ours: Values) -> str:
     return "\n".join(f"<li><b>{value}</b><span>{words}</span></li>" for value, words in facts)
 
 
+def _file_rows(record: dict[str, Any], pixels: int) -> str:
+    """Return a row of the table of files for each JPEG: name, bytes, bits a pixel."""
+    return "\n".join(
+        f'<tr><th scope="row"><span class="name">{html.escape(record[path])}</span>'
+        f'<small class="soft">{words}</small></th><td>{record[count]:,}</td>'
+        f"<td>{8 * record[count] / pixels:.3f}</td></tr>"
+        for path, count, words in (
+            ("plain", "plain_bytes", f"plain JPEG, quality {record['plain_quality']}"),
+            ("output", "bytes", f"semantic JPEG, model {record['model']}, quality {record['quality']}"),
+        )
+    )
+
+
 def build_page(pixels: Pixels, plain: bytes, semantic: bytes, saliency: Pixels, record: dict[str, Any]) -> str:
     """Return the page as HTML: both JPEGs byte for byte, crops where they differ most, the map, metrics, sizes.
 
@@ -148,15 +159,6 @@ def build_page(pixels: Pixels, plain: bytes, semantic: bytes, saliency: Pixels, 
     small, small_map = (np.asarray(Image.fromarray(values).resize(size)) for values in (original, upright_map))
     drawn = overlay.draw(small, small_map, ())
 
-    file_rows = "\n".join(
-        f'<tr><th scope="row"><span class="name">{html.escape(names[path])}</span>'
-        f'<small class="soft">{words}</small></th><td>{record[count]:,}</td>'
-        f"<td>{8 * record[count] / (width * height):.3f}</td></tr>"
-        for path, count, words in (
-            ("plain", "plain_bytes", f"plain JPEG, quality {record['plain_quality']}"),
-            ("output", "bytes", f"semantic JPEG, model {record['model']}, quality {record['quality']}"),
-        )
-    )
     template = (importlib.resources.files("q1net_msroi.msroi.encoder") / TEMPLATE).read_text(encoding="utf-8")
     return string.Template(template).substitute(
         title=html.escape(names["file"]),
@@ -171,7 +173,7 @@ def build_page(pixels: Pixels, plain: bytes, semantic: bytes, saliency: Pixels, 
         share=f"{100 * pixel.salient_region(saliency).mean():.0f} %",
         crops=_crops(places, pictures, profile),
         metrics=_metric_rows(before, after),
-        files=file_rows,
+        files=_file_rows(record, width * height),
         record=html.escape(json.dumps(record, indent=2, ensure_ascii=False)),
         codec=html.escape(f"{jpeg.codec_identity()}, {results.code_name()}"),
     )
