@@ -65,6 +65,7 @@ def test_every_walk_through_is_known() -> None:
     assert {name for name in SECTIONS if name.startswith("Add ")} == set(MOST_FILES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("section", list(MOST_FILES))
 def test_walk_through(section: str, tree: Path) -> None:
     changed, printed = perform(section, tree)

@@ -46,7 +46,12 @@ def without(tmp_path: Path):
     return run
 
 
-@pytest.mark.parametrize("script", COMMANDS)
+FAST = ("classifier/train.py", "classifier/predict_cls.py")
+
+
+@pytest.mark.parametrize(
+    "script", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in COMMANDS]
+)
 def test_tensorflow_that_is_missing_is_one_line(without, script: str) -> None:
     done = without(script, *COMMANDS[script])
     assert done.returncode == 2

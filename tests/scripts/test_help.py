@@ -23,7 +23,10 @@ def run(path: Path, *words: str, **environment: str) -> subprocess.CompletedProc
     return subprocess.run(call, capture_output=True, text=True, check=False, env=known, cwd="/", timeout=300)
 
 
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+EVERY = [path if path.suffix == ".sh" else pytest.param(path, marks=pytest.mark.slow) for path in SCRIPTS]
+
+
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: path.name)
 def test_help(path: Path) -> None:
     done = run(path, "--help")
     if path.name == "train_torch.py" and "PyTorch is missing" in done.stderr:
