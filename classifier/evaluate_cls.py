@@ -76,7 +76,7 @@ def _pictures(options: argparse.Namespace) -> int:
     scores = pictures.run_pictures(job, qualities, report)
     summary, seconds = scores.summary(), time.perf_counter() - started
     if options.json:
-        record = _rounded({**summary, "interval_coverage": scores.coverage()})
+        record = results.rounded({**summary, "interval_coverage": scores.coverage()}, 5)
         print(json.dumps({"comp_type": options.comp_type, **record, "seconds": round(seconds, 2)}))
     else:
         _print_summary(summary, scores.coverage(), seconds)
@@ -94,12 +94,10 @@ def _print_summary(summary: dict[str, Any], coverage: float | None, seconds: flo
     print(f"mae {summary['mae']:.2f}, std of error {summary['std']:.2f}")
     unknown = summary["predictions"] - summary["answered"]
     exact, within_1, within_2 = (results.percent(summary[key]) for key in ("exact", "within_1", "within_2"))
-    print(
-        f"{summary['predictions']} predictions, {unknown} unknown, exact {exact}, within 1 {within_1}, "
-        f"within 2 {within_2}, bias {summary['bias']:+.2f}, worst 1 % {summary['worst_1_percent']:.1f}, "
-        + (f"truth within the interval {coverage:.1%}, " if coverage is not None else "")
-        + f"{seconds:.0f} seconds"
-    )
+    shares = f"{summary['predictions']} predictions, {unknown} unknown, exact {exact}, within 1 {within_1}, "
+    errors = f"within 2 {within_2}, bias {summary['bias']:+.2f}, worst 1 % {summary['worst_1_percent']:.1f}, "
+    covered = "" if coverage is None else f"truth within the interval {coverage:.1%}, "
+    print(f"{shares}{errors}{covered}{seconds:.0f} seconds")
 
 
 def _patches(options: argparse.Namespace) -> int:
@@ -114,7 +112,7 @@ def _patches(options: argparse.Namespace) -> int:
     rows, summary = pictures.patch_scores(predictions, truth, estimator.threshold)
     if options.json:
         seconds = round(time.perf_counter() - started, 2)
-        print(json.dumps({"comp_type": options.comp_type, **_rounded(summary), "seconds": seconds}))
+        print(json.dumps({"comp_type": options.comp_type, **results.rounded(summary, 5), "seconds": seconds}))
     else:
         for row in rows:
             mae, bias, std = row["mae"], row["bias"], row["std"]
@@ -123,10 +121,6 @@ def _patches(options: argparse.Namespace) -> int:
         print(f"{len(truth)} patches, loss {summary['loss']:.3f}, confident {summary['confident']:.1%}")
     results.write_csv(out / "by_quality.csv", rows)
     return EXIT_OK
-
-
-def _rounded(record: dict[str, Any]) -> dict[str, Any]:
-    return {name: round(value, 5) if isinstance(value, float) else value for name, value in record.items()}
 
 
 command = functools.partial(run_command, "evaluate_cls.py", main)  # the console script

@@ -113,7 +113,7 @@ def row(condition: str, name: str, answers: Sequence[Answer]) -> dict[str, Any]:
     return {
         "condition": condition,
         "estimator": name,
-        **{k: round(v, 5) if isinstance(v, float) else v for k, v in scores.summary().items()},
+        **results.rounded(scores.summary(), 5),
         "interval_holds": scores.coverage(),
         "tie_set_holds": float(np.mean(ties)) if ties else None,
         "called_twice": round(float(np.mean([a.estimate.evidence.earlier_quality is not None for a in answers])), 5),

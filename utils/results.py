@@ -204,6 +204,11 @@ class History:
         write_csv(self.path, self.rows)
 
 
+def rounded(values: Mapping[str, Any], digits: int) -> dict[str, Any]:
+    """Return `values` with the fractions among them rounded."""
+    return {name: round(value, digits) if isinstance(value, float) else value for name, value in values.items()}
+
+
 def percent(share: float) -> str:
     """Return a share 0..1 as `99.8%`, and as `99.96%` rather than as a hundred that it is not."""
     text = f"{share:.1%}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,27 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.baselines import features
+from q1net_msroi.classifier.baselines import features, models
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.utils.errors import UserError
 
 MODEL_NAME = "comp_cls.tflite"
-
-
-def _pixels(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return crops
-
-
-def _block_corners() -> Any:
-    from q1net_msroi.classifier.baselines import models
-
-    return models.block_corners()
-
-
-def _mobilenet_v2() -> Any:
-    from q1net_msroi.classifier.baselines import models
-
-    return models.mobilenet_v2(BASELINES["mobilenet_v2"].side)
+SIDE = 64  # of a crop, in pixels
 
 
 @dataclass(frozen=True)
@@ -51,12 +37,11 @@ class Baseline:
     aligned_share: float
 
 
+_CORNERS = ("block_corners", SIDE, (features.LENGTH,), features.features, models.block_corners, 1.0)
+_MOBILENET = (SIDE, (SIDE, SIDE, 3), np.asarray, functools.partial(models.mobilenet_v2, SIDE), 0.5)
 BASELINES = {
-    baseline.comp_type: baseline
-    for baseline in (
-        Baseline("block_corners", "block_corners", 64, (features.LENGTH,), features.features, _block_corners, 1.0),
-        Baseline("mobilenet_v2", "mobilenet_v2_regressor", 64, (64, 64, 3), _pixels, _mobilenet_v2, 0.5),
-    )
+    "block_corners": Baseline("block_corners", *_CORNERS),
+    "mobilenet_v2": Baseline("mobilenet_v2", "mobilenet_v2_regressor", *_MOBILENET),
 }
 
 

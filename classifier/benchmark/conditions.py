@@ -54,13 +54,8 @@ def _then(change: Callable[[Pixels, np.random.Generator], Pixels]) -> Make:
     return lambda p, q, r: Made(change(JPEG.compress(p, q), r), q)
 
 
-def _overexposed(p: Pixels, q: int, r: np.random.Generator) -> Made:
-    """Compress a photograph four times as bright: hardly a block without clipped pixels, as on white paper."""
-    return _file(JPEG.encode(np.minimum(p.astype(np.int16) * 4, 255).astype(np.uint8), q), q)
-
-
-def _gray(p: Pixels, q: int, r: np.random.Generator) -> Made:
-    return _file(JPEG.encode(np.asarray(Image.fromarray(p).convert("L")), q), q)
+def _scaled(pixels: Pixels, gain: int, more: int = 0) -> Pixels:
+    return np.minimum(pixels.astype(np.int16) * gain + more, 255).astype(np.uint8)
 
 
 def _mozjpeg(p: Pixels, q: int, r: np.random.Generator) -> Made:
@@ -81,10 +76,6 @@ def _twice(aligned: bool) -> Make:
     return make
 
 
-def _never(p: Pixels, q: int, r: np.random.Generator) -> Made:
-    return Made(p, 100)
-
-
 def _crop(side: int) -> Callable[[Pixels, np.random.Generator], Pixels]:
     def crop(pixels: Pixels, r: np.random.Generator) -> Pixels:
         top, left = (int(r.integers(0, max(1, length - side + 1))) for length in pixels.shape[:2])
@@ -103,10 +94,6 @@ def _noisy(pixels: Pixels, r: np.random.Generator) -> Pixels:
     return noisy.clip(0, 255).astype(np.uint8)
 
 
-def _brighter(pixels: Pixels, r: np.random.Generator) -> Pixels:
-    return np.clip(pixels.astype(np.int16) + 10, 0, 255).astype(np.uint8)
-
-
 def _resized(pixels: Pixels, r: np.random.Generator) -> Pixels:
     image = Image.fromarray(pixels)
     size = (round(image.width * 0.9), round(image.height * 0.9))
@@ -122,17 +109,17 @@ CONDITIONS: dict[str, Make] = {
     "crop 64": _then(_crop(64)),
     "4:2:2": _saved(CODECS["jpeg 4:2:2"]),
     "4:4:4": _saved(CODECS["jpeg 4:4:4"]),
-    "gray": _gray,
-    "overexposed": _overexposed,
+    "gray": lambda p, q, r: _file(JPEG.encode(np.asarray(Image.fromarray(p).convert("L")), q), q),
+    "overexposed": lambda p, q, r: _file(JPEG.encode(_scaled(p, 4), q), q),  # clipped in nearly every block
     "libjpeg 6b": _saved(CODECS["libjpeg 6b"]),
     "libjpeg 9e": _saved(CODECS["libjpeg 9e"]),
     "mozjpeg": _mozjpeg,
     "twice, aligned": _twice(aligned=True),
     "twice, shifted": _twice(aligned=False),
     "noise of 1 after": _then(_noisy),
-    "10 brighter after": _then(_brighter),
+    "10 brighter after": _then(lambda pixels, r: _scaled(pixels, 1, 10)),
     "resized to 90 % after": _then(_resized),
-    NEVER: _never,
+    NEVER: lambda p, q, r: Made(p, 100),
 }
 
 

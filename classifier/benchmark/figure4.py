@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,7 @@ from q1net_msroi.utils import figures
 ACROSS = 2  # matrices in a row
 
 
-@dataclass(frozen=True)
-class Panel:
+class Panel(NamedTuple):
     """One estimator's matrix: counts (100, 100), row = true quality, and the summary of its evaluation."""
 
     title: str

@@ -106,13 +106,9 @@ class AutoEstimator:
         self._network: NetworkEstimator | None = None
         self._lattice = LatticeEstimator()
 
-    def estimate(self, pixels: NDArray[np.uint8]) -> Estimate:
-        """Return the answer for (height, width, 3) uint8 RGB pixels of no file or of a file without a JPEG header."""
-        return self._estimate(pixels, None)
-
     def estimate_file(self, path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> Estimate:
         """Return the answer for the file at `path` and its pixels."""
-        return self._estimate(pixels, read_header(path))
+        return self.estimate(pixels, read_header(path))
 
     def network(self) -> NetworkEstimator:
         """Return the network, loaded at the first call; raise `UserError` when its files are damaged."""
@@ -126,20 +122,18 @@ class AutoEstimator:
             return Estimate(None, reason=f"the network needs at least {AREA}x{AREA} pixels")
         return self.network().estimate(pixels, find_phase(pixels).phase if phase is None else phase)
 
-    def _estimate(self, pixels: NDArray[np.uint8], header: Header | None) -> Estimate:
+    def estimate(self, pixels: NDArray[np.uint8], header: Header | None = None) -> Estimate:
+        """Return the answer for (height, width, 3) uint8 RGB pixels and the header of their JPEG file, if any."""
         started = time.perf_counter()
         lattice, shown = _shown(self._lattice.estimate(pixels))
-        network = None
-        if self._explain or lattice.quality is None:
-            network = self._ask_network(pixels, shown.phase)
+        asks = self._explain or lattice.quality is None
+        network = self._ask_network(pixels, shown.phase) if asks else None
         if header is not None:
             answer = with_header(estimate_header(header), lattice, network)
         else:
             answer = without_header(lattice, network, lowest_never(self._best))
-        evidence = answer.evidence
-        if network is not None:
-            said = network.evidence
-            evidence = replace(evidence, used=said.used, parts=said.parts, spread=said.spread)
+        said = answer.evidence if network is None else network.evidence
+        evidence = replace(answer.evidence, used=said.used, parts=said.parts, spread=said.spread)
         return replace(answer, evidence=evidence, seconds=time.perf_counter() - started)
 
 

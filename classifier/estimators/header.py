@@ -29,14 +29,8 @@ PHOTOSHOP_QUALITY = 0x0406  # the image resource in which Photoshop keeps its ow
 PHOTOSHOP_SETTINGS = range(13)
 SAVED_BY = {"mozjpeg": " by mozjpeg", "photoshop": " by Photoshop"}
 
-SUBSAMPLINGS: dict[tuple[float, float], str] = {
-    (1, 1): "4:4:4",
-    (2, 1): "4:2:2",
-    (2, 2): "4:2:0",
-    (1, 2): "4:4:0",
-    (4, 1): "4:1:1",
-    (4, 2): "4:1:0",
-}
+_RATIOS: tuple[tuple[float, float], ...] = ((1, 1), (2, 1), (2, 2), (1, 2), (4, 1), (4, 2))
+SUBSAMPLINGS = dict(zip(_RATIOS, ("4:4:4", "4:2:2", "4:2:0", "4:4:0", "4:1:1", "4:1:0"), strict=True))
 
 
 @dataclass(frozen=True)
@@ -92,16 +86,12 @@ class HeaderEvidence(Evidence):
     def lines(self) -> list[str]:
         """Return one line: the tables, how far they are from standard ones, and how the file is coded."""
         quality = "no quality" if self.quality is None else f"quality {self.quality}"
-        parts = [
-            f"{quality}, {self.family} tables",
-            f"nearest standard quality {self.nearest_standard} at a distance of {self.distance:g} "
-            f"({self.relative_distance:.1%})",
-            f"{self.subsampling or ('gray' if self.components == 1 else 'no chroma')}",
-            "progressive" if self.progressive else "baseline",
-        ]
-        if self.photoshop_quality is not None:
-            parts.append(f"Photoshop's own setting {self.photoshop_quality} of 12")
-        return ["header: " + ", ".join(parts)]
+        nearest = f"nearest standard quality {self.nearest_standard} at a distance of {self.distance:g}"
+        sampling = self.subsampling or ("gray" if self.components == 1 else "no chroma")
+        coded = "progressive" if self.progressive else "baseline"
+        own = "" if self.photoshop_quality is None else f", Photoshop's own setting {self.photoshop_quality} of 12"
+        tables = f"{quality}, {self.family} tables, {nearest} ({self.relative_distance:.1%})"
+        return [f"header: {tables}, {sampling}, {coded}{own}"]
 
 
 def read_header(path: str | os.PathLike[str]) -> Header | None:
@@ -125,14 +115,9 @@ def _header(image: Image.Image) -> Header | None:
     if not layers or any(0 in each[1:3] or each[3] not in tables or tables[each[3]].size != TABLE for each in layers):
         return None
     luma, second = layers[0], layers[min(1, len(layers) - 1)]
-    return Header(
-        luma=tables[luma[3]].reshape(8, 8),
-        chroma=None if second[3] == luma[3] else tables[second[3]].reshape(8, 8),
-        components=len(layers),
-        subsampling=_subsampling(layers),
-        progressive=bool(image.info.get("progressive")),
-        photoshop=_photoshop(image.info.get("photoshop")),
-    )
+    chroma = None if second[3] == luma[3] else tables[second[3]].reshape(8, 8)
+    progressive, photoshop = bool(image.info.get("progressive")), _photoshop(image.info.get("photoshop"))
+    return Header(tables[luma[3]].reshape(8, 8), chroma, len(layers), _subsampling(layers), progressive, photoshop)
 
 
 def _subsampling(layers: list[tuple[int, int, int, int]]) -> str | None:
@@ -179,13 +164,10 @@ def match(header: Header) -> HeaderEvidence:
     found = header.tables
     # A file with one table is compared with luma alone: libjpeg scales its gray and RGB files' only table so.
     families = [(name, tables[:, : len(found)]) for name, tables in _families()]
-    near = min((_nearest(found, tables) for name, tables in families if name == "standard"), key=lambda n: n[1])
-    family, quality = "unknown", None
-    for name, tables in families:
-        quality = _exact(found, tables)
-        if quality is not None:
-            family = name
-            break
+    nearest = (_nearest(found, tables) for name, tables in families if name == "standard")
+    near, far, share = min(nearest, key=lambda each: each[1])
+    fitting = ((name, q) for name, tables in families if (q := _exact(found, tables)) is not None)
+    family, quality = next(fitting, ("unknown", None))
     single = [
         next((q for name, t in families if name == "standard" and (q := _exact(table, t[:, k])) is not None), None)
         for k, table in enumerate(found)
@@ -194,21 +176,10 @@ def match(header: Header) -> HeaderEvidence:
         family = "photoshop"
     elif family == "unknown" and None not in single:
         family = "standard"  # two different qualities for luma and chroma
-    return HeaderEvidence(
-        family=family,
-        quality=quality,
-        exact=quality is not None,
-        nearest_standard=near[0],
-        distance=near[1],
-        relative_distance=near[2],
-        luma_quality=single[0],
-        chroma_quality=single[1] if len(single) > 1 else None,
-        photoshop_quality=header.photoshop,
-        tables=len(found),
-        components=header.components,
-        subsampling=header.subsampling,
-        progressive=header.progressive,
-    )
+    luma, chroma = single[0], single[1] if len(single) > 1 else None
+    coded = (len(found), header.components, header.subsampling, header.progressive)
+    exact = quality is not None
+    return HeaderEvidence(family, quality, exact, near, far, share, luma, chroma, header.photoshop, *coded)
 
 
 def _nearest(found: NDArray[np.int64], known: NDArray[np.int64]) -> tuple[int, float, float]:
@@ -226,29 +197,24 @@ def estimate_header(header: Header | None) -> Estimate:
         return Estimate(None, reason="not a JPEG file: there is no header to read")
     found = match(header)
     quality, interval, reason = found.quality, None, None
+    luma, chroma = found.luma_quality, found.chroma_quality
     if quality is None and found.relative_distance <= LATTICE.header_far:
         quality = found.nearest_standard
-        ends = [q for q in (found.luma_quality, found.chroma_quality, quality) if q is not None]
-        interval = _bracket(header) if None in (found.luma_quality, found.chroma_quality) else (min(ends), max(ends))
-    elif quality is None and found.luma_quality is not None and found.chroma_quality is not None:
-        reason = f"luma is saved at {found.luma_quality} and chroma at {found.chroma_quality}: no single quality"
+        ends = (luma or quality, chroma or quality, quality)
+        interval = _bracket(header) if None in (luma, chroma) else (min(ends), max(ends))
+    elif quality is None and luma is not None and chroma is not None:
+        reason = f"luma is saved at {luma} and chroma at {chroma}: no single quality"
     elif quality is None:
-        reason = (
-            f"the header's tables are no standard ones (nearest: quality {found.nearest_standard}, "
-            f"{found.relative_distance:.0%} away)"
-        )
+        nearest = f"nearest: quality {found.nearest_standard}, {found.relative_distance:.0%} away"
+        reason = f"the header's tables are no standard ones ({nearest})"
     else:
         interval = (quality, quality)
     distance, relative = round(found.distance, 3), round(found.relative_distance, 4)
     evidence = replace(found, quality=quality, distance=distance, relative_distance=relative)
-    return Estimate(
-        None if quality is None else float(quality),
-        interval=None if interval is None else (float(interval[0]), float(interval[1])),
-        tie_set=() if found.quality is None else (found.quality,),
-        reason=reason,
-        evidence=evidence,
-        seconds=time.perf_counter() - started,
-    )
+    said = None if quality is None else float(quality)
+    around = None if interval is None else (float(interval[0]), float(interval[1]))
+    ties = () if found.quality is None else (found.quality,)
+    return Estimate(said, around, ties, reason, evidence, time.perf_counter() - started)
 
 
 def _bracket(header: Header) -> tuple[int, int]:

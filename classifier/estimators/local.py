@@ -22,6 +22,9 @@ from q1net_msroi.classifier.q1net.settings import NETWORK
 from q1net_msroi.utils import figures, tasks
 from q1net_msroi.utils.errors import UserError
 
+Pixels = NDArray[np.uint8]
+Places = NDArray[np.intp]
+Values = NDArray[np.float64]
 WINDOW = LATTICE.window_side
 HALF = 0.5  # of the most foreign window's word counts for a region, which is unknown if half of it has no answer
 MOST_DRAWN = 4_000_000  # pixels
@@ -38,32 +41,32 @@ class Regions:
     unknown, or no JPEG's).
     """
 
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
+    rows: Places
+    columns: Places
     side: int
-    quality: NDArray[np.float64]
-    foreign: NDArray[np.float64]
+    quality: Values
+    foreign: Values
     other_grid: NDArray[np.bool_]
     unit: str
     main: float | None = None
 
-    def per_pixel(self, values: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+    def per_pixel(self, values: Values, height: int, width: int) -> Values:
         """Return for each pixel the mean of `values` over the known windows on it: (height, width), NaN without any."""
         total, count = np.zeros((height, width)), np.zeros((height, width))
         for i, j in zip(*np.nonzero(~np.isnan(values)), strict=True):
             part = np.s_[self.rows[i] : self.rows[i] + self.side, self.columns[j] : self.columns[j] + self.side]
             total[part] += values[i, j]
             count[part] += 1
-        mean: NDArray[np.float64] = np.divide(total, count, out=np.full((height, width), np.nan), where=count > 0)
+        mean: Values = np.divide(total, count, out=np.full((height, width), np.nan), where=count > 0)
         return mean
 
-    def nearest(self, values: NDArray[np.float64], height: int, width: int, step: int = 1) -> NDArray[np.float64]:
+    def nearest(self, values: Values, height: int, width: int, step: int = 1) -> Values:
         """Return for each pixel (every `step`-th both ways) the value of the window whose centre is nearest."""
         index = [
             np.searchsorted((starts[1:] + starts[:-1] + self.side) / 2, np.arange(0, length, step) + 0.5)
             for starts, length in ((self.rows, height), (self.columns, width))
         ]
-        found: NDArray[np.float64] = values[np.ix_(*index)]
+        found: Values = values[np.ix_(*index)]
         return found
 
     def unlike(self, height: int, width: int, step: int = 1) -> NDArray[np.bool_]:
@@ -97,7 +100,7 @@ def drawn_step(height: int, width: int) -> int:
     return math.ceil(math.sqrt(height * width / MOST_DRAWN))
 
 
-def regions(pixels: NDArray[np.uint8], asked: Asked) -> Regions:
+def regions(pixels: Pixels, asked: Asked) -> Regions:
     """Return the regions of (height, width, 3) uint8 RGB pixels by the estimator that is asked for.
 
     `auto` takes the lattice where the whole picture shows one, else the network. Raises `UserError` for pictures below
@@ -118,27 +121,21 @@ def regions(pixels: NDArray[np.uint8], asked: Asked) -> Regions:
     return network_regions(pixels, estimator)
 
 
-def network_regions(pixels: NDArray[np.uint8], network: NetworkEstimator) -> Regions:
+def network_regions(pixels: Pixels, network: NetworkEstimator) -> Regions:
     """Return the regions by the network: the weighted median of each window's confident patches."""
-    blocks = [(length // BLOCK * BLOCK - AREA) // BLOCK + 1 for length in pixels.shape[:2]]
+    blocks = [length // BLOCK - AREA // BLOCK + 1 for length in pixels.shape[:2]]
     step = int(np.ceil(np.sqrt(blocks[0] * blocks[1] / LATTICE.most_patches)))
     tops, lefts = (BLOCK * np.arange(0, count, step) + patches.MARGIN for count in blocks)
-    rows = [
-        network.predict_patches(patches.cut(pixels, part, lefts)) for part in np.array_split(tops, len(tops) // 4 + 1)
-    ]
-    said = np.concatenate(rows)
+    parts = np.array_split(tops, len(tops) // 4 + 1)
+    said = np.concatenate([network.predict_patches(patches.cut(pixels, part, lefts)) for part in parts])
     confidence, quality = said.reshape(len(tops), len(lefts), 2).transpose(2, 0, 1).astype(np.float64)
 
     across = max(1, min(WINDOW // (BLOCK * step), len(tops), len(lefts)))
     hop = max(1, across // 2)
-    shape = (across, across)
     view = np.lib.stride_tricks.sliding_window_view
-    qualities, confidences = (view(values, shape)[::hop, ::hop] for values in (quality, confidence))
-    middle = weighted_medians(
-        qualities.reshape(*qualities.shape[:2], -1),
-        confidences.reshape(*qualities.shape[:2], -1),
-        min(network.threshold, LATTICE.window_confidence),
-    )
+    seen = (view(values, (across, across))[::hop, ::hop] for values in (quality, confidence))
+    qualities, confidences = (values.reshape(*values.shape[:2], -1) for values in seen)
+    middle = weighted_medians(qualities, confidences, min(network.threshold, LATTICE.window_confidence))
     whole = fusion.fuse(said, network.threshold, "weighted_median").quality
     foreign = np.abs(middle - (np.nan if whole is None else whole))
     begin = [starts[: len(starts) - across + 1 : hop] + patches.MARGIN for starts in (tops, lefts)]
@@ -146,9 +143,7 @@ def network_regions(pixels: NDArray[np.uint8], network: NetworkEstimator) -> Reg
     return Regions(begin[0], begin[1], across * BLOCK * step, middle, foreign, none, "difference of qualities", whole)
 
 
-def weighted_medians(
-    qualities: NDArray[np.float64], confidences: NDArray[np.float64], threshold: float
-) -> NDArray[np.float64]:
+def weighted_medians(qualities: Values, confidences: Values, threshold: float) -> Values:
     """Return the lower median, weighted by 1 / (100 - confidence), of confident answers along the last axis, or NaN."""
     order = np.argsort(qualities, axis=-1)
     qualities, confidences = (np.take_along_axis(values, order, axis=-1) for values in (qualities, confidences))
@@ -159,13 +154,13 @@ def weighted_medians(
     return np.where(reached[..., -1] > 0, chosen, np.nan)
 
 
-def window_starts(length: int, first: int, stride: int) -> NDArray[np.intp]:
+def window_starts(length: int, first: int, stride: int) -> Places:
     """Return where windows begin from `first` on, every `stride` pixels, the last one at the end, all on one 8-grid."""
     last = max(first, first + (length - WINDOW - first) // BLOCK * BLOCK)
     return np.unique(np.append(np.arange(first, last, stride), last))
 
 
-def lattice_regions(pixels: NDArray[np.uint8], phase: tuple[int, int], threads: int | None = None) -> Regions:
+def lattice_regions(pixels: Pixels, phase: tuple[int, int], threads: int | None = None) -> Regions:
     """Return the regions by the lattice, on the grid that begins at `phase`, and on others where that one fails.
 
     The main part is what most windows are of: a quality on one grid, or no JPEG at all.
@@ -177,7 +172,7 @@ def lattice_regions(pixels: NDArray[np.uint8], phase: tuple[int, int], threads: 
     readings = [_read(pixels, rows, columns, np.ones((len(rows), len(columns)), bool), threads)]
     phases = [phase]
     while len(readings) <= LATTICE.other_grids:
-        best: NDArray[np.float64] = np.stack(readings).max(axis=(0, 3))
+        best: Values = np.stack(readings).max(axis=(0, 3))
         if not (best < -LATTICE.window_foreign).any():
             break
         other = _other_grid(pixels, rows, columns, best)
@@ -191,7 +186,7 @@ def lattice_regions(pixels: NDArray[np.uint8], phase: tuple[int, int], threads: 
     return judge(rows, columns, np.stack(readings))
 
 
-def judge(rows: NDArray[np.intp], columns: NDArray[np.intp], nats: NDArray[np.float64]) -> Regions:
+def judge(rows: Places, columns: Places, nats: Values) -> Regions:
     """Return the regions from the nats of every grid and quality: (grids, rows, columns, 100), -inf where not read."""
     each = nats.max(axis=3)
     where, best = each.argmax(axis=0), each.max(axis=0)
@@ -211,29 +206,19 @@ def judge(rows: NDArray[np.intp], columns: NDArray[np.intp], nats: NDArray[np.fl
     return Regions(rows, columns, WINDOW, known_quality, foreign, other_grid, "nats", main_quality)
 
 
-def _read(
-    pixels: NDArray[np.uint8],
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    wanted: NDArray[np.bool_],
-    threads: int | None,
-) -> NDArray[np.float64]:
+def _read(pixels: Pixels, rows: Places, columns: Places, wanted: NDArray[np.bool_], threads: int | None) -> Values:
     """Return the nats of the 100 qualities in the wanted windows, (rows, columns, 100); -inf elsewhere."""
     nats = np.full((*wanted.shape, 100), -np.inf)
-    places = np.argwhere(wanted)
 
-    def one(place: NDArray[np.intp]) -> NDArray[np.float64]:
+    def one(place: Places) -> Values:
         top, left = rows[place[0]], columns[place[1]]
         return score.read(pixels[top : top + WINDOW, left : left + WINDOW], (0, 0)).scores.nats
 
-    for (i, j), values in zip(places, tasks.ordered_map(one, places, threads), strict=True):
-        nats[i, j] = values
+    nats[wanted] = list(tasks.ordered_map(one, np.argwhere(wanted), threads))
     return nats
 
 
-def _other_grid(
-    pixels: NDArray[np.uint8], rows: NDArray[np.intp], columns: NDArray[np.intp], best: NDArray[np.float64]
-) -> tuple[int, int]:
+def _other_grid(pixels: Pixels, rows: Places, columns: Places, best: Values) -> tuple[int, int]:
     """Return the phase of the grid in the window that the main grid explains worst."""
     i, j = np.unravel_index(int(best.argmin()), best.shape)
     top, left = int(rows[i]), int(columns[j])
@@ -241,7 +226,7 @@ def _other_grid(
     return (top + y) % BLOCK, (left + x) % BLOCK
 
 
-def draw(pixels: NDArray[np.uint8], found: Regions, path: Path, title: str) -> None:
+def draw(pixels: Pixels, found: Regions, path: Path, title: str) -> None:
     """Draw the photograph and, beside it, the qualities over it with a colour scale; outline what is foreign."""
     (height, width), step = pixels.shape[:2], drawn_step(*pixels.shape[:2])
     quality, pixels = found.nearest(found.quality, height, width, step), pixels[::step, ::step]

@@ -118,28 +118,15 @@ class NetworkEstimator:
         predictions = np.where(flat[:, None], np.float32(0), predictions)
         said = fusion.fuse(predictions, self.threshold, self.rule)
         fused = self._correction.apply(said)
-        evidence = NetworkEvidence(
-            quality=None if fused.quality is None else round(fused.quality, 3),
-            uncorrected=None if said.quality is None else round(said.quality, 3),
-            confident_patches=fused.confident,
-            confident_share=round(fused.confident / max(1, len(rgb)), 4),
-            threshold=self.threshold,
-            fusion=self.rule,
-            patches=self.choice,
-            used=fused.confident,
-            parts=len(rgb),
-            spread=fused.spread,
-        )
+        quality, uncorrected = (None if each.quality is None else round(each.quality, 3) for each in (fused, said))
+        count, parts = fused.confident, len(rgb)
+        how = (count, round(count / max(1, parts), 4), self.threshold, self.rule, self.choice)
+        evidence = NetworkEvidence(quality, uncorrected, *how, used=count, parts=parts, spread=fused.spread)
         reason = None
         if flat.all():
             reason = "the picture is flat all over"
         elif fused.quality is None:
             best = float(predictions[:, 0].max())
             reason = f"none of {len(rgb)} patches is confident (best {best:.1f}, needed more than {self.threshold:g})"
-        return Estimate(
-            fused.quality,
-            interval=self._intervals.around(fused) if self._intervals else None,
-            reason=reason,
-            evidence=evidence,
-            seconds=time.perf_counter() - started,
-        )
+        around = self._intervals.around(fused) if self._intervals else None
+        return Estimate(fused.quality, around, (), reason, evidence, time.perf_counter() - started)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from q1net_msroi.classifier.baselines.configs import BASELINES
+from q1net_msroi.classifier.baselines.configs import BASELINES, SIDE
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate, Estimator, FileEstimator
 from q1net_msroi.classifier.q1net.configs import AREA, CONFIGS
@@ -37,15 +37,13 @@ def _module(name: str) -> Any:
 
 
 _NETWORK = Kind(lambda a: _module("network").NetworkEstimator(a), "a variant of the network", AREA, warms_up=True)
+_BASELINE = Kind(lambda a: _module("baseline").BaselineEstimator(a), "a baseline to compare with", SIDE)
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(CONFIGS, _NETWORK),
     "jpeg_lattice": Kind(lambda _: _module("lattice").LatticeEstimator(), "the quantisation lattice in the pixels"),
     "jpeg_header": Kind(lambda _: _module("header").HeaderEstimator(), "what a JPEG file says of itself"),
     "auto": Kind(lambda a: _module("auto").AutoEstimator(a), "the best evidence of all", explains=True),
-    **{
-        name: Kind(lambda a: _module("baseline").BaselineEstimator(a), "a baseline to compare with", baseline.side)
-        for name, baseline in BASELINES.items()
-    },
+    **dict.fromkeys(BASELINES, _BASELINE),
 }
 
 

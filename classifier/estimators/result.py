@@ -97,13 +97,11 @@ class Estimate:
 
     def lines(self) -> list[str]:
         """Return a line for every piece of evidence, and one for the interval."""
-        said = self.evidence.lines()
-        if self.interval is not None:
-            low, high = self.interval
-            said.append(
-                f"interval: {low:g} to {high:g}{self.evidence.validated}" if low < high else f"interval: {low:g} alone"
-            )
-        return said
+        if self.interval is None:
+            return self.evidence.lines()
+        low, high = self.interval
+        around = f"{low:g} to {high:g}{self.evidence.validated}" if low < high else f"{low:g} alone"
+        return [*self.evidence.lines(), f"interval: {around}"]
 
     def record(self, file: str, comp_type: str) -> dict[str, Any]:
         """Return the answer as programs read it with `--json`; these names stay as they are."""

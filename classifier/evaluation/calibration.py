@@ -18,7 +18,7 @@ from q1net_msroi.classifier.estimators.network import NetworkEstimator
 from q1net_msroi.classifier.evaluation import intervals
 from q1net_msroi.classifier.q1net import correction, fusion, patches
 from q1net_msroi.classifier.q1net.configs import AREA, BLOCK
-from q1net_msroi.utils import images, tasks
+from q1net_msroi.utils import images, results, tasks
 from q1net_msroi.utils.codecs import JPEG
 from q1net_msroi.utils.errors import UserError, note
 
@@ -69,11 +69,7 @@ def crop(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.u
 
 
 def collect(
-    paths: Sequence[Path],
-    qualities: Sequence[int],
-    load: Callable[[], NetworkEstimator],
-    workers: int | None = None,
-    seed: int = 0,
+    paths: Sequence[Path], qualities: Sequence[int], load: Callable[[], NetworkEstimator], workers: int | None = None
 ) -> list[Sample]:
     """Return for every picture a sample before compression, and two, whole and crop, at every quality.
 
@@ -88,7 +84,7 @@ def collect(
         except UserError as error:
             note(f"left out: {error}")
             return []
-        random = np.random.default_rng([seed, number])
+        random = np.random.default_rng([0, number])
 
         def ask(part: NDArray[np.uint8], quality: int | None, whole: bool) -> Sample:
             said = {name: estimator.predict_patches(cut(part)) for name, cut in patches.CHOICES.items()}
@@ -158,10 +154,8 @@ def search_all(samples: Sequence[Sample]) -> dict[Key, list[Row]]:
 
 def choose(rows: Sequence[Row]) -> Row:
     """Return the threshold of least cost, smoothed over its neighbours so that no lucky one wins."""
-    costs = np.array([row.cost for row in rows])
-    padded = np.pad(costs, 2, mode="edge")
-    smooth = np.convolve(padded, np.ones(5) / 5, mode="valid")
-    return rows[int(smooth.argmin())]
+    padded = np.pad([row.cost for row in rows], 2, mode="edge")
+    return rows[int(np.convolve(padded, np.ones(5) / 5, mode="valid").argmin())]
 
 
 def measure_intervals(
@@ -174,31 +168,24 @@ def measure_intervals(
     """
     samples = [s for s in samples if s.truth]
     answers = [corrected.apply(fusion.fuse(s.predictions[choice], threshold, rule)) for s in samples]
-    truth = [s.truth or 0 for s in samples]
-    odd = np.array([s.picture % 2 == 1 for s in samples])
-    hit: dict[bool, list[bool]] = {True: [], False: []}
-    for half in (odd, ~odd):
-        fitted = intervals.fit(
-            [a for a, test in zip(answers, half, strict=True) if not test],
-            [t for t, test in zip(truth, half, strict=True) if not test],
-        )
-        for sample, answer, quality, test in zip(samples, answers, truth, half, strict=True):
-            around = fitted.around(answer) if test else None
-            if around is not None:
-                hit[sample.whole].append(around[0] <= quality <= around[1])
-    names = {"whole": hit[True], "crops": hit[False]}
-    coverage = {name: round(float(np.mean(hits)), 4) for name, hits in names.items() if hits}
-    return {**intervals.fit(answers, truth).record(), "measured_coverage": coverage}
+    judged = [(s, answer, s.truth or 0) for s, answer in zip(samples, answers, strict=True)]
+    hit: dict[str, list[bool]] = {"whole": [], "crops": []}
+    for half in (0, 1):
+        others = [(answer, truth) for s, answer, truth in judged if s.picture % 2 != half]
+        fitted = intervals.fit([answer for answer, _ in others], [truth for _, truth in others])
+        for s, answer, truth in judged:
+            if s.picture % 2 == half and (around := fitted.around(answer)):
+                hit["whole" if s.whole else "crops"].append(around[0] <= truth <= around[1])
+    coverage = {name: round(float(np.mean(hits)), 4) for name, hits in hit.items() if hits}
+    return {**intervals.fit(answers, [truth for *_, truth in judged]).record(), "measured_coverage": coverage}
 
 
 def lowest_never(
     samples: Sequence[Sample], choice: str, rule: str, threshold: float, corrected: correction.Correction
 ) -> float | None:
     """Return the least quality that is said of a photograph never compressed; None when nothing is said of any."""
-    fused = [fusion.fuse(s.predictions[choice], threshold, rule) for s in samples if s.truth is None]
-    answers = [corrected.apply(answer).quality for answer in fused]
-    known = [answer for answer in answers if answer is not None]
-    return round(min(known), 2) if known else None
+    fused = [fusion.fuse(s.predictions[choice], threshold, rule).quality for s in samples if s.truth is None]
+    return min((round(corrected.quality(answer), 2) for answer in fused if answer is not None), default=None)
 
 
 @dataclass(frozen=True)
@@ -230,44 +217,27 @@ class Calibration:
     def entry(self, key: Key) -> dict[str, Any]:
         """Return what is recorded beside the weights: how good answers are, corrected and as they come."""
         row, corrected = self.chosen[key].row, self.chosen[key].corrected
-        return {
-            "threshold": row.threshold,
-            "mae": _rounded(corrected.mae),
-            "within_2": round(corrected.within_2, 4),
-            "uncorrected_mae": _rounded(row.mae),
-            "uncorrected_within_2": round(row.within_2, 4),
-            "answered": round(row.answered, 4),
-            "pictures": self.pictures,
-            "qualities": self.qualities,
-            "data": self.data,
-        }
+        measured = {"threshold": row.threshold, "mae": corrected.mae, "within_2": corrected.within_2}
+        measured |= {"uncorrected_mae": row.mae, "uncorrected_within_2": row.within_2, "answered": row.answered}
+        made_on = {"pictures": self.pictures, "qualities": self.qualities, "data": self.data}
+        return {**results.rounded(measured, 4), **made_on}
 
     def fusion_record(self) -> dict[str, Any]:
         """Return what an estimator reads from the weights' card: the best choice, and the numbers of each."""
         record: dict[str, Any] = {"best": "/".join(self.best)}
         for key, one in self.chosen.items():
-            entry = self.entry(key)
-            record["/".join(key)] = {
-                **{name: entry[name] for name in ("threshold", "mae", "within_2")},
-                "correction": one.correction.record(),
-                "lowest_never": one.lowest_never,
-                "interval": one.interval,
-            }
+            entry = {name: self.entry(key)[name] for name in ("threshold", "mae", "within_2")}
+            entry |= {"correction": one.correction.record(), "lowest_never": one.lowest_never, "interval": one.interval}
+            record["/".join(key)] = entry
         return record
 
     def table(self) -> list[dict[str, Any]]:
         """Return a row a choice, for the record that tables are made of."""
-        return [
-            {
-                "patches": key[0],
-                "fusion": key[1],
-                **self.entry(key),
-                "cost": round(one.corrected.cost, 4),
-                "coverage": one.interval["measured_coverage"],
-                "best": key == self.best,
-            }
-            for key, one in self.chosen.items()
-        ]
+        rows = []
+        for key, one in self.chosen.items():
+            ends = {"cost": round(one.corrected.cost, 4), "coverage": one.interval["measured_coverage"]}
+            rows.append({"patches": key[0], "fusion": key[1], **self.entry(key), **ends, "best": key == self.best})
+        return rows
 
 
 def calibrate(samples: Sequence[Sample], qualities: int, data: str) -> Calibration:
@@ -279,7 +249,3 @@ def calibrate(samples: Sequence[Sample], qualities: int, data: str) -> Calibrati
         measured = (samples, *key, row.threshold, fitted)
         chosen[key] = Chosen(row, fitted, corrected, lowest_never(*measured), measure_intervals(*measured))
     return Calibration(searched, chosen, len({s.picture for s in samples}), qualities, data)
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)

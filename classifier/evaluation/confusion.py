@@ -53,10 +53,8 @@ def heading(title: str, summary: dict[str, Any], between: str = ": ") -> str:
         return f"{title}: no answer"
     unknown = summary["predictions"] - summary["answered"]
     exact, within = (results.percent(summary[key]) for key in ("exact", "within_2"))
-    return (
-        f"{title}{between}MAE {summary['mae']:.2f}, exact {exact}, within 2 {within} of {summary['predictions']:,}"
-        + (f" ({unknown} unknown, not drawn)" if unknown else "")
-    )
+    shares = f"exact {exact}, within 2 {within} of {summary['predictions']:,}"
+    return f"{title}{between}MAE {summary['mae']:.2f}, {shares}{f' ({unknown} unknown, not drawn)' if unknown else ''}"
 
 
 def draw(counts: NDArray[np.intp], path: Path, title: str, summary: dict[str, Any]) -> None:

@@ -29,9 +29,6 @@ def _offsets(error: NDArray[np.float64]) -> tuple[float, float]:
     """Return the conformal quantiles of the errors of one bin."""
     if not len(error):
         return -100.0, 100.0
-    tail = (1 - NETWORK.coverage) / 2
-    ordered = np.sort(error)
-    reach = int(np.floor(tail * (len(error) + 1))) - 1  # as many may lie outside on each side
-    if reach < 0:
-        return round(float(ordered[0]), 3), round(float(ordered[-1]), 3)
+    tail, ordered = (1 - NETWORK.coverage) / 2, np.sort(error)
+    reach = max(int(np.floor(tail * (len(error) + 1))) - 1, 0)  # as many may lie outside on each side
     return round(float(ordered[reach]), 3), round(float(ordered[-1 - reach]), 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from q1net_msroi.classifier.estimators.network import NetworkEstimator
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate, Estimator
 from q1net_msroi.classifier.q1net import mosaic
+from q1net_msroi.classifier.q1net.architecture import losses
 from q1net_msroi.classifier.q1net.configs import AREA, BLOCK, QUALITIES
 from q1net_msroi.classifier.q1net.dataset import PatchFile
 from q1net_msroi.utils import images, tasks
@@ -40,13 +42,11 @@ def parse_crop_offset(text: str) -> tuple[int, int] | None:
     """Return (dy, dx) of `dy,dx`, None for `random`; raise `UserError` for anything else."""
     if text == "random":
         return None
-    try:
+    with contextlib.suppress(ValueError):
         top, left = (int(part) for part in text.split(","))
-    except ValueError:
-        top = left = -1
-    if min(top, left) < 0:
-        raise UserError(f"--crop_offset {text}: give random or two numbers of pixels like 3,5")
-    return top, left
+        if min(top, left) >= 0:
+            return top, left
+    raise UserError(f"--crop_offset {text}: give random or two numbers of pixels like 3,5")
 
 
 @dataclass
@@ -71,9 +71,11 @@ class Scores:
         """Return the share of the given intervals that hold the true quality; None where none was given."""
         return float(np.mean(self.covered)) if self.covered else None
 
-    def _arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-        predicted = np.array(self.predicted)
-        return np.array(self.truth, float), predicted, ~np.isnan(predicted)
+    def _known(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the true and the predicted qualities of the answers that are known."""
+        truth, predicted = np.array([self.truth, self.predicted], float)
+        known = ~np.isnan(predicted)
+        return truth[known], predicted[known]
 
     def summary(self) -> dict[str, Any]:
         """Return answered, MAE, bias, standard deviation, shares exact and within 1 and 2, mean of the worst 1 %.
@@ -81,19 +83,16 @@ class Scores:
         Exact and within compare the prediction rounded half up; unknown answers count as not within anything, and
         are left out of MAE, bias and standard deviation.
         """
-        truth, predicted, known = self._arrays()
-        errors = predicted[known] - truth[known]
-        steps = np.abs(round_half_up(predicted[known]) - truth[known])
+        truth, predicted = self._known()
+        errors, steps = predicted - truth, np.abs(round_half_up(predicted) - truth)
         measured: dict[str, Any] = dict.fromkeys(("mae", "bias", "std", "worst_1_percent"))
         if len(errors):
             worst = np.sort(np.abs(errors))[-max(1, round(len(errors) / 100)) :]
             values = (np.abs(errors).mean(), errors.mean(), errors.std(), worst.mean())
             measured = {name: float(value) for name, value in zip(measured, values, strict=True)}
-        shares = {
-            name: float((steps <= limit).sum() / max(1, len(truth)))
-            for name, limit in (("exact", 0), ("within_1", 1), ("within_2", 2))
-        }
-        return {"predictions": len(truth), "answered": int(known.sum()), **measured, **shares}
+        near = [float((steps <= limit).sum() / max(1, len(self.truth))) for limit in range(3)]
+        shares = dict(zip(("exact", "within_1", "within_2"), near, strict=True))
+        return {"predictions": len(self.truth), "answered": len(truth), **measured, **shares}
 
     def by_quality(self) -> list[dict[str, Any]]:
         """Return the summary of every quality that was asked for."""
@@ -104,10 +103,10 @@ class Scores:
 
     def confusion(self) -> NDArray[np.intp]:
         """Return counts (100, 100): row = true quality, column = predicted, rounded half up and clipped to 1..100."""
-        truth, predicted, known = self._arrays()
+        truth, predicted = self._known()
         counts = np.zeros((len(QUALITIES), len(QUALITIES)), np.intp)
-        columns = np.clip(round_half_up(predicted[known]), 1, 100).astype(int) - 1
-        np.add.at(counts, (truth[known].astype(int) - 1, columns), 1)
+        columns = np.clip(round_half_up(predicted), 1, 100).astype(int) - 1
+        np.add.at(counts, (truth.astype(int) - 1, columns), 1)
         return counts
 
 
@@ -166,11 +165,8 @@ def evaluate_patches(
     file: PatchFile, estimator: NetworkEstimator, batch_size: int = 256
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Return (n, 2) confidence and quality for every patch of a file, and the true qualities."""
-    predictions = [
-        estimator.predict_patches(patches)
-        for patches, _ in tasks.progress(file.in_order(batch_size), total=-(-len(file) // batch_size), unit="batch")
-    ]
-    return np.concatenate(predictions), file.qualities
+    batches = tasks.progress(file.in_order(batch_size), total=-(-len(file) // batch_size), unit="batch")
+    return np.concatenate([estimator.predict_patches(patches) for patches, _ in batches]), file.qualities
 
 
 def patch_scores(
@@ -187,14 +183,10 @@ def patch_scores(
         scores = {"mae": np.abs(errors[here]).mean(), "bias": errors[here].mean(), "std": errors[here].std()}
         scores["confident"] = confident[here].mean()
         rows.append({"quality": quality, "n": int(here.sum()), **{name: float(v) for name, v in scores.items()}})
-    loss = np.abs(errors) + 0.5 * np.abs(100 - np.abs(errors) - predictions[:, 0])
-    return rows, {
-        "patches": len(truth),
-        "mae": float(np.abs(errors).mean()),
-        "loss": float(loss.mean()),
-        "confident": float(confident.mean()),
-        "mae_confident": float(np.abs(errors[confident]).mean()) if confident.any() else None,
-    }
+    loss, error = losses(truth, predictions, np.asarray)
+    all_of_them = {"mae": error.mean(), "loss": loss.mean(), "confident": confident.mean()}
+    sure = float(error[confident].mean()) if confident.any() else None
+    return rows, {"patches": len(truth), **{n: float(v) for n, v in all_of_them.items()}, "mae_confident": sure}
 
 
 def run_pictures(

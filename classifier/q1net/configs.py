@@ -26,8 +26,8 @@ class Config:
 
 
 CONFIGS = {
-    config.comp_type: config
-    for config in (Config("jpeg_paper", 8, 96.0, 125_234), Config("jpeg_paper_k12", 12, 97.0, 279_578))
+    "jpeg_paper": Config("jpeg_paper", 8, 96.0, 125_234),
+    "jpeg_paper_k12": Config("jpeg_paper_k12", 12, 97.0, 279_578),
 }
 
 

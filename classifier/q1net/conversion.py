@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from q1net_msroi.classifier.q1net.configs import AREA, PATCH, Config
 from q1net_msroi.classifier.q1net.folding import fold, folded_model
 from q1net_msroi.classifier.q1net.photographs import PatchSource, load_photographs
 from q1net_msroi.classifier.q1net.quantization import QuantizedNetwork, adapt, choose_limits
-from q1net_msroi.utils import files, images, tasks
+from q1net_msroi.utils import files, images, results, tasks
 from q1net_msroi.utils.errors import UserError
 from q1net_msroi.utils.litert import LiteModel
 from q1net_msroi.utils.training import tf
@@ -30,8 +30,7 @@ RANGE_PERCENT = 99.99  # of the activations lie inside the 8-bit ranges; tried 9
 COMPARED_QUALITIES = (5, 20, 35, 50, 65, 80, 90, 95)
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """What a converted model may differ by: quality and confidence of a patch, quality of a whole picture (mean)."""
 
     patch: float
@@ -65,7 +64,7 @@ class Comparison:
 
     def record(self) -> dict[str, Any]:
         """Return the comparison with numbers rounded for reading."""
-        return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
+        return results.rounded(asdict(self), 4)
 
 
 def picture_patches(paths: Sequence[Path], qualities: Sequence[int], order: str) -> Iterator[NDArray[np.uint8]]:
@@ -88,8 +87,7 @@ def convert(
     def estimate(input_1: Any) -> dict[str, Any]:
         return {output: network(input_1)}
 
-    signature = [tf.TensorSpec((batch, *shape), tf.float32, name="input_1")]
-    traced = tf.function(estimate, input_signature=signature)
+    traced = tf.function(estimate, input_signature=[tf.TensorSpec((batch, *shape), tf.float32, name="input_1")])
     module = tf.Module()
     module.network = network
     with tempfile.TemporaryDirectory() as folder:
@@ -189,11 +187,9 @@ def write_model(
     order = weights.channel_order(folder)
     if kind == "int8" and not photographs:
         raise UserError("--quantize int8 needs --in_path, a folder of photographs to choose the 8-bit ranges on")
-    network = model
+    network = halved(model, config) if kind == "float16" else model
     if kind == "int8":
         network = quantized(model, photographs, order)
-    elif kind == "float16":
-        network = halved(model, config)
     sets = list(picture_patches(compared, COMPARED_QUALITIES, order))
     path = folder / weights.TFLITE_NAMES[kind]
     with files.atomic_path(path) as temporary:
@@ -201,20 +197,12 @@ def write_model(
         # At float32's threshold for every kind: the kind's own is calibrated with this very file, afterwards.
         comparison = compare(model, temporary, kind, weights.threshold(config, folder), sets)
         if not comparison.within_limits:
-            raise UserError(
-                f"the {kind} model differs too much: {comparison.largest_patch_difference:.4f} at a patch, "
-                f"{comparison.mean_picture_difference:.4f} at a picture (limits {LIMITS[kind].patch:g} and "
-                f"{LIMITS[kind].picture:g}); {path.name} was not written"
-            )
-    recorded = {
-        **weights.read_card(folder).get("tflite", {}),
-        path.name: {
-            "sha256": files.sha256(path),
-            "weights_sha256": weights.weights_hash(folder),
-            "batch": batch,
-            "signature": SIGNATURE,
-            "comparison": comparison.record(),
-        },
-    }
+            patch, picture = comparison.largest_patch_difference, comparison.mean_picture_difference
+            limits = f"limits {LIMITS[kind].patch:g} and {LIMITS[kind].picture:g}"
+            said = f"{patch:.4f} at a patch, {picture:.4f} at a picture ({limits})"
+            raise UserError(f"the {kind} model differs too much: {said}; {path.name} was not written")
+    made_from = {"sha256": files.sha256(path), "weights_sha256": weights.weights_hash(folder)}
+    recorded = weights.read_card(folder).get("tflite", {})
+    recorded[path.name] = {**made_from, "batch": batch, "signature": SIGNATURE, "comparison": comparison.record()}
     weights.update_card(folder, tflite=dict(sorted(recorded.items())))
     return comparison

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +24,6 @@ class Fused:
 
 
 Values = NDArray[np.float32]
-Rule = Callable[[Values, Values], float]
 
 
 def median(qualities: Values, _: Values) -> float:
@@ -65,12 +63,7 @@ def inlier_mean(qualities: Values, _: Values) -> float:
     return float(qualities[distance <= max(NETWORK.inlier_deviations * deviation, NETWORK.inlier_floor)].mean())
 
 
-RULES: dict[str, Rule] = {
-    "median": median,
-    "weighted_median": weighted_median,
-    "mode": mode,
-    "inlier_mean": inlier_mean,
-}
+RULES = {rule.__name__: rule for rule in (median, weighted_median, mode, inlier_mean)}
 
 
 def fuse(predictions: NDArray[np.float32], threshold: float, rule: str = "median") -> Fused:

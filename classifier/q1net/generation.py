@@ -55,9 +55,8 @@ class Request:
         if self.num_samples < 1:
             raise UserError("--num_samples must be at least 1")
         if not 1 <= self.perturb <= PERTURBATION:
-            raise UserError(
-                f"--perturb must lie in 1..{PERTURBATION}: a larger offset would leave the place's 24x24 pixels"
-            )
+            why = "a larger offset would leave the place's 24x24 pixels"
+            raise UserError(f"--perturb must lie in 1..{PERTURBATION}: {why}")
         if not 1 <= self.quality_division <= len(QUALITIES):
             raise UserError(f"--quality_division must lie in 1..{len(QUALITIES)}")
         if not 1 <= self.perturb_division <= self.perturb**2:
@@ -200,50 +199,37 @@ def _lay_out(plan: Plan, partial: Path) -> None:
             properties.set_obj_track_times(False)  # the same seed gives the same bytes, today and tomorrow
             space = h5py.h5s.create_simple(shape)
             h5py.h5d.create(file.id, name.encode(), h5py.h5t.NATIVE_UINT8, space, properties)
-        file.attrs.update(
-            {
-                **asdict(plan.request),
-                "channel_order": "BGR",
-                "subsampling": "4:2:0",
-                "codec": CODECS[plan.request.codec].identity(),
-                "photographs": len(plan.photographs),
-                "places_per_photograph": plan.places_each,
-            }
-        )
-    descriptor = os.open(partial, os.O_RDWR)
-    try:
-        os.posix_fallocate(descriptor, 0, partial.stat().st_size)  # the disk says now, not later, that it is full
-    finally:
-        os.close(descriptor)
+        made_of = {**asdict(plan.request), "channel_order": "BGR", "subsampling": "4:2:0"}
+        made_of["codec"] = CODECS[plan.request.codec].identity()
+        file.attrs.update(made_of, photographs=len(plan.photographs), places_per_photograph=plan.places_each)
+    with partial.open("r+b") as opened:  # the disk says now, not later, that it is full
+        os.posix_fallocate(opened.fileno(), 0, partial.stat().st_size)
 
 
 def _fill(plan: Plan, partial: Path, record: Path, identity: dict[str, Any], done: int, workers: int | None) -> None:
     import h5py
 
     with h5py.File(partial, "r", locking=False) as file:
-        start_patches = file[PATCHES_NAME].id.get_offset()
-        start_qualities = file[QUALITIES_NAME].id.get_offset()
-    descriptor = os.open(partial, os.O_RDWR)
+        start_patches, start_qualities = (file[name].id.get_offset() for name in (PATCHES_NAME, QUALITIES_NAME))
     read = functools.lru_cache(maxsize=8)(lambda index: images.read_rgb(plan.photographs[index]).pixels)
 
-    def fill_group(group: int) -> int:
-        row = group * plan.group * plan.rows_each
-        for quality, patches in _group_patches(plan, group, read):
-            _write_all(descriptor, patches, start_patches + row * PATCH_BYTES)
-            _write_all(descriptor, np.full(len(patches), quality, np.uint8), start_qualities + row)
-            row += len(patches)
-        return group
+    with partial.open("r+b", buffering=0) as opened:
 
-    try:
+        def fill_group(group: int) -> int:
+            row = group * plan.group * plan.rows_each
+            for quality, patches in _group_patches(plan, group, read):
+                _write_all(opened.fileno(), patches, start_patches + row * PATCH_BYTES)
+                _write_all(opened.fileno(), np.full(len(patches), quality, np.uint8), start_qualities + row)
+                row += len(patches)
+            return group
+
         bar = tasks.progress(total=plan.rows, initial=done * plan.group * plan.rows_each, unit="patch", unit_scale=True)
         for group in tasks.ordered_map(fill_group, range(done, plan.groups), workers, ahead=0):
             bar.update(min(plan.group, plan.places - group * plan.group) * plan.rows_each)
             if (group + 1) % REMEMBER_EVERY == 0:
                 files.write_json(record, {"identity": identity, "groups_done": group + 1})
         bar.close()
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        os.fsync(opened.fileno())
 
 
 def _write_all(descriptor: int, values: NDArray[np.uint8], offset: int) -> None:
@@ -267,8 +253,7 @@ def _group_patches(plan: Plan, group: int, read: Any) -> Any:
     photographs, chosen = np.unique(places // plan.places_each, return_inverse=True)
     windows, areas, corners = cut_windows([read(int(index)) for index in photographs], chosen, random)
     taken = np.zeros((len(photographs), len(QUALITIES) + 1), bool)
-    for row, photograph in enumerate(photographs):
-        taken[row, _photograph_qualities(plan, int(photograph))] = True
+    np.put_along_axis(taken, np.stack([_photograph_qualities(plan, int(each)) for each in photographs]), True, axis=1)
     codec = CODECS[request.codec]
     together = mosaic.compressor(windows, codec)
     # Places come in the order of their photographs: one of them, compressed, is in memory at a time.
@@ -283,12 +268,11 @@ def _group_patches(plan: Plan, group: int, read: Any) -> Any:
         else:
             everyone = len(members) == len(windows)
             compressed = (together if everyone else mosaic.compressor(windows[members], codec))(quality)
-        bgr = compressed[..., ::-1]
         offsets = request.offsets
         if request.perturb_division > 1:
             order = random.random((len(members), len(offsets))).argsort(axis=1)[:, : request.offsets_each]
             offsets = offsets[order]
-        yield quality, mosaic.area_patches(bgr, areas[members], offsets)
+        yield quality, mosaic.area_patches(compressed[..., ::-1], areas[members], offsets)
 
 
 def save_sheets(path: Path, folder: Path, across: int = 16) -> None:

@@ -29,19 +29,13 @@ class Intervals:
         """Return the interval around an answer, within 1..100; None without an answer."""
         if fused.quality is None:
             return None
-        low, high = self.offsets[int(np.searchsorted(self.edges, expected_error(fused), side="right"))]
-        return (
-            round(min(max(fused.quality + low, 1.0), 100.0), 2),
-            round(min(max(fused.quality + high, 1.0), 100.0), 2),
-        )
+        offsets = self.offsets[int(np.searchsorted(self.edges, expected_error(fused), side="right"))]
+        low, high = (round(min(max(fused.quality + offset, 1.0), 100.0), 2) for offset in offsets)
+        return low, high
 
     def record(self) -> dict[str, Any]:
         """Return what is kept beside the weights."""
-        return {
-            "coverage": NETWORK.coverage,
-            "edges": list(self.edges),
-            "offsets": [list(pair) for pair in self.offsets],
-        }
+        return {"coverage": NETWORK.coverage, "edges": list(self.edges), "offsets": list(map(list, self.offsets))}
 
 
 def from_record(record: dict[str, Any]) -> Intervals:

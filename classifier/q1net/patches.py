@@ -27,11 +27,9 @@ def grid_starts(length: int) -> NDArray[np.intp]:
 
 def cut(pixels: NDArray[np.uint8], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.uint8]:
     """Return the patches that start at every pair of `rows` and `columns`: (rows * columns, 16, 16, 3) uint8."""
-    offsets = np.arange(PATCH)
-    patch_rows = (rows[:, None] + offsets)[:, None, :, None]
-    patch_columns = (columns[:, None] + offsets)[None, :, None, :]
-    found: NDArray[np.uint8] = pixels[patch_rows, patch_columns].reshape(-1, PATCH, PATCH, pixels.shape[2])
-    return found
+    down, across = (starts[:, None] + np.arange(PATCH) for starts in (rows, columns))
+    found: NDArray[np.uint8] = pixels[down[:, None, :, None], across[None, :, None, :]]
+    return found.reshape(-1, PATCH, PATCH, pixels.shape[2])
 
 
 def cut_grid(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -50,8 +48,7 @@ def activity(pixels: NDArray[np.uint8], every: tuple[int, int] = (1, 1)) -> NDAr
     green = pixels[BLOCK : BLOCK * (rows + 1), BLOCK : BLOCK * (columns + 1), 1]
     blocks = green.reshape(rows, BLOCK, columns, BLOCK)[:: every[0], :, :: every[1]].astype(np.int16)
     down, across = (np.abs(np.diff(blocks, axis=axis)).sum(axis=(1, 3), dtype=np.int64) for axis in (1, 3))
-    total: NDArray[np.int64] = down + across
-    return total
+    return np.asarray(down + across)
 
 
 def _block_count(length: int) -> int:
@@ -86,16 +83,11 @@ def _cells(count: int) -> NDArray[np.intp]:
     return np.minimum(edges[:-1, None] + np.arange(np.diff(edges).max()), edges[1:, None] - 1)
 
 
-def cut_at(pixels: NDArray[np.uint8], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.uint8]:
-    """Return the patches that start at the pairs `rows[i]`, `columns[i]`: (n, 16, 16, 3) uint8."""
-    offsets = np.arange(PATCH)
-    found: NDArray[np.uint8] = pixels[(rows[:, None] + offsets)[:, :, None], (columns[:, None] + offsets)[:, None, :]]
-    return found
-
-
 def cut_texture(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the most active patch of each of at most 16x16 cells: (n, 16, 16, 3) uint8, 0 <= n <= 256."""
-    return cut_at(pixels, *texture_starts(pixels))
+    down, across = (starts[:, None] + np.arange(PATCH) for starts in texture_starts(pixels))
+    found: NDArray[np.uint8] = pixels[down[:, :, None], across[:, None, :]]
+    return found
 
 
 CHOICES: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {"grid": cut_grid, "texture": cut_texture}

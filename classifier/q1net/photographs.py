@@ -96,9 +96,8 @@ class PatchSource:
         """Raise `UserError` when a batch is larger than a round."""
         if self.batches_per_round < 1:
             most = self.windows_per_quality * len(QUALITIES)
-            raise UserError(
-                f"a batch of {self.batch_size} patches is more than a round of {most}; give a smaller --batch_size"
-            )
+            size = f"a batch of {self.batch_size} patches is more than a round of {most}"
+            raise UserError(f"{size}; give a smaller --batch_size")
         self._noise = np.random.default_rng(self.seed).standard_normal(NOISE_SAMPLES, np.float32)
 
     @property
@@ -157,10 +156,10 @@ class PatchSource:
 
     def _augmented(self, windows: Pixels, random: np.random.Generator) -> Pixels:
         # A mirrored window is a window of the mirrored photograph: both halves of its 24x24 area stay on the grid.
-        flips = random.random((3, len(windows))) < FLIPPED_SHARE
-        windows = np.where(flips[0][:, None, None, None], windows[:, ::-1], windows)
-        windows = np.where(flips[1][:, None, None, None], windows[:, :, ::-1], windows)
-        windows = np.where(flips[2][:, None, None, None], windows.transpose(0, 2, 1, 3), windows)
+        flips = random.random((3, len(windows), 1, 1, 1)) < FLIPPED_SHARE
+        windows = np.where(flips[0], windows[:, ::-1], windows)
+        windows = np.where(flips[1], windows[:, :, ::-1], windows)
+        windows = np.where(flips[2], windows.transpose(0, 2, 1, 3), windows)
         exposed = np.flatnonzero(random.random(len(windows)) < EXPOSED_SHARE)
         gain = np.exp2(random.uniform(-MAXIMUM_EXPOSURE, MAXIMUM_EXPOSURE, (len(exposed), 1, 1, 1))).astype(np.float32)
         windows[exposed] = np.minimum(np.rint(windows[exposed] * gain), 255).astype(np.uint8)

@@ -13,19 +13,13 @@ class Network:
     """All settings of fusion, intervals and correction."""
 
     smallest_error: float = tuned(0.25, "qualities", "a patch that expects less gets no more weight", HAND)
-    mode_bandwidth: float = tuned(
-        1.0, "qualities", "standard deviation of the kernel that the mode is sought with", HAND
-    )
+    mode_bandwidth: float = tuned(1.0, "qualities", "standard deviation of the mode's kernel", HAND)
     mode_step: float = tuned(0.05, "qualities", "between the places where the mode is sought", "a bound on time")
     inlier_deviations: float = tuned(2.0, "robust standard deviations", "from the median: an inlier", "a convention")
     inlier_floor: float = tuned(0.5, "qualities", "least distance from the median that is an inlier's", HAND)
     coverage: float = tuned(0.9, "", "share of answers whose interval holds the truth", "a convention")
-    correction_knots: tuple[int, ...] = tuned(
-        KNOTS, "quality", "where the correction bends", "closer where errors bend"
-    )
-    bend_cost: float = tuned(
-        0.003, "qualities", "cost of a bend of one quality a quality, in mean absolute error", HAND
-    )
+    correction_knots: tuple[int, ...] = tuned(KNOTS, "quality", "where the correction bends", "closer at both ends")
+    bend_cost: float = tuned(0.003, "qualities", "mean error that outweighs a bend of one quality a quality", HAND)
 
 
 NETWORK = Network()

@@ -127,10 +127,8 @@ class PatchTask(Task):
         if not best.exists() or overwrite:
             return math.inf
         if not base or Path(weights.checkpoint_prefix(base)).resolve() != best.resolve():
-            raise UserError(
-                f"{show(best)} already holds weights; train on from them with --base_weights {show(self.folder)}, "
-                "choose another --save_path, or give --overwrite"
-            )
+            remedy = f"train on from them with --base_weights {show(self.folder)}, choose another --save_path"
+            raise UserError(f"{show(best)} already holds weights; {remedy}, or give --overwrite")
         bar, _ = validate(predict, self.validation)
         note(f"base weights: validation loss {bar:.4f}; replaced only by better ones")
         return bar
@@ -151,8 +149,8 @@ class PatchTask(Task):
             trained["base_weights"] = Path(self.settings.base_weights).name
         if is_chief():
             record = {"comp_type": trained.pop("comp_type"), "channel_order": CHANNEL_ORDER}
-            val_loss = round(measured["val_loss"], 5)
-            weights.save(self.config, values, self.folder, **record, val_loss=val_loss, trained=trained)
+            record |= {"val_loss": round(measured["val_loss"], 5), "trained": trained}
+            weights.save(self.config, values, self.folder, **record)
 
     def load_best(self) -> None:
         """Put the best weights that were saved into the network."""
