@@ -169,9 +169,8 @@ def with_header(header: Estimate, lattice: Estimate, network: Estimate | None) -
 def without_header(lattice: Estimate, network: Estimate | None, lowest: float) -> Estimate:
     """Return the answer for pixels: the lattice's where it has one, else the network's.
 
-    Where the lattice finds no trace in many blocks there is no number, nor where only the blocks' edges are left of it,
-    nor where it leaves no quality that the network could mean.
-    The network's word is told when even the upper end of its interval is below `lowest`, the least that it says of
+    There is no number where the lattice finds no trace in many blocks, or only their edges, or leaves no quality that
+    the network could mean. The network is quoted when its whole interval is below `lowest`, the least that it says of
     photographs never compressed.
     """
     asked = _all(lattice, network)

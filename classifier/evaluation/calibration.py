@@ -163,8 +163,7 @@ def measure_intervals(
 ) -> dict[str, Any]:
     """Return the record of intervals fitted on all samples, with the coverage that they have on unseen photographs.
 
-    The coverage is measured by halves: intervals fitted on every second photograph are asked about the others, and the
-    other way round; then all are fitted together.
+    For the coverage, intervals fitted on each half of the photographs are asked about the other half.
     """
     samples = [s for s in samples if s.truth]
     answers = [corrected.apply(fusion.fuse(s.predictions[choice], threshold, rule)) for s in samples]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from q1net_msroi.classifier.estimators import registry
 from q1net_msroi.classifier.estimators.network import NetworkEstimator
 from q1net_msroi.classifier.estimators.options import Asked
-from q1net_msroi.classifier.estimators.result import Estimate, Estimator
+from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.classifier.q1net import mosaic
 from q1net_msroi.classifier.q1net.architecture import losses
 from q1net_msroi.classifier.q1net.configs import AREA, BLOCK, QUALITIES
@@ -115,11 +115,6 @@ def round_half_up(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.floor(values + 0.5)
 
 
-def on_grid(estimator: Estimator) -> bool:
-    """Return whether the estimator looks at nothing but the network's aligned grid of patches."""
-    return isinstance(estimator, NetworkEstimator) and estimator.choice == "grid" and not estimator.find_grid
-
-
 @dataclass(frozen=True)
 class Photograph(tasks.Task):
     """A photograph that is compressed at known qualities, and the pixels (dy, dx) that are cropped off then."""
@@ -140,7 +135,8 @@ def judge(asked: Asked, qualities: Sequence[int], threads: int, photograph: Phot
     For the network's grid only the coded units that its patches need are compressed.
     """
     path, (top, left) = photograph.image, photograph.crop_offset
-    grid = on_grid(tasks.per_thread(registry.load, asked))
+    loaded = tasks.per_thread(registry.load, asked)
+    grid = isinstance(loaded, NetworkEstimator) and loaded.choice == "grid" and not loaded.find_grid
     try:
         picture = images.read_rgb(path, minimum_side=AREA)
         if short := [side for side in (picture.pixels.shape[0] - top, picture.pixels.shape[1] - left) if side < AREA]:
@@ -189,15 +185,14 @@ def patch_scores(
     return rows, {"patches": len(truth), **{n: float(v) for n, v in all_of_them.items()}, "mae_confident": sure}
 
 
-def run_pictures(
-    job: tasks.FolderJob[Photograph, tuple[list[Estimate], bool]],
-    qualities: Sequence[int],
-    report: Callable[[int, Scores], None],
-) -> Scores:
+Job = tasks.FolderJob[Photograph, tuple[list[Estimate], bool]]
+
+
+def run_pictures(job: Job, qualities: Sequence[int], report: Callable[[int, Scores], None]) -> Scores:
     """Return the scores of all pictures of a job of `judge`, calling `report(number, scores of the picture)` for each.
 
-    Says once when pictures are JPEG files: their quality before they came here is not known. Raises `UserError` when
-    none could be evaluated.
+    Says once when pictures are JPEG files, whose earlier quality is not known. Raises `UserError` when none could be
+    evaluated.
     """
     everything, said = Scores(), False
     for number, (photograph, outcome) in enumerate(job.run(), 1):

@@ -12,6 +12,11 @@ from q1net_msroi.utils.settings import tuned
 
 HAND, TIME, PRIOR, CONVENTION = "set by hand", "set by hand, a bound on time", "a prior, set by hand", "a convention"
 DECODED = "coefficients of decoded photographs"
+A_BLOCK, A_COEFFICIENT, ERRORS = "nats a block", "nats a coefficient", "standard errors"
+SCALES = (0.04, 0.5, 1.2, 3.0, 7.5, 18.0, 45.0, 110.0, 280.0)
+SIGMAS = (0.22, 0.4, 0.7, 1.2, 2.0)
+CONTEXTS = (1, 2, 3, 5, 8, 13, 21, 34, 55)
+LEFT_NOISES = ("blurred", "noisy", "coarse", "rough", "rougher")
 T = TypeVar("T")
 
 
@@ -49,9 +54,7 @@ class Lattice:
     noise_rougher: Noise = tuned(Noise(4.5, 7.0, 0.20, 1e-2), "", "the same, coarser", HAND)
 
     # Blocks that are read.
-    most_blocks: int = tuned(
-        8192, "blocks", "the sample of a large picture", "0.5 megapixels have 8000; more say no more"
-    )
+    most_blocks: int = tuned(8192, "blocks", "the sample of a large picture", "0.5 megapixels have 8000; enough")
     textured_range: int = tuned(4, "grey levels", "above it four pixels of a block show texture", HAND)
     flat_repeats: int = tuned(1, "blocks", "flat blocks of one value that count", "more are one surface, not evidence")
     clipping_blocks: int = tuned(100, "blocks", "fewer do not show clipping before a change of brightness", HAND)
@@ -59,15 +62,8 @@ class Lattice:
     clipping_excess: float = tuned(3, "times", "how frequent a clipped end is against the next value", HAND)
 
     # The prior of coefficients and its fit.
-    laplacian_scales: tuple[float, ...] = tuned(
-        (0.04, 0.5, 1.2, 3.0, 7.5, 18.0, 45.0, 110.0, 280.0),
-        "",
-        "of a coefficient; the first is a spike at zero",
-        PRIOR,
-    )
-    normal_sigmas: tuple[float, ...] = tuned(
-        (0.22, 0.4, 0.7, 1.2, 2.0), "", "smooth pictures: sums of sensor noise", PRIOR
-    )
+    laplacian_scales: tuple[float, ...] = tuned(SCALES, "", "of a coefficient; the first is a spike at zero", PRIOR)
+    normal_sigmas: tuple[float, ...] = tuned(SIGMAS, "", "smooth pictures: sums of sensor noise", PRIOR)
     fit_rounds: int = tuned(20, "", "of expectation-maximisation", "the likelihood moves by less than a nat afterwards")
     component_hint: float = tuned(0.05, "coefficients", "added to each component: none dies out", PRIOR)
     uniform_share: float = tuned(1e-4, "", "share of a uniform prior: every lattice point stays possible", PRIOR)
@@ -80,39 +76,25 @@ class Lattice:
 
     # The search for the grid on a sample of windows.
     most_windows: int = tuned(640, "windows", "the sample", TIME)
-    sample_reach: int = tuned(
-        64, "", "coefficients of the sample from here up are left out", "steps show in small ones"
-    )
+    sample_reach: int = tuned(64, "", "coefficients of the sample from here up are left out", "small ones show steps")
     first_frequencies: int = tuned(20, "", "AC frequencies of all phases; the best are looked at with more", TIME)
     finalists: int = tuned(8, "phases", "the best by all evidence, looked at with more", TIME)
     faint_finalists: int = tuned(2, "phases", "the same by the lattice alone", TIME)
     finalist_coefficients: int = tuned(20_000, "", "coefficients of a finalist", TIME)
-    line_cost: float = tuned(
-        6.0, "nats", "of a block constant along a side", "a step or ramp is one or two coefficients"
-    )
-    predictor_contexts: tuple[int, ...] = tuned(
-        (1, 2, 3, 5, 8, 13, 21, 34, 55), "grey levels", "classes of activity of the code without grid", HAND
-    )
+    line_cost: float = tuned(6.0, "nats", "of a block constant along a side", "a step or ramp is one or two of them")
+    predictor_contexts: tuple[int, ...] = tuned(CONTEXTS, "grey levels", "activity classes of the gridless code", HAND)
     residual_prior: float = tuned(0.1, "residuals", "added to what fits that code's geometric laws", PRIOR)
-    faint_per_block: float = _threshold(
-        1.0, "LLR of a phase that only its own blocks prefer", "2/240, 1/164", 0.01, "nats a block"
-    )
+    faint_per_block: float = _threshold(1.0, "LLR of a phase only its own blocks prefer", "2/240, 1/164", 0.01, A_BLOCK)
     edge_lines: int = tuned(512, "lines", "looked at for block edges", TIME)
     edge_limit: int = tuned(12, "grey levels", "larger steps are the picture's own", HAND)
-    edges_visible: float = _threshold(
-        5.0, "steps at a phase, both ways: a grid is seen", "0/240, 0/164", 0.01, "standard errors"
-    )
+    edges_visible: float = _threshold(5.0, "steps at a phase, both ways: a grid is seen", "0/240, 0/164", 0.01, ERRORS)
 
     # From a reading to a verdict.
     no_other_grid: float = _threshold(1000.0, "LLR beyond which no other grid is looked for", "0/60, 0/41", 0.001)
-    presence: float = _threshold(
-        15.0, "LLR of a lattice that is there; 64 phases x 100 qualities are 9", "2/240, 0/164", 0.01
-    )
+    presence: float = _threshold(15.0, "LLR of a lattice; 64 phases x 100 qualities are 9", "2/240, 0/164", 0.01)
     presence_on_edges: float = _threshold(2.0, "the same where block edges are seen", "1/240, 0/164", 0.01)
     edges_overrule: float = tuned(100.0, "nats", "LLR of a grid that gives way to one whose edges are seen", HAND)
-    never_per_block: float = _threshold(
-        0.3, "how far every lattice is denied: `never`", "0/111, 0/77", 0.01, "nats a block"
-    )
+    never_per_block: float = _threshold(0.3, "how far every lattice is denied: `never`", "0/111, 0/77", 0.01, A_BLOCK)
     never_blocks: int = tuned(100, "blocks", "fewer cannot say `never`", HAND)
     tie: float = _threshold(5.0, "LLR below the best: not told apart", "0/120, 0/82", 0.01)
     most_tied: int = tuned(12, "qualities", "a longer tie set is no answer", CONVENTION)
@@ -138,18 +120,12 @@ class Lattice:
     fine_pair_presence: float = _threshold(
         200.0, "the same above `fine_last`", "23/87, 16/55: near tables; standard ones 0", 0.001
     )
-    left_noises: tuple[str, ...] = tuned(
-        ("blurred", "noisy", "coarse", "rough", "rougher"), "", "what the second leaves of one on another grid", HAND
-    )
+    left_noises: tuple[str, ...] = tuned(LEFT_NOISES, "", "what the second leaves of one on another grid", HAND)
     low_frequencies: int = tuned(30, "", "frequencies of another grid", TIME)
     shifted_blocks: int = tuned(2048, "blocks", "of another grid", TIME)
-    shifted_presence: float = _threshold(
-        250.0, "LLR of another grid, each frequency choosing its noise", "1/113, 0/75", 0.001
-    )
-    edges_both_ways: float = _threshold(
-        3.0, "steps of another grid worth a look", "6/120, 6/82", 0.1, "standard errors"
-    )
-    edges_one_way: float = _threshold(5.0, "the same, shifted one way only", "10/120, 8/82", 0.1, "standard errors")
+    shifted_presence: float = _threshold(250.0, "LLR of another grid, each row its own noise", "1/113, 0/75", 0.001)
+    edges_both_ways: float = _threshold(3.0, "steps of another grid worth a look", "6/120, 6/82", 0.1, ERRORS)
+    edges_one_way: float = _threshold(5.0, "the same, shifted one way only", "10/120, 8/82", 0.1, ERRORS)
 
     # Blocks with clipped pixels.
     fewest_known: int = tuned(16, "pixels", "of 64 that a block must know", HAND)
@@ -163,28 +139,20 @@ class Lattice:
     block_outliers: float = tuned(0.02, "", "share of blocks not explained: values not found, or changed", PRIOR)
 
     # Quantisation tables that are not standard.
-    tables_missed: float = _threshold(
-        200.0, "LLR of free steps that the best standard table misses", "1/180, 0/123", 0.001
-    )
-    tables_missed_share: float = _threshold(
-        0.85, "the same as a share; two compressions reach 0.76", "1/180, 0/123", 0.001, ""
-    )
+    tables_missed: float = _threshold(200.0, "LLR of free steps that the best table misses", "1/180, 0/123", 0.001)
+    tables_missed_share: float = _threshold(0.85, "the same, a share; pairs reach 0.76", "1/180, 0/123", 0.001, "")
     pair_share: float = tuned(0.8, "", "of the free steps' LLR: two standard compressions are the reason", HAND)
     known_misses: float = tuned(0.2, "", "share that a known encoder's tables may miss", HAND)
     step_margin: float = _threshold(10.0, "LLR of a step over all others that is read off", "19/11340, 17/7749", 0.01)
     fewest_steps: int = tuned(10, "steps", "read off, to name a quality", HAND)
     step_percentiles: tuple[int, int] = tuned((10, 90), "%", "of single steps' qualities: the interval", CONVENTION)
-    free_misfit: float = _threshold(
-        0.05, "distance from the free steps' lattices", "0/180, 0/123", 0.01, "nats a coefficient"
-    )
+    free_misfit: float = _threshold(0.05, "distance from free steps' lattices", "0/180, 0/123", 0.01, A_COEFFICIENT)
     widest_interval: int = tuned(20, "qualities", "a wider one names no quality", CONVENTION)
 
     # A file's header, and which evidence speaks.
     header_far: float = tuned(0.35, "", "share of standard tables beyond which there is no quality", CONVENTION)
     header_percentiles: tuple[int, int] = tuned((5, 95), "%", "of single steps' qualities: the interval", CONVENTION)
-    lattice_below: int = _threshold(
-        3, "below the header's: the lattice saw an earlier one", "0/120, 0/82", 0.001, "qualities"
-    )
+    lattice_below: int = _threshold(3, "below the header's: an earlier one is seen", "0/120, 0/82", 0.001, "qualities")
     network_below: int = tuned(10, "qualities", "the same of the upper end of the network's interval", HAND)
     lowest_never: float = tuned(90.0, "quality", "least of the network for never compressed, without a card", HAND)
 
