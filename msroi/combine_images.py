@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 from collections.abc import Sequence
@@ -181,10 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return EXIT_OK
 
 
-def command() -> int:
-    """Run as a console script."""
-    return run_command("combine_images.py", main)
-
+command = functools.partial(run_command, "combine_images.py", main)  # the console script
 
 if __name__ == "__main__":
     sys.exit(command())

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 from collections.abc import Sequence
@@ -96,10 +97,7 @@ def _show(summary: dict[str, dict[str, Any]], output: Path) -> None:
     print(f"means with 95 % intervals; maps.json, maps.csv and maps.png (best and worst) in {show(output)}")
 
 
-def command() -> int:
-    """Run as a console script."""
-    return run_command("evaluate_map.py", main)
-
+command = functools.partial(run_command, "evaluate_map.py", main)  # the console script
 
 if __name__ == "__main__":
     sys.exit(command())

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 from collections.abc import Sequence
@@ -82,10 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return job.close("failed; the others have their maps")
 
 
-def command() -> int:
-    """Run as a console script."""
-    return run_command("generate_map.py", main)
-
+command = functools.partial(run_command, "generate_map.py", main)  # the console script
 
 if __name__ == "__main__":
     sys.exit(command())

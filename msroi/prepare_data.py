@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,10 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return EXIT_SOME_FAILED if failures else EXIT_OK
 
 
-def command() -> int:
-    """Run as a console script."""
-    return run_command("prepare_data.py", main)
-
+command = functools.partial(run_command, "prepare_data.py", main)  # the console script
 
 if __name__ == "__main__":
     sys.exit(command())

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 from collections.abc import Sequence
@@ -52,10 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return EXIT_SOME_FAILED if notices else EXIT_OK
 
 
-def command() -> int:
-    """Run as a console script."""
-    return run_command("read_log.py", main)
-
+command = functools.partial(run_command, "read_log.py", main)  # the console script
 
 if __name__ == "__main__":
     sys.exit(command())

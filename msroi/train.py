@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 from collections.abc import Sequence
@@ -134,10 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run.train(options.checkpoint_steps, options.restart, options.overwrite)
 
 
-def command() -> int:
-    """Run as a console script."""
-    return run_command("train.py", main)
-
+command = functools.partial(run_command, "train.py", main)  # the console script
 
 if __name__ == "__main__":
     sys.exit(command())
