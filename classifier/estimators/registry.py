@@ -68,11 +68,10 @@ def estimate_file(
     estimator: Estimator, path: str | os.PathLike[str], picture: images.Picture, fallback: float | None = None
 ) -> Estimate:
     """Return the answer for a file whose pixels were read; `fallback` takes the place of an unknown quality."""
-    estimate = (
-        estimator.estimate_file(path, picture.pixels)
-        if isinstance(estimator, FileEstimator)
-        else estimator.estimate(picture.pixels)
-    ).with_tie_interval()
+    if isinstance(estimator, FileEstimator):
+        estimate = estimator.estimate_file(path, picture.pixels).with_tie_interval()
+    else:
+        estimate = estimator.estimate(picture.pixels).with_tie_interval()
     return replace(estimate, quality=fallback) if estimate.quality is None and fallback is not None else estimate
 
 

@@ -80,8 +80,7 @@ class Scores:
     def summary(self) -> dict[str, Any]:
         """Return answered, MAE, bias, standard deviation, shares exact and within 1 and 2, mean of the worst 1 %.
 
-        Exact and within compare the prediction rounded half up; unknown answers count as not within anything, and
-        are left out of MAE, bias and standard deviation.
+        Exact and within compare the prediction rounded half up; unknown answers count for these shares alone.
         """
         truth, predicted = self._known()
         errors, steps = predicted - truth, np.abs(round_half_up(predicted) - truth)
@@ -191,8 +190,7 @@ Job = tasks.FolderJob[Photograph, tuple[list[Estimate], bool]]
 def run_pictures(job: Job, qualities: Sequence[int], report: Callable[[int, Scores], None]) -> Scores:
     """Return the scores of all pictures of a job of `judge`, calling `report(number, scores of the picture)` for each.
 
-    Says once when pictures are JPEG files, whose earlier quality is not known. Raises `UserError` when none could be
-    evaluated.
+    Says once when pictures are JPEG files. Raises `UserError` when none could be evaluated.
     """
     everything, said = Scores(), False
     for number, (photograph, outcome) in enumerate(job.run(), 1):

@@ -50,8 +50,7 @@ def from_record(record: dict[str, Any]) -> Correction:
 def fit(answers: Sequence[float] | NDArray[np.float64], truth: Sequence[int] | NDArray[np.float64]) -> Correction:
     """Return the correction with the least mean absolute error over fused answers, 0..100, and true qualities.
 
-    It never decreases. One right answer at every knot is taken for granted, so that where nothing is known nothing is
-    changed.
+    It never decreases. One right answer at every knot is taken for granted: where nothing is known nothing changes.
     """
     from scipy import sparse
     from scipy.optimize import linprog

@@ -145,8 +145,7 @@ def usable_photographs(paths: Sequence[Path]) -> tuple[Path, ...]:
 def generate(plan: Plan, path: Path, workers: int | None = None) -> None:
     """Write the set of `plan` to `path`; an unfinished run with the same plan is resumed.
 
-    Raises `UserError` before anything is written when the disk cannot hold the result, or when another run is
-    writing the same file.
+    Raises `UserError` before anything is written when the disk cannot hold it or another run writes the same file.
     """
     if path.is_dir():
         raise UserError(f"{show(path)} is a folder; give the name of a file with --hdf5_name")

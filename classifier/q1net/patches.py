@@ -61,8 +61,7 @@ def _block_count(length: int) -> int:
 def texture_starts(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return where the most active patch starts in each of at most 16x16 equal cells of the picture: rows, columns.
 
-    As many patches as the grid takes, spread over the picture alike, but each where its cell says most; cells that are
-    flat all over say nothing and are left out. Of large pictures every n-th block is looked at, about 8x8 a cell.
+    Cells that are flat all over are left out. Of large pictures every n-th block is looked at, about 8x8 a cell.
     """
     row_step, column_step = (-(-_block_count(length) // (CANDIDATES * GRID)) for length in pixels.shape[:2])
     active = activity(pixels, (row_step, column_step))

@@ -54,8 +54,7 @@ def cut_windows(
 ) -> tuple[Pixels, Places, Places]:
     """Cut one 48x48 window at a random place of each chosen photograph; up to three draws until it is not flat.
 
-    Returns the windows, (n, 48, 48, 3), where their 24x24 areas start in them and where they start in the photographs,
-    both (n, 2).
+    Returns the windows (n, 48, 48, 3), where their 24x24 areas start in them and they in the photographs, both (n, 2).
     """
     windows = np.empty((len(chosen), mosaic.WINDOW, mosaic.WINDOW, 3), np.uint8)
     areas, corners = np.empty((2, len(chosen), 2), np.intp)
@@ -79,8 +78,7 @@ class PatchSource:
     """Batches of fresh patches from photographs.
 
     `aligned_share` of the patches lie on the block grid, the others at any of the 64 offsets. `augment` flips,
-    rescales, exposes otherwise and adds noise *before* the compression, which is what is being measured and must stay
-    the last step.
+    rescales, exposes otherwise and adds noise before the compression, which must stay the last step.
     """
 
     photographs: Sequence[Pixels]

@@ -2,9 +2,8 @@
 
 BatchNorm is folded into the convolutions; then every activation is rounded to 256 steps of a chosen range and every
 kernel to 255 steps a channel. Ranges cut off rare extremes: with the full range of a trained network the traces of a
-light compression, one or two grey levels, would drown in the rounding. `adapt` then trains kernels and biases under the
-rounding to say again what the network says without. The last layers (mean, dense, sigmoid) stay
-float: they cost nothing, and 256 steps over 0..100 are too few for the answer.
+light compression, one or two grey levels, would drown in the rounding. `adapt` then trains kernels and biases to say
+again what the network says without. The last layers stay float: 256 steps over 0..100 are too few for the answer.
 """
 
 from __future__ import annotations
