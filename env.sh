@@ -8,7 +8,11 @@ else
     # dash does not say which file is sourced; look for this one from the current folder upwards.
     _q1net_folder=$(pwd)
     while [ ! -f "$_q1net_folder/env.sh" ] || [ ! -d "$_q1net_folder/classifier/q1net" ]; do
-        [ "$_q1net_folder" = / ] && break
+        if [ "$_q1net_folder" = / ]; then
+            echo "env.sh: this shell does not say where the file lies; source it from inside the clone" >&2
+            unset _q1net_folder
+            return 2
+        fi
         _q1net_folder=$(dirname "$_q1net_folder")
     done
     _q1net_file=$_q1net_folder/env.sh

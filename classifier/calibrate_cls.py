@@ -65,8 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fusion={**card.get("fusion", {}), kind: measured.fusion_record()},
     )
     if options.record:
-        words = f"--in_path $Q1NET_DATA/{data} --qualities {options.qualities} --comp_type {options.comp_type}"
-        made_by = results.provenance(f"python3 classifier/calibrate_cls.py {words}", "classifier")
+        command_line = results.command_line("classifier/calibrate_cls.py", arguments)
+        made_by = results.provenance(command_line, "classifier", weights=sorted(folder.glob("*.tflite")))
         results.record(Path(options.record), made_by, measured.table())
     if not options.json:
         threshold = measured.chosen[PAPER].row.threshold

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from q1net_msroi.msroi.encoder import folder, levels
-from q1net_msroi.msroi.encoder.options import RATE_DISTORTION, EncodingOptions, parse_quality, parse_size
+from q1net_msroi.msroi.encoder.options import MODEL_7, RATE_DISTORTION, EncodingOptions, parse_quality, parse_size
 from q1net_msroi.msroi.encoder.rate_distortion import SizeImpossibleError
 from q1net_msroi.msroi.encoder.settings import SETTINGS
 from q1net_msroi.msroi.metrics import suite
@@ -110,12 +110,9 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     flags.as_json(group, "one JSON object for each written file; with -print_metrics 1 with all metrics, PSNR-S too")
 
 
-MODEL_7 = ("target_size", "target_quality", "strength", "min_background_quality", "source_quality", "subsampling")
-
-
 def _encoding(options: argparse.Namespace) -> EncodingOptions:
     """Return what the flags ask of the encoder; those of model 7 are refused with the level rules."""
-    given = [name for name in MODEL_7 if hasattr(options, name)]
+    given = [name for name in (*sorted(MODEL_7), "target_quality") if hasattr(options, name)]
     if given and options.model != RATE_DISTORTION:
         raise UserError(f"--{given[0]} is for -model {RATE_DISTORTION} only; add that or leave it out")
     if {"target_size", "target_quality"} <= set(given):

@@ -20,7 +20,7 @@ from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.msroi.encoder import source
 from q1net_msroi.msroi.encoder.combine import encoded
-from q1net_msroi.msroi.encoder.options import EncodingOptions
+from q1net_msroi.msroi.encoder.options import MODEL_7, RATE_DISTORTION, EncodingOptions
 from q1net_msroi.msroi.encoder.semantic import Encoded
 from q1net_msroi.msroi.roi import batch, generate
 from q1net_msroi.msroi.roi.generate import MapResult
@@ -43,7 +43,7 @@ def estimate_quality(picture: Source, comp_type: str = "auto", **settings: Any) 
     asked = Asked(comp_type, **settings)
     if isinstance(picture, str | os.PathLike):
         return registry.estimate_path(asked, None, picture)
-    pixels = _pixels(picture, registry.get_kind(comp_type).minimum_side)
+    pixels = _pixels(picture, registry.get_kind(comp_type).minimum_side).pixels
     return tasks.per_thread(registry.load, asked).estimate(pixels).with_tie_interval()
 
 
@@ -69,13 +69,15 @@ def encode(picture: Source, region: MapResult | NDArray[np.uint8] | None = None,
     picture's size; None makes one. `options` are fields of `EncodingOptions`: `model` (default 7, the rate-distortion
     encoder; 1 to 6 the paper's rules), `jpeg_compression`, `target_size` in bytes, `strength`. Raises `UserError`.
     """
-    asked = EncodingOptions(**{"model": 7, **options})
+    asked = EncodingOptions(**{"model": RATE_DISTORTION, **options})
+    if asked.model != RATE_DISTORTION and (given := sorted(MODEL_7 & set(options))):
+        raise UserError(f"{given[0]} is for model {RATE_DISTORTION} only; leave it or the model out")
     if isinstance(picture, str | os.PathLike):
         path, read = Path(picture), source.read_source(picture, asked.strip)
     else:
         path, read = Path("picture"), source.Source(_read(picture).pixels, "pixels")
     values = region_map(picture) if region is None else region
-    saliency = values.values if isinstance(values, MapResult) else values
+    saliency = np.asarray(values.values if isinstance(values, MapResult) else values)
     if saliency.dtype != np.uint8 or saliency.shape != read.pixels.shape[:2]:
         shape = "x".join(map(str, saliency.shape))
         raise UserError(f"a map of {saliency.dtype}, {shape}, does not fit; uint8 of the picture's height x width does")
@@ -87,14 +89,16 @@ def _read(picture: Source) -> images.Picture:
     """Return a picture's pixels as stored with their EXIF orientation."""
     if isinstance(picture, str | os.PathLike):
         return images.read_rgb(picture)
-    return images.Picture(_pixels(picture, 1), "pixels")
+    return _pixels(picture, 1)
 
 
-def _pixels(picture: Image.Image | NDArray[np.uint8], minimum_side: int) -> NDArray[np.uint8]:
-    """Return (height, width, 3) uint8 RGB pixels as stored: alpha is ignored, gray repeated."""
+def _pixels(picture: Image.Image | NDArray[np.uint8], minimum_side: int) -> images.Picture:
+    """Return a picture with (height, width, 3) uint8 RGB pixels as stored: alpha is ignored, gray repeated."""
+    if not isinstance(picture, Image.Image | np.ndarray):
+        raise UserError(f"a {type(picture).__name__} is no picture; give a path, a Pillow image or a uint8 array")
     if not isinstance(picture, Image.Image):
         if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,), (4,)):
             shape = "x".join(map(str, picture.shape))
             raise UserError(f"an array of {picture.dtype}, {shape}, is no picture; uint8, height x width (x 3 or 4) is")
         picture = Image.fromarray(picture)
-    return images.of_image(picture, minimum_side).pixels
+    return images.of_image(picture, minimum_side)

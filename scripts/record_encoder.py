@@ -102,7 +102,11 @@ def _measure(options: argparse.Namespace) -> list[dict[str, Any]]:
     also = ["ssimulacra2"] if options.ssimulacra2 else []
     kept = options.cache or Path(options.result).with_suffix(".jsonl")
     files.output_folder(kept.parent)
-    cache = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+    lines = kept.read_text().splitlines(keepends=True) if kept.exists() else []
+    whole = [line for line in lines if line.endswith("}\n")]
+    if whole != lines:  # a run that was killed cut the last one off
+        files.write_text(kept, "".join(whole))
+    cache = [json.loads(line) for line in whole]
     rows: dict[tuple[str, int, str], dict[str, Any]] = {}
     for photograph in tasks.progress(photographs, unit="picture"):
         name, key, width_height = photograph.path.name, photograph.key, Image.open(photograph.path).size

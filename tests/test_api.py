@@ -170,7 +170,24 @@ def test_a_map_lies_on_the_pixels_as_stored(tmp_path: Path, photograph: np.ndarr
     assert np.array_equal(turned, np.rot90(q1net_msroi.region_map(upright, scales="256").values))
 
 
+@needs_network
+def test_an_image_is_looked_at_as_its_file(tmp_path: Path, photograph: np.ndarray) -> None:
+    exif = Image.Exif()
+    exif[images.ORIENTATION_TAG] = 6
+    Image.fromarray(photograph).save(tmp_path / "turned.png", exif=exif)
+    with Image.open(tmp_path / "turned.png") as image:
+        found = q1net_msroi.region_map(image, scales="256")
+    assert np.array_equal(found.values, q1net_msroi.region_map(tmp_path / "turned.png", scales="256").values)
+
+
 def test_maps_and_options_that_do_not_fit(pixels: np.ndarray) -> None:
+    flat = np.zeros(pixels.shape[:2], np.uint8)
+    for given in ({"strength": 1.0}, {"target_size": 3000}):
+        with pytest.raises(UserError, match="is for model 7 only"):
+            q1net_msroi.encode(pixels, flat, model=3, **given)
+    for wrong in (None, 3, b"bytes", [1, 2]):
+        with pytest.raises(UserError, match="is no picture; give a path"):
+            q1net_msroi.region_map(wrong)
     with pytest.raises(UserError, match="a map of uint8, 3x4, does not fit"):
         q1net_msroi.encode(pixels, np.zeros((3, 4), np.uint8))
     with pytest.raises(UserError, match="-model 9 is unknown"):

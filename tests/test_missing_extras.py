@@ -94,6 +94,7 @@ def test_a_module_of_ours_that_is_missing_is_a_fault_and_not_hidden() -> None:
         run_command("x.py", main)
 
 
+@pytest.mark.slow
 def test_tensorflow_says_nothing_of_itself() -> None:
     environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
     code = "from q1net_msroi.utils.training import tf; tf.config.list_physical_devices(); print(tf.constant(1) + 1)"

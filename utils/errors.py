@@ -78,6 +78,16 @@ def _raise_terminated(_signal: int, _frame: FrameType | None) -> None:
     raise TerminatedError
 
 
+def version() -> str:
+    """Return the installed version of the project; it is looked for only when asked, because that takes a while."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("q1net-msroi")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
 def run_command(name: str, main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | None = None) -> int:
     """Run a command's `main` and turn every expected failure into one line on stderr and an exit code.
 
@@ -86,6 +96,9 @@ def run_command(name: str, main: Callable[[Sequence[str] | None], int], argument
     signal.signal(signal.SIGTERM, _raise_terminated)
     warnings.filterwarnings("ignore", module="PIL")  # oddities of EXIF and ICC do not touch the pixels
     try:
+        if "--version" in (sys.argv[1:] if arguments is None else arguments):
+            print(f"{name} {version()}")
+            return EXIT_OK
         code = main(arguments)
         if sys.stdout is not None:  # closed by `>&-`
             sys.stdout.flush()

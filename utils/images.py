@@ -157,7 +157,7 @@ def of_image(image: Image.Image, minimum_side: int = 1) -> Picture:
         raise UserError(f"the picture {error}") from None
     except (OSError, SyntaxError) as error:
         raise UserError(f"the picture is damaged ({_first_line(error)})") from None
-    return Picture(pixels, image.format or "unknown", tuple(conversions))
+    return Picture(pixels, image.format or "unknown", tuple(conversions), orientation(image))
 
 
 def read_rgb(path: str | os.PathLike[str], minimum_side: int = 1, on_white: bool = False) -> Picture:

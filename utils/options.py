@@ -55,23 +55,9 @@ def as_json(parser: argparse._ActionsContainer, what: str = "one JSON object") -
     parser.add_argument("--json", action="store_true", help=f"print {what}")
 
 
-class _Version(argparse.Action):
-    """Print the version; it is looked for only when asked, because that takes a while."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from importlib import metadata
-
-        try:
-            said = metadata.version("q1net-msroi")
-        except metadata.PackageNotFoundError:
-            said = "of a checkout that is not installed"
-        print(f"{parser.prog} {said}")
-        parser.exit()
-
-
 def version(parser: argparse._ActionsContainer) -> None:
     """Add --version."""
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and stop")
+    parser.add_argument("--version", action="store_true", help="print the version and stop; of every command")
 
 
 def seed(parser: argparse._ActionsContainer, what: str = "") -> None:

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from q1net_msroi.utils import files, jpeg, tasks
-from q1net_msroi.utils.errors import text
+from q1net_msroi.utils.errors import text, version
 
 COMMIT_DIGITS = 10  # of a commit, as footers show it
 HASH_DIGITS = 16  # hexadecimal, of a SHA-256: what records and cache keys show
 CODECS = ("jpeglib", "pyjpegli")  # packages that encode or decode where they are installed, besides Pillow
 FORMULA = tuple("=+-@\t\r")  # what a spreadsheet takes for the beginning of a formula
-CODE = ("*.py", "pyproject.toml", "save")  # what decides a result: changes elsewhere leave a checkout clean
+CODE = ("*.py", "*.html", "pyproject.toml", "save")  # what decides a result: changes elsewhere leave a checkout clean
 
 
 def machine() -> str:
@@ -39,13 +39,16 @@ def machine() -> str:
 
 def portable(words: Sequence[str]) -> str:
     """Return a command's words as a shell reads them; folders under $Q1NET_DATA are written as such."""
-    data = os.environ.get("Q1NET_DATA")
-    return " ".join(
-        f"$Q1NET_DATA{shlex.quote(word[len(data) :]) if word != data else ''}"
-        if data and word.startswith(data)
-        else shlex.quote(word)
-        for word in words
-    )
+    data = os.environ.get("Q1NET_DATA", "").rstrip("/")
+
+    def one(word: str) -> str:
+        flag, equal, value = word.partition("=") if word.startswith("-") else ("", "", word)
+        if not data or not (value == data or value.startswith(f"{data}/")):
+            return shlex.quote(word)
+        rest = value[len(data) :]
+        return f"{flag}{equal}$Q1NET_DATA{shlex.quote(rest) if rest else ''}"
+
+    return " ".join(map(one, words))
 
 
 def command_line(script: str, arguments: Sequence[str] | None = None) -> str:
@@ -67,10 +70,10 @@ def codecs() -> dict[str, str]:
 
 @functools.cache
 def code_hash(*packages: str) -> str:
-    """Return a hash of the Python files of top-level packages (`utils`, `msroi`), names and contents."""
+    """Return a hash of the code and page templates of top-level packages (`utils`, `msroi`), names and contents."""
     total = hashlib.sha256()
     for package in sorted(packages):
-        for path in sorted((files.REPOSITORY / package).rglob("*.py")):
+        for path in sorted(p for p in (files.REPOSITORY / package).rglob("*") if p.suffix in (".py", ".html")):
             total.update(f"{path.relative_to(files.REPOSITORY)} {files.sha256(path)}\n".encode())
     return total.hexdigest()[:HASH_DIGITS]
 
@@ -110,16 +113,7 @@ def _named(head: str, dirty: bool) -> str:
 def code_name() -> str:
     """Return the code that runs as a footer names it: by its commit, or by the installed version."""
     head, dirty = commit()
-    return _named(head, dirty) if head else f"q1net-msroi {_version()}"
-
-
-def _version() -> str:
-    from importlib import metadata
-
-    try:
-        return metadata.version("q1net-msroi")
-    except metadata.PackageNotFoundError:
-        return "unknown"
+    return _named(head, dirty) if head else f"q1net-msroi {version()}"
 
 
 def provenance(
@@ -135,7 +129,7 @@ def provenance(
         "command": command,
         "machine": machine(),
         "date": datetime.now(UTC).date().isoformat(),
-        **({"commit": head, "dirty": dirty} if head else {"version": _version()}),
+        **({"commit": head, "dirty": dirty} if head else {"version": version()}),
         "code": code_hash("utils", *families),
         "codecs": codecs(),
         "settings": dict(settings or {}),

@@ -42,7 +42,8 @@ def update_card(folder: Path, **entries: Any) -> None:
     from q1net_msroi.utils import results
 
     card = read_card(folder)
-    made = results.provenance(results.command_line(Path(sys.argv[0]).name), "classifier")
+    command = results.command_line(f"classifier/{Path(sys.argv[0]).name}")
+    made = results.provenance(command, "classifier", weights=sorted(folder.glob("*.tflite")))
     made_by = {**card.get("made_by", {}), **dict.fromkeys(entries, made)}
     files.write_json(folder / "model.json", {**card, **entries, "made_by": made_by})
 
@@ -74,7 +75,10 @@ def checkpoint_prefix(path: str | os.PathLike[str]) -> str:
             for part in (index, *shards):
                 files.refuse_lfs_pointer(part)
             return prefix
-    raise UserError(f"no weights at {show(base)} (looked for best/.index and .index); train them or restore them")
+    raise UserError(
+        f"no weights at {show(base)} (looked for best/.index and .index); train them or restore them "
+        "(checkpoints lie in save/ of the repository and are not installed: --save_path)"
+    )
 
 
 def _open(prefix: str) -> tuple[Any, dict[str, list[int]]]:

@@ -107,8 +107,10 @@ def encode(job: Job) -> Encoded:
 
 def find_map(maps: Path, name: str) -> Path | None:
     """Return `map_<file name>.jpg` or `.png`, whichever is newer, as generate_map.py names a folder's maps."""
-    found = [path for suffix in MAP_SUFFIXES if (path := maps / f"map_{name}{suffix}").is_file()]
-    return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
+    found = [maps / f"map_{name}{suffix}" for suffix in MAP_SUFFIXES]
+    with contextlib.suppress(OSError):  # a name too long for a map's fails alone
+        return max(filter(Path.is_file, found), key=lambda path: path.stat().st_mtime_ns, default=None)
+    return None
 
 
 def read_qualities(path: Path, pictures: Path) -> dict[str, int]:

@@ -11,6 +11,7 @@ from q1net_msroi.utils.jpeg import Subsampling
 
 RATE_DISTORTION = 7  # the model that is no level rule
 MODELS = (*RULES, RATE_DISTORTION)
+MODEL_7 = frozenset(("target_size", "strength", "min_background_quality", "source_quality", "subsampling"))  # its own
 AUTO = "auto"  # the source's quality is read from its own header
 UNITS = {"": 1, "B": 1, "K": 1000, "KB": 1000, "M": 1000**2, "MB": 1000**2, "KIB": 1024, "MIB": 1024**2}
 

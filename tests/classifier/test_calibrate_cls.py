@@ -62,7 +62,8 @@ def test_lines_and_card(call: Call, photographs: Path, save_path: Path, tmp_path
     assert [row["threshold"] for row in paper] == THRESHOLDS.tolist()
     assert [row["threshold"] for row in paper if row["chosen"]] == [chosen]
     searched = json.loads(kept.read_text())
-    assert searched["command"].startswith("python3 classifier/calibrate_cls.py --in_path $Q1NET_DATA/photographs")
+    assert searched["command"].startswith(f"python3 classifier/calibrate_cls.py --in_path {photographs} ")
+    assert searched["weights"]
     assert sum(row["best"] for row in searched["result"]) == 1
 
     record = json.loads(

@@ -267,6 +267,7 @@ def test_a_full_disk(call: Call, photographs: Path, small_disk: Path) -> None:
     assert not list(small_disk.glob(".*"))
 
 
+@pytest.mark.slow
 def test_two_runs_into_the_same_folder(start: Call, photographs: Path, tmp_path: Path) -> None:
     flags = ["--in_path", photographs, "--qualities", "30", "--out_path", tmp_path / "out"]
     processes = [start(EVALUATE, *flags) for _ in range(2)]

@@ -13,6 +13,7 @@ Call = Callable[..., Any]
 TRAIN = "classifier.train_baseline"
 
 
+@pytest.mark.slow
 def test_a_small_run(call: Call, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tensorflow")
     monkeypatch.chdir(tmp_path)

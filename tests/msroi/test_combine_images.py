@@ -327,7 +327,7 @@ def test_goes_on_where_it_stopped(folders: Path, call: Call, monkeypatch: pytest
     monkeypatch.setattr(combine, "combine", lambda image, *rest: (done.append(image.name), real(image, *rest))[1])
     code, out, err = call(*FOLDER)
     assert code == 1
-    assert done == ["bad.png", "p3.png"]
+    assert sorted(done) == ["bad.png", "p3.png"]  # by two threads
     assert "4 of 7 pictures were finished before" in err
     assert len(out.splitlines()) == 1
     kept = {path: path.stat().st_mtime_ns for path in before if "p3" not in path.name}

@@ -42,6 +42,7 @@ def _with_record(source: Path, path: Path, record: dict[str, object]) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_there_and_back_is_the_same(packed: Path, photographs: str, tmp_path: Path) -> None:
     folder = tmp_path / "save"
     assert exchange_weights.main(["unpack", str(packed), "--weights", str(folder), "--val_path", photographs]) == 0
@@ -57,6 +58,7 @@ def test_there_and_back_is_the_same(packed: Path, photographs: str, tmp_path: Pa
         exchange_weights.main(["unpack", str(packed), "--weights", str(folder), "--val_path", photographs])
 
 
+@pytest.mark.slow
 def test_a_loss_that_tensorflow_does_not_find_is_refused(packed: Path, photographs: str, tmp_path: Path) -> None:
     claims = _with_record(packed, tmp_path / "claims.npz", {"val_loss": 0.1})
     with pytest.raises(UserError, match="one of the two frameworks is wrong"):

@@ -24,6 +24,7 @@ def measured(photographs: Path, out: Path, *words: str) -> list[dict]:
     return json.loads((out / "c.json").read_text())["result"]
 
 
+@pytest.mark.slow
 def test_rows(photographs: Path, tmp_path: Path) -> None:
     conditions = ("uncropped", "crop 64", "never compressed")
     rows = measured(

@@ -88,3 +88,11 @@ def test_kept_commands_work_in_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_csv_cell_begins_no_formula(tmp_path: Path) -> None:
     results.write_csv(tmp_path / "a.csv", [{"file": "=cmd.png", "change": -0.5, "loss": "-0.5", "rest": "a,b"}])
     assert (tmp_path / "a.csv").read_bytes() == b'file,change,loss,rest\n\'=cmd.png,-0.5000,-0.5,"a,b"\n'
+
+
+@pytest.mark.parametrize("data", ["/data", "/data/"])
+def test_only_the_data_folder_itself_is_abbreviated(monkeypatch: pytest.MonkeyPatch, data: str) -> None:
+    monkeypatch.setenv("Q1NET_DATA", data)
+    words = ["/data", "/data/kodak", "/database/x", "--a=/data/ko dak", "--b=3"]
+    said = results.portable(words)
+    assert said == "$Q1NET_DATA $Q1NET_DATA/kodak /database/x --a=$Q1NET_DATA'/ko dak' --b=3"

@@ -77,6 +77,7 @@ def test_it_learns_and_its_tflite_answers(photographs: Path, tmp_path: Path) -> 
     assert estimator.estimate(pixels).quality == pytest.approx(float(np.median(expected)), abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_weights(photographs: Path, tmp_path: Path) -> None:
     Breaking.left = 10**9
     whole = make_run(photographs, tmp_path / "whole")

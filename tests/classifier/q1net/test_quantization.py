@@ -44,6 +44,7 @@ def test_ranges_hold_the_asked_share(normalised_network, random_patches) -> None
         assert inner_low >= low
 
 
+@pytest.mark.slow
 def test_adapting_brings_the_rounded_network_nearer(normalised_network, random_patches) -> None:
     pairs = folding.fold(normalised_network)
     network = quantization.QuantizedNetwork(pairs, quantization.choose_limits(pairs, [random_patches], 98))

@@ -238,6 +238,7 @@ def test_stop_file_ends_after_the_epoch(patch_file: Path, tmp_path: Path) -> Non
     assert len(rows(tmp_path)) == 2
 
 
+@pytest.mark.slow
 def test_interrupt_saves_and_resumes(patch_file: Path, tmp_path: Path) -> None:
     class Interrupting(FileSource):
         def batches(self, epoch, start, stop):
@@ -317,6 +318,7 @@ def test_two_workers_train_like_one(patch_file: Path, tmp_path: Path) -> None:
     weights.load_model(CONFIG, tmp_path / "two" / "save" / "jpeg_paper")
 
 
+@pytest.mark.slow
 def test_statistics_of_many_batches_are_saved_and_training_goes_on_as_without(patch_file: Path, tmp_path: Path) -> None:
     saved, last = [], []
     for name, batches in (("moving", 0), ("gathered", 8)):

@@ -44,6 +44,7 @@ def picture(photograph: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(photograph[60:236, 100:292]), mask
 
 
+@pytest.mark.slow
 def test_every_encoder_meets_the_size(picture: tuple[np.ndarray, np.ndarray]) -> None:
     pixels, mask = picture
     rows = comparison.compare(comparison.task_of(pixels, mask, mask[::-1, ::-1].copy(), 50), mask)

@@ -158,3 +158,7 @@ def test_missing_and_empty_folders(request_: folder.Request, tmp_path: Path) -> 
             folder.plan(replace(request_, maps=tmp_path / wrong))
         with pytest.raises(UserError, match="give a folder"):
             folder.plan(replace(request_, pictures=tmp_path / wrong))
+
+
+def test_a_name_too_long_for_a_map_has_none(tmp_path: Path) -> None:
+    assert folder.find_map(tmp_path, "x" * 250) is None

@@ -210,6 +210,7 @@ def test_a_broken_run_resumes_to_the_same_result(tmp_path: Path) -> None:
         np.testing.assert_allclose(whole[name], broken[name], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_interrupt_saves_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = Features.values
 
