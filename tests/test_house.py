@@ -64,7 +64,9 @@ sys.exit(code)
 """
 
 
-@pytest.mark.parametrize("command", ["predict_cls", "evaluate_cls", "calibrate_cls", "gen_data"])
+@pytest.mark.parametrize(
+    "command", ["predict_cls", "evaluate_cls", pytest.param("calibrate_cls", marks=pytest.mark.slow), "gen_data"]
+)
 def test_no_tensorflow(
     run: Callable[..., Any], photographs: Path, save_path: Path, tmp_path: Path, command: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,8 @@ def figure(path: Path, width: float, height: float) -> Iterator[Any]:
     drawing = Figure(figsize=(width, height), dpi=110, layout="constrained")
     FigureCanvasAgg(drawing)
     yield drawing
-    with files.atomic_path(path) as temporary:
+    with files.atomic_path(path) as temporary, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a panel with nothing to show
         drawing.savefig(temporary, format="png")
 
 

@@ -59,6 +59,7 @@ def make_run(photographs: Path, folder: Path, **changes) -> Run:
     return Run(task)
 
 
+@pytest.mark.slow
 def test_it_learns_and_its_tflite_answers(photographs: Path, tmp_path: Path) -> None:
     run = make_run(photographs, tmp_path, steps_per_epoch=40)
     Breaking.left = 10**9

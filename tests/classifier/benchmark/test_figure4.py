@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from q1net_msroi.classifier.benchmark import figure4
@@ -19,6 +20,7 @@ def scores(*pairs: tuple[int, float | None]) -> Scores:
     return made
 
 
+@pytest.mark.slow
 def test_drawing(tmp_path: Path) -> None:
     panels = []
     for step in (1, 2, 98):  # every quality, every second one, two of them

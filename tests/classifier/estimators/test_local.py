@@ -204,6 +204,7 @@ def test_the_flag_says_what_was_found(call: Call, tmp_path: Path, photograph: np
     assert done.lines[-1].startswith(f"{out}: main part 85, 1 region unlike it (about 55) at x ")
 
 
+@pytest.mark.slow
 @needs_weights
 def test_the_flag(call: Call, tmp_path: Path, photograph: np.ndarray) -> None:
     Image.fromarray(composite(photograph, 85, 55)).save(tmp_path / "x.png")

@@ -13,6 +13,8 @@ from q1net_msroi.classifier.estimators.lattice import LatticeEstimator
 from q1net_msroi.classifier.lattice import blocks, clipped, likelihood, score
 from q1net_msroi.utils import jpeg
 
+SLOW = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def page() -> np.ndarray:
@@ -27,7 +29,16 @@ def page() -> np.ndarray:
     return np.asarray(image)
 
 
-@pytest.mark.parametrize(("quality", "offset"), [(5, (0, 0)), (50, (0, 0)), (90, (0, 0)), (30, (3, 5)), (75, (3, 5))])
+@pytest.mark.parametrize(
+    ("quality", "offset"),
+    [
+        (5, (0, 0)),
+        (50, (0, 0)),
+        pytest.param(90, (0, 0), marks=SLOW),
+        (30, (3, 5)),
+        pytest.param(75, (3, 5), marks=SLOW),
+    ],
+)
 def test_a_page_of_text(page: np.ndarray, quality: int, offset: tuple[int, int]) -> None:
     pixels = jpeg.compress(page, quality)[offset[0] : 160, offset[1] : 240]
     answer = LatticeEstimator().estimate(pixels)

@@ -140,6 +140,7 @@ def test_statistics_are_the_plain_mean_over_batches() -> None:
     assert model.layers[1].momentum == 0.9
 
 
+@pytest.mark.slow
 def test_averaged_weights_follow_the_model_and_come_back(patch_file: Path) -> None:
     model = build(8)
     average = shared.AveragedWeights(model, 0.5)

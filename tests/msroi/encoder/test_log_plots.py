@@ -33,6 +33,7 @@ def test_bars_are_coloured_by_sign(tmp_path: Path) -> None:
     assert up[1] == down[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rows",
     [

@@ -164,6 +164,7 @@ def test_an_epoch_shows_every_picture_and_is_the_same_again(tmp_path: Path) -> N
     assert (first[0] != seen(1)[0]).any()
 
 
+@pytest.mark.slow
 def test_a_run_learns_and_writes_what_the_map_maker_reads(tmp_path: Path, draws: None) -> None:
     run = make_run(tmp_path, save_every=2, epochs=3, learning_rate=1e-3)
     assert run.train(500, False, False) == 0
