@@ -23,6 +23,7 @@ from q1net_msroi.classifier.q1net.dataset import PatchFile
 from q1net_msroi.utils import files, images, results, tasks
 from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import EXIT_OK, UserError, run_command
+from q1net_msroi.utils.jobs import FolderJob
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -64,7 +65,7 @@ def _pictures(options: argparse.Namespace) -> int:
     threads = -(-tasks.worker_count(options.workers) // len(found))  # of a picture, where pictures are few
     work = functools.partial(pictures.judge, asked, qualities, threads)
     photographs = pictures.photographs(found, crop_offset, options.seed)
-    job = tasks.FolderJob("evaluate_cls.py", work, photographs, options.workers, options.scheduler)
+    job = FolderJob("evaluate_cls.py", work, photographs, options.workers, options.scheduler)
 
     def report(number: int, scores: pictures.Scores) -> None:
         mae = scores.summary()["mae"]

@@ -87,7 +87,9 @@ def _folder(folder: Path, options: argparse.Namespace, workers: int) -> int:
     asked = flags.settings(Asked, options)
     registry.load(asked)  # a missing or damaged model is said once, before the first picture
     work = functools.partial(registry.estimate_task, asked, options.fallback)
-    job = tasks.FolderJob("predict_cls.py", work, [tasks.Task(path) for path in found], workers, options.scheduler)
+    from q1net_msroi.utils.jobs import FolderJob, Task
+
+    job = FolderJob("predict_cls.py", work, [Task(path) for path in found], workers, options.scheduler)
     answered = []
     for number, (task, answer) in enumerate(job.run(), 1):
         if isinstance(answer, UserError):

@@ -22,6 +22,7 @@ from q1net_msroi.msroi.roi.scores import BETA_SQUARED
 from q1net_msroi.utils import files, results, tasks
 from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import UserError, run_command, show
+from q1net_msroi.utils.jobs import FolderJob
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known = baselines.BASELINES if options.baselines else {}
     names = [*rules, *known]
     work = partial(evaluation.evaluate, {**rules, **known}, gaze)
-    job = tasks.FolderJob("evaluate_map.py", work, items, workers=1, prints=False)
+    job = FolderJob("evaluate_map.py", work, items, workers=1, prints=False)
     rows = [outcome for _, outcome in job.run() if not isinstance(outcome, UserError)]
     if not rows:
         raise UserError("no picture could be scored")

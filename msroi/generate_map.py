@@ -16,6 +16,7 @@ from q1net_msroi.msroi.roi.overlay import LEAST_SHARE
 from q1net_msroi.utils import files, tasks
 from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import EXIT_OK, UserError, note, run_command, show
+from q1net_msroi.utils.jobs import FolderJob
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.scheduler:
         batch.load(network, 1)  # a missing or damaged model is said once, before the first picture
     work, journal = partial(batch.run_one, network, settings), output / batch.RECORD
-    job = tasks.FolderJob("generate_map.py", work, jobs, workers, options.scheduler, journal, options.overwrite)
+    job = FolderJob("generate_map.py", work, jobs, workers, options.scheduler, journal, options.overwrite)
     for _, done in job.run():
         if isinstance(done, batch.Done):
             report(done)

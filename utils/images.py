@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from q1net_msroi.utils import journal
 from q1net_msroi.utils.errors import UserError, existing_folder, note, os_error_line, show
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
@@ -98,6 +97,8 @@ def find_pictures(root: Path, recursive: bool = False, without: Sequence[Path] =
         if folder.resolve() == here:
             raise UserError(f"the output folder {show(folder)} is the input folder too; choose another")
     inside = [place.relative_to(here) for folder in without if (place := folder.resolve()).is_relative_to(here)]
+    from q1net_msroi.utils import journal
+
     kept = [path for path in found if not any(path.is_relative_to(folder) for folder in inside)]
     parents = {parent for path in kept for parent in path.parents if parent != Path()}
     written = {folder for folder in parents if any((root / folder).glob(f"*{journal.SUFFIX}"))}

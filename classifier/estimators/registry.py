@@ -6,7 +6,7 @@ import importlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from q1net_msroi.classifier.baselines.configs import BASELINES, SIDE
 from q1net_msroi.classifier.estimators.options import Asked
@@ -14,6 +14,9 @@ from q1net_msroi.classifier.estimators.result import Estimate, Estimator, FileEs
 from q1net_msroi.classifier.q1net.configs import AREA, CONFIGS
 from q1net_msroi.utils import images, tasks
 from q1net_msroi.utils.errors import UserError
+
+if TYPE_CHECKING:
+    from q1net_msroi.utils.jobs import Task
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,6 @@ def estimate_path(asked: Asked, fallback: float | None, path: str | os.PathLike[
     return estimate_file(tasks.per_thread(load, asked), path, picture, fallback)
 
 
-def estimate_task(asked: Asked, fallback: float | None, task: tasks.Task) -> Estimate:
+def estimate_task(asked: Asked, fallback: float | None, task: Task) -> Estimate:
     """Return the answer for the picture of a folder job's task."""
     return estimate_path(asked, fallback, task.image)

@@ -23,6 +23,7 @@ from q1net_msroi.classifier.q1net.dataset import PatchFile
 from q1net_msroi.utils import images, tasks
 from q1net_msroi.utils.codecs import JPEG
 from q1net_msroi.utils.errors import UserError, note, show
+from q1net_msroi.utils.jobs import FolderJob, Task
 
 
 def parse_qualities(text: str) -> list[int]:
@@ -115,7 +116,7 @@ def round_half_up(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class Photograph(tasks.Task):
+class Photograph(Task):
     """A photograph that is compressed at known qualities, and the pixels (dy, dx) that are cropped off then."""
 
     crop_offset: tuple[int, int] = (0, 0)
@@ -184,7 +185,7 @@ def patch_scores(
     return rows, {"patches": len(truth), **{n: float(v) for n, v in all_of_them.items()}, "mae_confident": sure}
 
 
-Job = tasks.FolderJob[Photograph, tuple[list[Estimate], bool]]
+Job = FolderJob[Photograph, tuple[list[Estimate], bool]]
 
 
 def run_pictures(job: Job, qualities: Sequence[int], report: Callable[[int, Scores], None]) -> Scores:

@@ -12,8 +12,9 @@ from typing import Any
 
 from q1net_msroi.msroi.encoder import combine
 from q1net_msroi.msroi.encoder.options import EncodingOptions
-from q1net_msroi.utils import files, images, results, tasks
+from q1net_msroi.utils import files, images, results
 from q1net_msroi.utils.errors import UserError, existing_folder, show, text
+from q1net_msroi.utils.jobs import FolderJob, Task
 from q1net_msroi.utils.journal import SUFFIX, Entry
 
 RECORD = f"combine{SUFFIX}"
@@ -41,7 +42,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Job(tasks.Task):
+class Job(Task):
     """A picture, its map (None where `maps` has none), the folder for its JPEGs, how to encode it, its page's file."""
 
     map: Path | None
@@ -154,13 +155,13 @@ def plan(request: Request) -> list[Job]:
 
 def start(
     request: Request, workers: int | None = None, scheduler: str | None = None, overwrite: bool = False
-) -> tasks.FolderJob[Job, Encoded]:
+) -> FolderJob[Job, Encoded]:
     """Return the folder job of a request: it skips what its journal says is finished (not with `overwrite`)."""
     journal = request.output / RECORD
-    return tasks.FolderJob("combine_images.py", encode, plan(request), workers, scheduler, journal, overwrite)
+    return FolderJob("combine_images.py", encode, plan(request), workers, scheduler, journal, overwrite)
 
 
-def run(request: Request, work: tasks.FolderJob[Job, Encoded]) -> Iterator[tuple[Job, Encoded | UserError]]:
+def run(request: Request, work: FolderJob[Job, Encoded]) -> Iterator[tuple[Job, Encoded | UserError]]:
     """Yield what `start` planned, job by job with its outcome; at the end, also when that comes early, write CSV."""
     try:
         yield from work.run()
@@ -171,7 +172,7 @@ def run(request: Request, work: tasks.FolderJob[Job, Encoded]) -> Iterator[tuple
     _write_summary(request, work)
 
 
-def _write_summary(request: Request, work: tasks.FolderJob[Job, Encoded]) -> None:
+def _write_summary(request: Request, work: FolderJob[Job, Encoded]) -> None:
     """Write a row a JPEG as CSV, and one for each picture that failed or that nobody came to."""
     rows: list[dict[str, Any]] = []
     for job in work.tasks:

@@ -15,6 +15,7 @@ from q1net_msroi.msroi.roi import generate, overlay
 from q1net_msroi.msroi.roi.network import SHIPPED_MODEL, Network, load_lite, load_tensorflow
 from q1net_msroi.utils import files, images, results, tasks
 from q1net_msroi.utils.errors import UserError, os_error_line, show, text
+from q1net_msroi.utils.jobs import Task
 from q1net_msroi.utils.journal import SUFFIX
 
 RECORD = f"map{SUFFIX}"
@@ -22,7 +23,7 @@ MAP_QUALITY = 95
 
 
 @dataclass(frozen=True)
-class Job(tasks.Task):
+class Job(Task):
     """A picture, where its map and overlay go, and in a folder what they depend on besides it."""
 
     map: Path

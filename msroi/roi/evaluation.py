@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from q1net_msroi.msroi.roi import scores
-from q1net_msroi.utils import images, tasks
+from q1net_msroi.utils import images
 from q1net_msroi.utils.errors import UserError, existing_folder, note, os_error_line, show
+from q1net_msroi.utils.jobs import Task
 
 Pixels = NDArray[np.uint8]
 MapRule = Callable[[Pixels], Pixels]
@@ -36,7 +37,7 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Item(tasks.Task):
+class Item(Task):
     """A picture and what says what its map should be: a file, or gaze points (n, 2) x, y."""
 
     truth: Path | None
