@@ -20,7 +20,7 @@ SHORT = 128 * RESOLUTION + 1  # bins of half a period of every lattice; they hol
 Floats = NDArray[Any]  # of single or double precision
 
 
-NOISES: dict[str, Noise] = {name[6:]: kind for name, kind in vars(LATTICE).items() if name.startswith("noise_")}
+NOISES: dict[str, Noise] = {name[6:]: kind for name, kind in vars(type(LATTICE)).items() if name.startswith("noise_")}
 
 
 def normal(x: Floats, sigma: float) -> Floats:

@@ -38,7 +38,7 @@ class Noise(NamedTuple):
     outliers: float  # share spread over the whole cell
 
 
-@dataclass(frozen=True, eq=False, repr=False)  # what is not generated does not slow the start
+@dataclass(init=False, frozen=True, eq=False, repr=False)  # what is not generated does not slow the start
 class Lattice:
     """All settings of the family, in the order of its modules."""
 
