@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Search threshold, fusion, patches and correction on photographs kept for validation; store them by the weights."""
 
-from __future__ import annotations
-
 import argparse
 import functools
 import json

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Measure how right the estimates are: photographs compressed at known qualities, or patches of an HDF5 file."""
 
-from __future__ import annotations
-
 import argparse
 import functools
 import json

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Make an HDF5 set of JPEG patches from a folder of photographs, for training and validation."""
 
-from __future__ import annotations
-
 import argparse
 import functools
 import sys

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Estimate how strongly pictures were JPEG-compressed, from their pixels (auto: and from what a JPEG file says)."""
 
-from __future__ import annotations
-
 import argparse
 import functools
 import json

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Export trained weights as TensorFlow Lite models for phones, and compare them with the weights."""
 
-from __future__ import annotations
-
 import argparse
 import functools
 import json

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Train the network from an HDF5 file of patches or straight from a folder of photographs."""
 
-from __future__ import annotations
-
 import argparse
 import functools
 import sys
@@ -60,11 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError("give either --hdf5_val_path FILE or --val_path FOLDER")
     check_flags(options)
     needs("tensorflow")
-    source: FileSource | PatchSource
-
     from q1net_msroi.classifier.q1net.dataset import FileSource, PatchFile
     from q1net_msroi.classifier.q1net.photographs import PatchSource, load_photographs, validation_batches
 
+    source: FileSource | PatchSource
     if options.in_path:
         photographs = load_photographs(images.find_images(options.in_path))
         source = PatchSource(photographs, options.batch_size, options.seed, options.aligned_share)

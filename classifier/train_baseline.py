@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Train a baseline of the paper's Figure 4 from a folder of photographs: fresh crops at all qualities, all the time."""
 
-from __future__ import annotations
-
 import argparse
 import functools
 import sys

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Write a standard JPEG of a photograph whose bytes go where its map is bright, beside a plain JPEG to compare with."""
 
-from __future__ import annotations
-
 import argparse
 import functools
 import json

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Score maps against object masks or against where people looked, beside three maps that know nothing."""
 
-from __future__ import annotations
-
 import argparse
 import functools
 import json

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Find what matters in a picture: a gray map (white matters) and an overlay to look at."""
 
-from __future__ import annotations
-
 import argparse
 import functools
 import json

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Make the tables that train.py reads from class folders: train.csv, test.csv (file, class, label) and classes.csv."""
 
-from __future__ import annotations
-
 import argparse
 import functools
 import sys

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Average the metrics that combine_images.py -print_metrics 1 printed, and draw what each picture gained or lost."""
 
-from __future__ import annotations
-
 import argparse
 import functools
 import json

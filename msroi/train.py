@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Train the network on the tables of prepare_data.py, or score a checkpoint on their test split."""
 
-from __future__ import annotations
-
 import argparse
 import functools
 import json

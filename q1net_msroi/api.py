@@ -4,8 +4,6 @@ Models are loaded at the first call and kept, one a thread, so that every functi
 What cannot be used raises `UserError`, whose text is one line for a person.
 """
 
-from __future__ import annotations
-
 import os
 from dataclasses import replace
 from pathlib import Path

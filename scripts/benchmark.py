@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Measure the suite on this machine: medians of repeated runs, as a table and as JSON."""
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import json

@@ -5,8 +5,6 @@ The source has, for each layer, `<layer>/kernel_int8` (HWIO), `<layer>/scale` (a
 normalisation folded in; the class matrix is `Logits`, 1001 classes of which 0 is background.
 """
 
-from __future__ import annotations
-
 import argparse
 import shutil
 import sys

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Draw rate-distortion curves of all photographs from a record of record_encoder.py."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

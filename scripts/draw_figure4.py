@@ -4,8 +4,6 @@
 FOLDER is an --out_path of evaluate_cls.py; FOLDER.json beside it is what record.py kept of that run.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

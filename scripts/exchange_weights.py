@@ -4,8 +4,6 @@
 The .npz holds the arrays in the order of the Keras model's `get_weights()`, named "0", "1", ...
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 import sys

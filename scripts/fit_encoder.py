@@ -7,8 +7,6 @@ its bytes, so that dB and indices can be averaged. What is measured is kept in f
 stopped goes on where it stopped. Nothing in the code changes; a better value is for a person to weigh.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

@@ -7,8 +7,6 @@ No value is changed: the table and fit_lattice.json show the alarms at the prese
 rate, and the value that the rate asked for needs, also on other photographs. A run that was cut off is taken up.
 """
 
-from __future__ import annotations
-
 import argparse
 import functools
 import io

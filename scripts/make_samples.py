@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Make the sample pictures: photographs that come with scikit-image, after one JPEG compression or none."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """How right is every estimator, condition by condition? Photographs that were never compressed, compressed here."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 import tempfile

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """How well do the maps of predict_cls.py --map find a pasted part? Composites of two qualities and of two grids."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

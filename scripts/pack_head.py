@@ -3,8 +3,6 @@
 The class names are read from classes.txt beside the checkpoint.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

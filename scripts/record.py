@@ -4,8 +4,6 @@
 Folders under $Q1NET_DATA are written as such, so that the kept command works elsewhere.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import shlex

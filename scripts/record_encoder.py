@@ -5,8 +5,6 @@ What is measured is kept line by line, so that a run that was stopped goes on wh
 or settings measured is measured again.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

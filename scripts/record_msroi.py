@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Write the Kodak table of the MSROI paper beside our numbers as JSON, from logs of combine_images.py --json."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Recompute the golden results of tests/golden/ and print what changed; --accept keeps them."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

@@ -4,8 +4,6 @@
 tables.toml beside this file describes the tables; here is what makes their rows.
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import re

@@ -8,8 +8,6 @@ All processor cores make fresh patches from photographs; they gather in the acce
 drawn from what is there. A run lasts --minutes, and its learning rate falls to nothing by then.
 """
 
-from __future__ import annotations
-
 import argparse
 import collections
 import importlib

@@ -1,7 +1,5 @@
 """What all tests share: pictures, and commands run inside this process (fast) or as processes of their own."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import shutil

@@ -4,8 +4,6 @@ Each kind takes a sound file apart and mends one thing wrongly; `KINDS` names th
 kilobytes, whatever the file claims to hold.
 """
 
-from __future__ import annotations
-
 import functools
 import io
 import random

@@ -1,7 +1,5 @@
 """The Python interface: the same answers as the commands', from files, images and arrays, in several threads."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Callable

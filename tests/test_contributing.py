@@ -1,7 +1,5 @@
 """The walk-throughs of CONTRIBUTING.md, performed in a copy of the tree: its pieces of code, then its commands."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Documents say what was measured, and name only what exists."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The folder commands on a Dask cluster: the same files as on this machine, also when a worker is killed."""
 
-from __future__ import annotations
-
 import csv
 import json
 import signal

@@ -1,7 +1,5 @@
 """Hostile files: no traceback, no answer from what cannot be decoded whole, no long wait, no huge memory."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

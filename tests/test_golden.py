@@ -1,7 +1,5 @@
 """Every estimator still says of the golden pictures what it said; scripts/renew_golden.py renews the record."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.golden import answers

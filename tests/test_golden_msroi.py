@@ -1,7 +1,5 @@
 """Maps, level rules, encoder, metrics and size search still give the golden results; see scripts/renew_golden.py."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.golden import answers

@@ -1,7 +1,5 @@
 """The rules of the house: one name for every module, what starts without TensorFlow, what --help says."""
 
-from __future__ import annotations
-
 import argparse
 import ast
 import importlib

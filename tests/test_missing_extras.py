@@ -1,7 +1,5 @@
 """What an extra brings and is not there is one line that says how to get it, from every command, before long work."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

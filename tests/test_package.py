@@ -1,7 +1,5 @@
 """What is installed: one name, the shipped models, commands that work beside a hostile utils.py, no TensorFlow."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import shutil

@@ -1,7 +1,5 @@
 """A function over many inputs on a Dask cluster: in order, bounded, going on when a worker is lost."""
 
-from __future__ import annotations
-
 import asyncio
 import collections
 import logging

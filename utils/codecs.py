@@ -3,8 +3,6 @@
 Another codec is another entry of `CODECS`; for one that Pillow writes, three lines.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from dataclasses import dataclass

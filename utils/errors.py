@@ -1,7 +1,5 @@
 """What a person reads when something is wrong, and the exit code a program reads."""
 
-from __future__ import annotations
-
 import errno
 import importlib.util
 import os

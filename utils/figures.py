@@ -1,7 +1,5 @@
 """Pictures of results, drawn with matplotlib without a screen."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

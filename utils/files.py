@@ -1,7 +1,5 @@
 """Files that are whole or absent: atomic writes, disk space, checksums."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """HDF5 files that others give us: opened only where everything lies inside the file itself."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

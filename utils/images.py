@@ -1,7 +1,5 @@
 """Find pictures and read their pixels exactly as stored: no rotation, no colour management, no resampling."""
 
-from __future__ import annotations
-
 import collections
 import io
 import os

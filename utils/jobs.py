@@ -1,7 +1,5 @@
 """What every command does with a folder: order, workers or a cluster, resume, progress, failures, exit code."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace

@@ -3,14 +3,12 @@
 So a job that was stopped at any moment, or is started again, does what is missing or has changed and nothing else.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 Fingerprint = list[list[int]]
 
@@ -41,7 +39,7 @@ class Journal:
     entries: dict[str, Entry] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, path: Path) -> Journal:
+    def open(cls, path: Path) -> Self:
         """Read a journal, empty where there is none; a line that is not whole (its writer was killed) is left out."""
         journal = cls(path)
         content = path.read_bytes() if path.is_file() else b""

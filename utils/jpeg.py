@@ -1,7 +1,5 @@
 """JPEG in memory, by libjpeg-turbo through Pillow and by other libraries through jpeglib, and its tables."""
 
-from __future__ import annotations
-
 import functools
 import io
 import threading

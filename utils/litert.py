@@ -1,7 +1,5 @@
 """Run a `.tflite` model with LiteRT: starts in a tenth of a second and needs no TensorFlow."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

@@ -1,7 +1,5 @@
 """The training run: epochs and steps, history, best weights, stopping, and going on after any end."""
 
-from __future__ import annotations
-
 import math
 import shutil
 import signal

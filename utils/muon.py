@@ -1,7 +1,5 @@
 """Muon (Jordan et al. 2024) without a framework: its numbers, and the iteration that equalises singular values."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

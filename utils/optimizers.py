@@ -1,7 +1,5 @@
 """Optimizers for training: Adam, and Muon, which turns the momentum of a kernel into a near-orthogonal step."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from q1net_msroi.utils import muon

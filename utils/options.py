@@ -3,8 +3,6 @@
 Commands call it `flags`: `from q1net_msroi.utils import options as flags`.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """Measured results: JSON records that say which code, weights, codecs and machine made them, and CSV tables."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import csv

@@ -3,8 +3,6 @@
 A group of settings may be a field of another; its entries are then called `group.name`.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any, NamedTuple, TypeVar
 

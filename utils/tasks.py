@@ -1,7 +1,5 @@
 """A function over many inputs: in order, bounded, on all cores or on a Dask cluster; and progress bars."""
 
-from __future__ import annotations
-
 import collections
 import functools
 import os

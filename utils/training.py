@@ -1,7 +1,5 @@
 """What any training needs of TensorFlow, which is imported here: strategy, schedule, averaged weights, one step."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Iterable

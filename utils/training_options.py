@@ -1,7 +1,5 @@
 """The flags of every training, each declared once, and the settings that are made of them; no TensorFlow here."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

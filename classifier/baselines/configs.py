@@ -1,7 +1,5 @@
 """The baselines as data: what each sees, how it is built and trained."""
 
-from __future__ import annotations
-
 import functools
 import os
 from collections.abc import Callable

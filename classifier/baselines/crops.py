@@ -1,7 +1,5 @@
 """The square crops that the baselines judge: of a picture, and fresh ones from photographs for training."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 

@@ -7,8 +7,6 @@ and the shares that are at most 0, 1, 2, 4, 8 and 16: shares, so that a few stro
 for more than they are.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """The baselines' networks in tf-keras: inputs of one crop to its quality, 0..100."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from q1net_msroi.classifier.baselines import features

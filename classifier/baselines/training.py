@@ -1,7 +1,5 @@
 """Train a baseline from photographs; the last weights become its `.tflite`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What happens to a photograph before anybody is asked for its quality: cuts, encoders, second compressions, noise."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 

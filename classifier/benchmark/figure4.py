@@ -1,7 +1,5 @@
 """The paper's Figure 4: confusion matrices side by side, from the counts that evaluations leave."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """ImageMagick's word on a JPEG file, to compare with: `identify -format %Q` reads the header's tables."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -7,8 +7,6 @@ or was changed since, and no number means anything: one compressed at 30, then r
 network. Each is asked only when its word can matter, or when the evidence is to be explained.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from dataclasses import dataclass, replace

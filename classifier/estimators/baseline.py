@@ -1,7 +1,5 @@
 """A baseline's answer: its network over the crops of a picture, the median of what it says of them."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,8 +4,6 @@ Only the last compression is in there. The tables are compared with those that l
 qualities from known base tables; where none fits and none is near, there is no number.
 """
 
-from __future__ import annotations
-
 import functools
 import os
 import time

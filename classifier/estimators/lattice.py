@@ -1,7 +1,5 @@
 """The lattice's answer: the quality whose quantisation tables explain the picture's own DCT coefficients best."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar

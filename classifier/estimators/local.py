@@ -1,7 +1,5 @@
 """The quality of every region of a picture, so that a part pasted from another JPEG stands out."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from pathlib import Path

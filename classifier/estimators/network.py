@@ -1,7 +1,5 @@
 """The network's answer: predict the patches of a picture, take the median of the confident ones."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

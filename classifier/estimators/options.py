@@ -1,7 +1,5 @@
 """The flags that say how an estimator answers, the same in every command that asks one, and the settings they make."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ The original marked its thresholds "to be grid-searched". The search looks at wh
 whole pictures and on crops of all sizes and offsets, because a crop's few patches err more.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The confusion matrix: as a picture that a person can read at 100 classes, and as a table."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 from typing import Any

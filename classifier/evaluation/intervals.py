@@ -1,7 +1,5 @@
 """Fit the intervals around answers: conformal quantiles of the errors measured on validation photographs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

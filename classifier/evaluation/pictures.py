@@ -1,7 +1,5 @@
 """How right are the answers? Pictures x qualities, compressed in memory, and patches from HDF5."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import Callable, Sequence

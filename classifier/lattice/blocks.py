@@ -1,7 +1,5 @@
 """The blocks of a picture that the lattice is read from: where they lie, their integer luma, their DCT, histograms."""
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass
 

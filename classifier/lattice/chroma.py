@@ -1,7 +1,5 @@
 """What the chroma says where luma leaves several qualities: its own tables, through each way of subsampling."""
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass
 

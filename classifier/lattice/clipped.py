@@ -5,8 +5,6 @@ turns: round the block's coefficients to the table's lattice, take the missing p
 more than black), and again. At the right quality the known pixels then agree with the lattice to their rounding.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

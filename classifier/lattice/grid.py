@@ -1,7 +1,5 @@
 """Where the 8x8 grid of an earlier compression lies: all 64 phases scored at once on a sample of the picture."""
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass
 

@@ -9,8 +9,6 @@ Histograms hold |c| in bins of 1/8. The rounding's part is then one matrix produ
 the cost does not depend on the number of blocks.
 """
 
-from __future__ import annotations
-
 import functools
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What decoders, and what came after them, add to DCT coefficients: the density around the points of every lattice."""
 
-from __future__ import annotations
-
 import functools
 import math
 from typing import Any

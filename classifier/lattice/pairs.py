@@ -6,8 +6,6 @@ of the points of the first that round to it. On another grid the first lattice i
 second quantisation, which differs from frequency to frequency.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

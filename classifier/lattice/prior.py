@@ -1,7 +1,5 @@
 """The prior of DCT coefficients: a mixture of Laplacians and normals, its mass in the cells of lattices, its fit."""
 
-from __future__ import annotations
-
 import functools
 import math
 

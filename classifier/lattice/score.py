@@ -1,7 +1,5 @@
 """How well each of the 100 qualities explains the luma blocks of one grid, all kinds of blocks together."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

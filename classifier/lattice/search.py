@@ -1,7 +1,5 @@
 """The reading of a picture: over the 64 grids and the kinds of noise, the lattice that explains its blocks best."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

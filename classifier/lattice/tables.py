@@ -6,8 +6,6 @@ tables nearest to them by least squares, the convention for such files: of all 6
 known encoder, else of the steps that the picture determines.
 """
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass
 

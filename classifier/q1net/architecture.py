@@ -1,7 +1,5 @@
 """The network of the paper, section 3.1, as a list of layers, in tf-keras, and its loss for any framework."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

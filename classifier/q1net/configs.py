@@ -1,7 +1,5 @@
 """The variants of the network as data (paper, section 3)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from q1net_msroi.utils.errors import UserError

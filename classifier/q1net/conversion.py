@@ -1,7 +1,5 @@
 """From the checkpoint to `.tflite`: float32, float16, int8 with raw pixels in; compared with the Keras model."""
 
-from __future__ import annotations
-
 import tempfile
 import time
 from collections.abc import Iterator, Sequence

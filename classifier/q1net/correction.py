@@ -5,8 +5,6 @@ low at high ones. The whole picture knows better than its patches, and the same 
 corrected. The correction is the monotone line through a few knots with the least absolute error (a linear program).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any

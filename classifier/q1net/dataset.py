@@ -1,7 +1,5 @@
 """Patches in HDF5: `x_noise` (N, 16, 16, 3) uint8 and `y_quality` (N,) uint8, as the original writes them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from typing import Any

@@ -4,8 +4,6 @@ For a last phase of training the statistics should stay what prediction uses. Te
 BatchNorm with fixed statistics on a CPU; the folded network needs none, and a step is a third faster than usual.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """From the answers of many patches to one answer for the picture (paper, section 3.3), and three other ways."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

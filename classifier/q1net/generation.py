@@ -4,8 +4,6 @@ The file is laid out once with its full size and then filled in place, group by 
 not grow with it, all cores write at once, and a killed run goes on where it stopped. Its final name appears at the end.
 """
 
-from __future__ import annotations
-
 import fcntl
 import functools
 import os

@@ -6,8 +6,6 @@ and 95 % quantiles of truth minus answer (conformal: as many of the measured err
 assumption about the errors' shape is made, only that new pictures are like those measured.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

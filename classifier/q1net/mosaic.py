@@ -7,8 +7,6 @@ grid of patches (`PictureMosaic`), and windows of many photographs compressed to
 has no such units (`margin` None), whole pictures are compressed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

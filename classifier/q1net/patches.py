@@ -1,7 +1,5 @@
 """Where the patches of an estimate lie, and how they are cut out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -5,8 +5,6 @@ qualities, drawn anew each round, because cutting and augmenting cost more than 
 depends on (seed, epoch, round) alone, so that a resumed run sees what an uninterrupted one would have seen.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

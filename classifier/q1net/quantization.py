@@ -6,8 +6,6 @@ light compression, one or two grey levels, would drown in the rounding. `adapt` 
 again what the network says without. The last layers stay float: 256 steps over 0..100 are too few for the answer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

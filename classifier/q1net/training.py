@@ -1,7 +1,5 @@
 """Train the network: from an HDF5 file or from photographs (paper, section 4.1)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """Weights on disk: ours and the original's (Keras TensorFlow-format checkpoints under the prefix `best/`)."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -4,8 +4,6 @@ Channels are repeated and what leaves them is shared out at random among the cop
 ICLR 2016): the function stays, and because copies get different shares, they learn different things from then on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Encoders on the same bytes: plain JPEG, its peers, the rules, model 7, and model 7 without the right map."""
 
-from __future__ import annotations
-
 import importlib.util
 import time
 from collections.abc import Callable, Sequence

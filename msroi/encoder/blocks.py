@@ -4,8 +4,6 @@ Coefficients are unquantised float32, (64, blocks): frequency first, in zigzag o
 blocks at once is an operation on whole rows. Blocks are counted row by row.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """One picture and its map become a plain JPEG and one of the same standard whose bytes go where the map says."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Where two JPEGs of a picture differ most: squares inside the region where one gains, outside where it loses."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

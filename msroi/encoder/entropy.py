@@ -4,8 +4,6 @@ An AC symbol is 16 * run + size: `run` zeros, then a value of `size` magnitude b
 zeros. Values are handled in zigzag order, (64, blocks).
 """
 
-from __future__ import annotations
-
 import heapq
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A tree of pictures and a tree of their maps become a tree of JPEGs: which belong together, which are finished."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

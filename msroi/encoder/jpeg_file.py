@@ -1,7 +1,5 @@
 """A progressive JPEG file from quantised coefficients, its scans and codes optimised by mozjpeg through jpeglib."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path

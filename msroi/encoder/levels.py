@@ -1,9 +1,8 @@
 """The six level rules: which of nine JPEG qualities a pixel gets from its map value (Section 4 of the MSROI paper)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ class MapStatistics:
     histogram: NDArray[np.int64]
 
     @classmethod
-    def of(cls, saliency: NDArray[np.uint8]) -> MapStatistics:
+    def of(cls, saliency: NDArray[np.uint8]) -> Self:
         """Count the values of a map, (height, width) uint8, not empty."""
         return cls(np.bincount(saliency.reshape(-1), minlength=MAP_VALUES))
 

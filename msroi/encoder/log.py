@@ -1,7 +1,5 @@
 """Logs of metrics: read the originals' lines and our JSON records, average them, write them as a table."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -1,7 +1,5 @@
 """Plots of a log: what each picture gained or lost, a figure a metric, and one figure with all of them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from pathlib import Path

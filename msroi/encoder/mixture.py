@@ -1,7 +1,5 @@
 """The mixture: one picture whose pixels come from several JPEG qualities of it (Section 4 of the MSROI paper)."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """What a person asks of the encoder: one frozen dataclass, built from the command's flags and passed through whole."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

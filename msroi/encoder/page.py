@@ -1,7 +1,5 @@
 """A page to look at: plain and semantic JPEG of a picture in one HTML file that needs nothing else."""
 
-from __future__ import annotations
-
 import base64
 import html
 import importlib.resources

@@ -5,8 +5,6 @@ block's texture hides and how visible the rest is are known without decoding. On
 the rounding and clipping of pixels are left out.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

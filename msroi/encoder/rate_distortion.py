@@ -5,8 +5,6 @@ are searched on a sample of blocks so that the size is met and the whole picture
 promises; then the whole picture is quantised and lambda corrected until the file itself fits.
 """
 
-from __future__ import annotations
-
 import math
 import sys
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What is said about an encoded picture: a line for a person, the originals' log line, a JSON record."""
 
-from __future__ import annotations
-
 import io
 import math
 from typing import Any

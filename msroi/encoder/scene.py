@@ -5,8 +5,6 @@ pixels) and a mixture of its PSNR-HVS and PSNR-HVS-M; of a chroma coefficient th
 weights of the standard table. The weights are in `settings.py`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

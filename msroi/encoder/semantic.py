@@ -1,7 +1,5 @@
 """Model 7 for one picture: what a person asks for becomes a target, the encoder's answer becomes a file to write."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The largest JPEG quality whose file is not larger than a number of bytes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

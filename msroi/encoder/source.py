@@ -1,7 +1,5 @@
 """What goes into the encoder: a picture's pixels as stored with its colour profile and EXIF data, and its map."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 

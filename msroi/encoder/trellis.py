@@ -5,10 +5,8 @@ thresholding and quantizer selection", 1997): a path runs through the positions 
 distortion of what it sets to zero and the bits of its run and of the value it ends at. All blocks go at once.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +39,7 @@ class Distortion:
     masking: Floats
     visible: Floats
 
-    def take(self, blocks: Indices) -> Distortion:
+    def take(self, blocks: Indices) -> Self:
         """Return the same for some of the blocks."""
         return replace(self, pixels=self.pixels[blocks], masking=self.masking[blocks])
 
@@ -198,7 +196,7 @@ class _Candidates:
     alive: Indices
 
     @classmethod
-    def of(cls, magnitude: Floats, table: Floats) -> _Candidates:
+    def of(cls, magnitude: Floats, table: Floats) -> Self:
         """List those of |coefficients| (64, blocks), blocks sorted by falling number."""
         quotient = magnitude / table[:, None]
         quotient += np.float32(0.5)

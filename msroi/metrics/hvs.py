@@ -4,8 +4,6 @@ The published tables are the standard JPEG luminance table in other clothes, to 
 sensitivity is 25.735088 / Q, masking (10 / Q)^2.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """What is known of a metric, and the two pictures that it compares."""
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field

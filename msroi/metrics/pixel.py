@@ -3,8 +3,6 @@
 Planes are (height, width) float64 with 8-bit values; the peak is 255 for every metric.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from q1net_msroi.msroi.metrics.metric import Metric, Pair, Pixels, Plane, Region

@@ -1,7 +1,5 @@
 """SSIMULACRA 2 (J. Sneyers, Cloudinary), by the package of that name."""
 
-from __future__ import annotations
-
 import io
 
 from PIL import Image

@@ -3,8 +3,6 @@
 A module that has `METRICS`, a tuple of `Metric`, adds them; nothing else has to be changed.
 """
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from collections.abc import Collection

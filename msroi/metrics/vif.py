@@ -1,7 +1,5 @@
 """VIFP: visual information fidelity in the pixel domain (Sheikh and Bovik 2006, the authors' multi-scale version)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from q1net_msroi.msroi.metrics.metric import Metric, Plane

@@ -5,8 +5,6 @@ maps. The *head* is the paper's: three linear convolutions and a class matrix, a
 sum of the head's feature maps weighted with that class's column of the matrix.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

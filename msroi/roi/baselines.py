@@ -1,7 +1,5 @@
 """Maps that know nothing of objects: what any network's map has to beat."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image

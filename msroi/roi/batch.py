@@ -1,7 +1,5 @@
 """Maps of files: read a picture, make its map and overlay, write both whole."""
 
-from __future__ import annotations
-
 import functools
 import glob
 import time

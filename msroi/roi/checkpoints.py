@@ -4,8 +4,6 @@ A checkpoint holds `<layer>/W`, `<layer>/b` for every convolution of `architectu
 that holds only the head (`conv6_1`, `depth`, `conv6`, `GAP`) goes with the shipped features.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection
 from pathlib import Path

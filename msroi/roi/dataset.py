@@ -1,7 +1,5 @@
 """The pictures of a table as training inputs: decoded and cut, or as cached features of a frozen backbone."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 import os

@@ -1,7 +1,5 @@
 """Score maps over a folder of pictures against object masks or gaze, beside maps that know nothing."""
 
-from __future__ import annotations
-
 import csv
 import math
 from collections import defaultdict

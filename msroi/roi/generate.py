@@ -1,7 +1,5 @@
 """A picture's map: which scales the network looks at, which rule makes the map, which classes it saw."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The network that is trained: the head, with or without the features before it; its losses, scores and files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 

@@ -1,7 +1,5 @@
 """From feature maps to a map of the picture: placing, smoothing, and the three rules (energy, topk, threshold)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A network ready to look at pictures: what it computes, its class matrix, its class names; LiteRT or TensorFlow."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from dataclasses import dataclass

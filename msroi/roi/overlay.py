@@ -1,7 +1,5 @@
 """The overlay: the map as colours over its picture, with a legend of the classes the network saw."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

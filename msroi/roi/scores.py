@@ -1,7 +1,5 @@
 """How well a map agrees with object masks or with where people looked."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

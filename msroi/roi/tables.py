@@ -1,7 +1,5 @@
 """Class folders, their split for training and testing, and the tables made of them."""
 
-from __future__ import annotations
-
 import csv
 import io
 import math

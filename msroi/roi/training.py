@@ -1,7 +1,5 @@
 """Train the MSROI head, alone on cached features or with its network (paper, section 3)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

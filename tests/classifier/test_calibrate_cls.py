@@ -1,7 +1,5 @@
 """calibrate_cls.py: one row a threshold, the chosen one stored with the weights and used from then on."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,7 +1,5 @@
 """evaluate_cls.py: printed lines, files and hostile inputs."""
 
-from __future__ import annotations
-
 import csv
 import errno
 import json

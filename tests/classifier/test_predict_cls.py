@@ -1,7 +1,5 @@
 """predict_cls.py: the printed lines of the contract, and every hostile input."""
 
-from __future__ import annotations
-
 import errno
 import json
 import os

@@ -1,7 +1,5 @@
 """to_tflite.py: refuses what cannot be converted; what it writes runs and agrees (slow: each conversion takes long)."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

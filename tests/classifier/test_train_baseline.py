@@ -1,7 +1,5 @@
 """train_baseline.py: a small run, and wrong use."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

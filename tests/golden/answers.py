@@ -1,7 +1,5 @@
 """What the code answers for the golden pictures, as plain data, and how two such answers are compared."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Some 150 small pictures, always the same: photographs, text, flat, clipped and noisy ones after many compressions."""
 
-from __future__ import annotations
-
 import functools
 import io
 import zlib

@@ -1,7 +1,5 @@
 """scripts/encode_folder.sh: a tree of photographs becomes a tree of JPEGs."""
 
-from __future__ import annotations
-
 import csv
 import os
 import subprocess

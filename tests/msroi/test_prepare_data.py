@@ -1,7 +1,5 @@
 """prepare_data.py: tables from class folders, and what it says of what does not belong there."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 

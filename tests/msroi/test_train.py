@@ -1,7 +1,5 @@
 """train.py: from class folders to a checkpoint, killed on the way; its options."""
 
-from __future__ import annotations
-
 import csv
 import json
 import os

@@ -1,7 +1,5 @@
 """Comparisons of trainings: each is recorded when it is done, and done once."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from pathlib import Path

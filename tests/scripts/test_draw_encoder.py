@@ -1,7 +1,5 @@
 """draw_encoder.py: curves from a record."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """draw_figure4.py: one figure and one record of several evaluations."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

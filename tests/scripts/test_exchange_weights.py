@@ -1,7 +1,5 @@
 """Weights that leave as .npz come back the same, and only when TensorFlow finds them better."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

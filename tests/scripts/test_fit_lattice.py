@@ -1,7 +1,5 @@
 """fit_lattice.py: a row a threshold with both folders' alarms; what was measured is not measured again."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Every script explains itself, and none asks for data or writes anything before it does."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """measure_accuracy.py: a row an estimator and condition; what is missing is left out or said."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """pack_head.py: the head of a checkpoint, smaller, with its class names."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """record.py: what a command printed, below what made it; once, until command, code or weights change."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Comparing encoders over a folder: what is measured is kept, added to, and summed up."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Tables are data: what is described is shown, what nobody describes is said."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

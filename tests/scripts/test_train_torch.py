@@ -3,8 +3,6 @@
 TensorFlow runs in a process of its own: in one process, the libraries of the two frameworks end each other.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

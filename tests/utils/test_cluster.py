@@ -1,7 +1,5 @@
 """A function over many inputs on a cluster: order, errors, lost workers, a scheduler that is not there."""
 
-from __future__ import annotations
-
 import builtins
 import signal
 import socket

@@ -1,7 +1,5 @@
 """Every codec keeps what its entry promises, and what is compressed in parts equals the whole or is the whole."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What a person reads, and the exit code a program reads."""
 
-from __future__ import annotations
-
 import errno
 import os
 import signal

@@ -1,7 +1,5 @@
 """Pictures of results are whole PNG files."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Every strange picture gives exactly its stored pixels, or one line that names it."""
 
-from __future__ import annotations
-
 import io
 import os
 import struct

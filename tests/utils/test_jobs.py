@@ -1,7 +1,5 @@
 """Folder jobs: what is finished is skipped, what fails does not stop the rest."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

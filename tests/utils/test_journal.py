@@ -1,7 +1,5 @@
 """A journal knows what is finished, also after a kill, a change, and two writers at once."""
 
-from __future__ import annotations
-
 import os
 import threading
 from pathlib import Path

@@ -1,7 +1,5 @@
 """JPEG in memory is what Pillow writes to a file."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

@@ -1,7 +1,5 @@
 """LiteRT models: any number of inputs, and clear errors for damaged files."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

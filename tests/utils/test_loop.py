@@ -1,7 +1,5 @@
 """The training loop: counting, stopping, going on; with steps that only count."""
 
-from __future__ import annotations
-
 import csv
 import json
 import signal

@@ -1,7 +1,5 @@
 """Muon: the orthogonalised step against an SVD, which weights it moves, and that its state is saved and restored."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Shared flags: declared once, and built into settings by name."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What records say of the code that made them, and what tables say of numbers."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Settings that say what they are: entries in order, groups with dotted names, a fingerprint of names and values."""
 
-from __future__ import annotations
-
 from dataclasses import FrozenInstanceError, dataclass, replace
 
 import pytest

@@ -1,7 +1,5 @@
 """A function over many inputs: in order, bounded, on threads; and the folder job on top of it."""
 
-from __future__ import annotations
-
 import pickle
 import threading
 import time

@@ -1,7 +1,5 @@
 """The flags of every training: defaults, what is refused, and the settings that are made of them."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import fields
 

@@ -1,7 +1,5 @@
 """The registry of baselines."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Crops of pictures, and fresh ones for training whose pixels are those of whole JPEGs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The 35 numbers of a crop, against an obvious loop."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

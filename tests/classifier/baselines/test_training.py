@@ -1,7 +1,5 @@
 """Training a baseline: it learns, resumes with the same result, and its `.tflite` is its model."""
 
-from __future__ import annotations
-
 import csv
 import json
 import signal

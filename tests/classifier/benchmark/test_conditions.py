@@ -1,7 +1,5 @@
 """What becomes of a photograph under each condition."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

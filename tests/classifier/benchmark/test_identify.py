@@ -1,7 +1,5 @@
 """ImageMagick's word, by a program of our own that stands in for it and, where it is installed, by itself."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable
 from pathlib import Path

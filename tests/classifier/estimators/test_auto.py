@@ -1,7 +1,5 @@
 """Which evidence speaks, and what is said of an earlier compression."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import replace

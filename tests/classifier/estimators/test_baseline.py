@@ -1,7 +1,5 @@
 """What the shipped baselines answer, and what is said of models and pictures that cannot be used."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What the header tells: exact for known encoders, near for near tables, nothing for strange ones."""
 
-from __future__ import annotations
-
 import io
 import struct
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The lattice estimator on pictures: right where the pixels tell, silent where they do not."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from pathlib import Path

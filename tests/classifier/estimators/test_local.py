@@ -1,7 +1,5 @@
 """A part pasted from another JPEG stands out: of another quality, or on another grid."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Every --comp_type makes an estimator, and answers for pictures it can take."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The answer in words and as plain data, whatever estimator gave it."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path

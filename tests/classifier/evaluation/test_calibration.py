@@ -1,7 +1,5 @@
 """The search for a threshold finds what the data say."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Counts to a file and back."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Intervals hold as often as they say, wherever errors differ in size."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

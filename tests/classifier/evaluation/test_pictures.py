@@ -1,7 +1,5 @@
 """Scores against the plainest loops, and the parsing of what to evaluate."""
 
-from __future__ import annotations
-
 import csv
 import math
 from pathlib import Path

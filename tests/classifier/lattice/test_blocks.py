@@ -1,7 +1,5 @@
 """Blocks and histograms: the decoder's integer luma, clipped and constant blocks, the sample of a large picture."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

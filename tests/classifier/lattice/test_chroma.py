@@ -1,7 +1,5 @@
 """Chroma through the upsampling: samples recovered, subsampling found, tables told apart."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The lattice in blocks with clipped pixels: pages of text, against loops that are slow and plain."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The grid's phase: found on crops, (0, 0) wherever nothing else is decisive."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Scores of all steps from histograms, against the plain formula on single coefficients."""
 
-from __future__ import annotations
-
 import itertools
 import math
 

@@ -1,7 +1,5 @@
 """The densities of rounding against what decoders really leave between coefficients and their lattices."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Pairs of compressions on one grid, on drawn coefficients and on a photograph."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """All kinds of blocks of one grid together, on photographs whose brightness was changed and whose areas are flat."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """From a reading to a verdict: the rules on made scores, and on small parts of several photographs."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

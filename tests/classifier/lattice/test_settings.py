@@ -1,7 +1,5 @@
 """The settings of the lattice family: each says what it is, no two are called alike, thresholds can be measured."""
 
-from __future__ import annotations
-
 from q1net_msroi.classifier.lattice.noise import NOISES
 from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils.settings import describe

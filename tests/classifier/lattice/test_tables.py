@@ -1,7 +1,5 @@
 """Standard, mozjpeg's and unknown tables, told from made log-likelihood ratios of single steps."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The two variants of the paper."""
 
-from __future__ import annotations
-
 import pytest
 
 from q1net_msroi.classifier.q1net import configs

@@ -1,7 +1,5 @@
 """The correction takes away what all photographs have in common, never decreases, and can be stored."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

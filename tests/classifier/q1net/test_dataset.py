@@ -1,7 +1,5 @@
 """Patch files: what is wrong is said; every epoch is a permutation and can be resumed."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Callable

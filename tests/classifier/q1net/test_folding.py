@@ -1,7 +1,5 @@
 """Folding BatchNorm and unfolding it again change nothing that the network computes."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """The median of the confident patches, against a loop."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Sets of patches: what is asked for, exactly, reproducibly, and safe from being killed."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os

@@ -1,7 +1,5 @@
 """Compressing only what is needed gives exactly the pixels of the whole picture's JPEG."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

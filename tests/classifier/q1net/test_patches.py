@@ -1,7 +1,5 @@
 """Where patches lie: the rule of the original, against the plainest loop."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Fresh patches: reproducible, balanced, resumable, and true to the whole photograph's JPEG."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The 8-bit network: folding is exact, rounding is what it says, ranges come from the data."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

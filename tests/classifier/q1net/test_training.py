@@ -1,7 +1,5 @@
 """Training: the loss, resuming, stopping, averaging; small runs on real patches."""
 
-from __future__ import annotations
-
 import csv
 import itertools
 import json

@@ -1,7 +1,5 @@
 """Weights on disk: an independently written model of the same topology loads exactly; damage is said."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The wider network computes what the narrower one does, and its copies of a channel differ in what they feed."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Where two files differ most, against a slow search that looks at every square."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

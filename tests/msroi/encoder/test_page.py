@@ -1,7 +1,5 @@
 """The page: well-formed, the files in it byte for byte, nothing fetched; and used in a browser, where there is one."""
 
-from __future__ import annotations
-
 import base64
 import html
 import html.parser

@@ -1,7 +1,5 @@
 """A metric is described once: JSON, logs, CSV, plots, pages and tables show one that was added."""
 
-from __future__ import annotations
-
 import csv
 import json
 from pathlib import Path

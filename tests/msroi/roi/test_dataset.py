@@ -1,7 +1,5 @@
 """The training square and the cache of features."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Class folders, splits, tables."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Training of the head: loss, accuracy, exact resume, what is written."""
 
-from __future__ import annotations
-
 import csv
 import json
 import os
