@@ -89,7 +89,7 @@ def gather(options: argparse.Namespace, settings: Mapping[str, Any]) -> list[wor
     )
     sources: list[world.Source] = []
     for name in options.sets:
-        here = world.sources(name, inputs, settings)[:: options.every][: options.limit]
+        here = world.sample(world.sources(name, inputs, settings)[:: options.every], options.limit)
         if not here:
             note(f"{name} is left out: it needs {world.NEEDS[name]}")
         sources += here
@@ -116,7 +116,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("--treatments", nargs="+", default=(), metavar="NAME", help="of every set, such as file decoded (default: all)")
     add("--every", type=int, default=1, metavar="N", help="every Nth source of a set (default: %(default)s)")
-    add("--limit", type=int, metavar="N", help="at most so many sources a set (default: all)")
+    add(
+        "--limit",
+        type=int,
+        metavar="N",
+        help="so many sources a set, drawn by chance but always the same (default: all)",
+    )
     add("--overwrite", action="store_true", help="measure again what was finished before")
     add_model_options(parser, registry.described())
     add_patch_options(parser)

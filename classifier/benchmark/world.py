@@ -350,3 +350,9 @@ def sources(name: str, inputs: Inputs, settings: Mapping[str, Any]) -> list[Sour
     """Return the sources of a set with their keys for a journal; none where the inputs lack what it is made of."""
     made = SETS[name](inputs)
     return [replace(each, key=f"{name} {each.number} {each.image.name}", settings=settings) for each in made]
+
+
+def sample(found: Sequence[Source], most: int | None) -> list[Source]:
+    """Return at most so many sources in their order: a larger number takes the same ones and more."""
+    chosen = np.random.default_rng(0).permutation(len(found))[:most]
+    return [found[number] for number in sorted(chosen)]
