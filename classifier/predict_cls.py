@@ -54,21 +54,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _one(path: Path, options: argparse.Namespace, asked: Asked) -> int:
     """Answer for one picture."""
     kind = registry.get_kind(asked.comp_type)
-    picture = images.read_rgb(path, minimum_side=kind.minimum_side)
+    try:
+        picture = images.read_rgb(path, minimum_side=kind.minimum_side)
+    except UserError as error:
+        if options.map:
+            raise
+        _print_answer(
+            path, registry.estimate_unread(registry.load(asked), path, error, options.fallback), options, asked
+        )
+        return EXIT_OK
     for remark in picture.notes:
         note(f"{show(path)}: {remark}")
     estimator = registry.load(asked)
     if not options.json and kind.warms_up:
         registry.estimate_file(estimator, path, picture)  # the first one warms up, as in the original
-    estimate = registry.estimate_file(estimator, path, picture, options.fallback)
-    if options.json:
-        _print_json(path, estimate, asked)
-    elif estimate.quality is None:
-        print(f"predicted quality {estimate.sentence()}")
-    else:
-        print(f"predicted quality {estimate.quality:.2f}, estimated in {estimate.seconds:.3f} seconds")
-    if not options.json:
-        _print_evidence(estimate, options, always=kind.explains)
+    _print_answer(path, registry.estimate_file(estimator, path, picture, options.fallback), options, asked)
     if options.map:
         from q1net_msroi.classifier.estimators import local
 
@@ -77,6 +77,19 @@ def _one(path: Path, options: argparse.Namespace, asked: Asked) -> int:
         told = f"{show(options.map)}: {found.told(*picture.pixels.shape[:2])}"
         note(told) if options.json else print(told)
     return EXIT_OK
+
+
+def _print_answer(path: Path, estimate: Estimate, options: argparse.Namespace, asked: Asked) -> None:
+    """Print the answer for one picture."""
+    if options.json:
+        _print_json(path, estimate, asked)
+    elif estimate.quality is None:
+        print(f"predicted quality {estimate.sentence()}")
+    else:
+        print(f"predicted quality {estimate.quality:.2f}, estimated in {estimate.seconds:.3f} seconds")
+    if not options.json:
+        always = registry.get_kind(asked.comp_type).explains or estimate.evidence.unread is not None
+        _print_evidence(estimate, options, always)
 
 
 def _folder(folder: Path, options: argparse.Namespace, workers: int) -> int:

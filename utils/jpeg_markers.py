@@ -4,8 +4,6 @@ Truncated, 12-bit, arithmetic and oddly assembled files are read as well, as lib
 of a long file only the beginning is looked at.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """JPEG data inside TIFF files."""
 
-from __future__ import annotations
-
 import os
 import warnings
 from dataclasses import dataclass

@@ -15,7 +15,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.estimators.header import Header, HeaderEvidence, estimate_header, read_header
+from q1net_msroi.classifier.estimators.header import (
+    LUMA_FIRST,
+    Header,
+    HeaderEvidence,
+    estimate_header,
+    estimate_unread,
+    read_header,
+)
 from q1net_msroi.classifier.estimators.lattice import LatticeEstimator, LatticeEvidence
 from q1net_msroi.classifier.estimators.network import NetworkEstimator, calibrated
 from q1net_msroi.classifier.estimators.options import Asked
@@ -45,6 +52,11 @@ class AutoEvidence(Evidence):
     def validated(self) -> str:
         """What is said behind the interval."""
         return self.speaker.validated if self.speaker else ""
+
+    @property
+    def unread(self) -> str | None:
+        """Why the pixels were not looked at."""
+        return self.speaker.unread if self.speaker else None
 
     def sentence(self, answer: Estimate) -> str:
         """Return the answer as the one says it whose it is."""
@@ -105,8 +117,16 @@ class AutoEstimator:
         self._lattice = LatticeEstimator()
 
     def estimate_file(self, path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> Estimate:
-        """Return the answer for the file at `path` and its pixels."""
-        return self.estimate(pixels, read_header(path))
+        """Return the answer for the file at `path` and its pixels; RGB and CMYK data have no luma to look into."""
+        header = read_header(path)
+        if header is not None and header.colours not in LUMA_FIRST:
+            return header_alone(estimate_header(header))
+        return self.estimate(pixels, header)
+
+    def estimate_unread(self, path: str | os.PathLike[str], error: UserError) -> Estimate | None:
+        """Return the header's answer for a file whose pixels were refused with `error`; None without a header."""
+        answer = estimate_unread(path, error)
+        return None if answer is None else header_alone(answer)
 
     def network(self) -> NetworkEstimator:
         """Return the network, loaded at the first call; raise `UserError` when its files are damaged."""
@@ -149,6 +169,11 @@ def _of(kind: type[E], estimate: Estimate) -> E:
 
 def _all(*estimates: Estimate | None) -> tuple[Evidence, ...]:
     return tuple(estimate.evidence for estimate in estimates if estimate is not None and estimate.evidence.kind)
+
+
+def header_alone(header: Estimate) -> Estimate:
+    """Return the header's answer where the pixels cannot be asked."""
+    return replace(header, evidence=AutoEvidence(_of(HeaderEvidence, header), None, _all(header)))
 
 
 def with_header(header: Estimate, lattice: Estimate, network: Estimate | None) -> Estimate:

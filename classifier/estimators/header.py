@@ -7,24 +7,29 @@ qualities from known base tables; where none fits and none is near, there is no 
 import functools
 import os
 import time
-import warnings
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from q1net_msroi.classifier.estimators.result import Estimate, Evidence, number
 from q1net_msroi.classifier.lattice.settings import LATTICE
-from q1net_msroi.utils import jpeg
+from q1net_msroi.utils import jpeg, jpeg_markers, tiff
+from q1net_msroi.utils.errors import UserError
+from q1net_msroi.utils.jpeg_markers import Component, Markers
 
 LARGEST_STEP = 32767  # of 16-bit tables
-TABLE = 64  # steps
 COLOURS = 3  # components from which chroma may be subsampled
-PHOTOSHOP_QUALITY = 0x0406  # the image resource in which Photoshop keeps its own setting, two bytes, -4..8 for 0..12
-PHOTOSHOP_SETTINGS = range(13)
+LUMA_FIRST = ("YCbCr", "gray")  # colour spaces whose first component is what pixels tell as luma
+NO_HEADER = "not a JPEG file: there is no header to read"
+UNREAD = {  # what refused pixels, by a word of the refusal
+    "truncated": f"its {jpeg_markers.EARLY}",
+    "damaged": "its data are damaged",
+    "scans of": "it holds too many scans",
+    "claims": "it is too large",
+    "memory": "it is too large",
+}
 SAVED_BY = {"mozjpeg": " by mozjpeg", "photoshop": " by Photoshop"}
 
 _RATIOS: tuple[tuple[float, float], ...] = ((1, 1), (2, 1), (2, 2), (1, 2), (4, 1), (4, 2))
@@ -35,7 +40,8 @@ SUBSAMPLINGS = dict(zip(_RATIOS, ("4:4:4", "4:2:2", "4:2:0", "4:4:0", "4:1:1", "
 class Header:
     """What the header holds: `luma` (8, 8), `chroma` (8, 8) or None (gray, or one table for all), and how it is coded.
 
-    `photoshop` is Photoshop's own setting 0..12 where the file carries it, None elsewhere.
+    `photoshop` is Photoshop's own setting 0..12 where the file carries it, None elsewhere. `colours` is the components'
+    colour space, `process` a name of `jpeg_markers.FRAMES`, `precision` the bits of a sample, `damage` what was seen.
     """
 
     luma: NDArray[np.int64]
@@ -44,6 +50,10 @@ class Header:
     subsampling: str | None
     progressive: bool
     photoshop: int | None = None
+    colours: str = "YCbCr"
+    process: str = "baseline"
+    precision: int = 8
+    damage: tuple[str, ...] = ()
 
     @property
     def tables(self) -> NDArray[np.int64]:
@@ -58,6 +68,7 @@ class HeaderEvidence(Evidence):
     `distance` is the root mean square difference, in quantisation steps, to the tables of `nearest_standard`;
     `relative_distance` the same as a share of those tables' root mean square. `luma_quality` and `chroma_quality` are
     told where each table alone is exactly a standard one, `photoshop_quality` (0..12) where the file carries it.
+    `unread` says why the pixels were not looked at.
     """
 
     kind: ClassVar[str] = "header"
@@ -74,6 +85,10 @@ class HeaderEvidence(Evidence):
     components: int
     subsampling: str | None
     progressive: bool
+    colours: str = "YCbCr"
+    process: str = "baseline"
+    precision: int = 8
+    unread: str | None = None
 
     def sentence(self, answer: Estimate) -> str:
         """Return the answer as a sentence: a file is saved, what pixels tell is compressed."""
@@ -86,55 +101,68 @@ class HeaderEvidence(Evidence):
         quality = "no quality" if self.quality is None else f"quality {self.quality}"
         nearest = f"nearest standard quality {self.nearest_standard} at a distance of {self.distance:g}"
         sampling = self.subsampling or ("gray" if self.components == 1 else "no chroma")
-        coded = "progressive" if self.progressive else "baseline"
+        coded = self.process + (f", {self.precision} bits" if self.precision != 8 else "")
+        coded += "" if self.colours in LUMA_FIRST else f", {self.colours}"
         own = "" if self.photoshop_quality is None else f", Photoshop's own setting {self.photoshop_quality} of 12"
         tables = f"{quality}, {self.family} tables, {nearest} ({self.relative_distance:.1%})"
         return [f"header: {tables}, {sampling}, {coded}{own}"]
 
 
 def read_header(path: str | os.PathLike[str]) -> Header | None:
-    """Return the header of a JPEG file, None for any other file; no pixel is decoded."""
+    """Return the header of a JPEG file, or of the JPEG data in a TIFF; None without; no pixel is decoded."""
+    return find_header(path)[0]
+
+
+def find_header(path: str | os.PathLike[str]) -> tuple[Header | None, str]:
+    """Return a file's header and an empty text, or None and why there is none."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Path(path).open("rb") as handle:
-                if handle.read(2) != b"\xff\xd8":
-                    return None  # said here, because Pillow would load all its formats in search of another
-                handle.seek(0)
-                with Image.open(handle, formats=("JPEG",)) as image:
-                    return _header(image)
-    except (OSError, SyntaxError, ValueError, KeyError, IndexError, Image.DecompressionBombError):
-        return None  # whether the file can be used at all is said where its pixels are read
+        found = jpeg_markers.read_file(path)
+        colours = None if found is None else found.colours
+        if found is None and (inside := tiff.jpeg_data(path)) is not None:
+            found, colours = jpeg_markers.read(inside.content), inside.colours
+    except OSError:
+        return None, NO_HEADER  # whether the file can be used at all is said where its pixels are read
+    if found is None or colours is None:
+        return None, NO_HEADER
+    wrong = _wrong(found)
+    return (None, f"the JPEG header tells no quality: {wrong}") if wrong else (_header(found, colours), "")
 
 
-def _header(image: Image.Image) -> Header | None:
-    tables = {number: np.array(values, np.int64) for number, values in image.quantization.items()}  # type: ignore[attr-defined]
-    layers: list[tuple[int, int, int, int]] = image.layer  # type: ignore[attr-defined]
-    if not layers or any(0 in each[1:3] or each[3] not in tables or tables[each[3]].size != TABLE for each in layers):
-        return None
-    luma, second = layers[0], layers[min(1, len(layers) - 1)]
-    chroma = None if second[3] == luma[3] else tables[second[3]].reshape(8, 8)
-    progressive, photoshop = bool(image.info.get("progressive")), _photoshop(image.info.get("photoshop"))
-    return Header(tables[luma[3]].reshape(8, 8), chroma, len(layers), _subsampling(layers), progressive, photoshop)
+def _wrong(found: Markers) -> str:
+    """Return why markers do not tell whole and sane tables, empty where they do."""
+    if found.process is not None and found.process.startswith(("lossless", "hierarchical", "JPEG-LS")):
+        return f"{found.process} coding"
+    if found.fatal or not found.components:
+        return found.fatal or jpeg_markers.EARLY
+    tables = [each.table for each in found.components]
+    if any(table is None or table.min() < 1 for table in tables):
+        return jpeg_markers.DAMAGED_TABLE
+    sane = found.precision in (8, 12) and found.width and found.height
+    return "" if sane else jpeg_markers.DAMAGED_FRAME
 
 
-def _subsampling(layers: list[tuple[int, int, int, int]]) -> str | None:
+def _header(found: Markers, colours: str) -> Header:
+    first, second = found.components[0], found.components[min(1, len(found.components) - 1)]
+    assert first.table is not None
+    assert second.table is not None
+    one = second.selector == first.selector and np.array_equal(first.table, second.table)  # not redefined for chroma
+    chroma = None if one else second.table
+    process = found.process or ""
+    return Header(
+        first.table, chroma, len(found.components), _subsampling(found.components), process.startswith("progressive"),
+        found.photoshop, colours, process, found.precision, tuple(found.damage),
+    )  # fmt: skip
+
+
+def _subsampling(components: list[Component]) -> str | None:
     """Return 4:2:0 and the like, `2x2,1x2,1x2` for unusual factors, None for a single component."""
-    if len(layers) < COLOURS:
+    if len(components) < COLOURS:
         return None
-    factors = [layer[1:3] for layer in layers]
+    factors = [(each.across, each.down) for each in components]
     (h, v), chroma = factors[0], factors[1]
     if chroma == factors[2] and (h / chroma[0], v / chroma[1]) in SUBSAMPLINGS:
         return SUBSAMPLINGS[h / chroma[0], v / chroma[1]]
     return ",".join(f"{h}x{v}" for h, v in factors)
-
-
-def _photoshop(resources: Any) -> int | None:
-    content = resources.get(PHOTOSHOP_QUALITY) if isinstance(resources, dict) else None
-    if not isinstance(content, bytes) or not content[1:]:
-        return None
-    setting = int.from_bytes(content[:2], "big", signed=True) + 4
-    return setting if setting in PHOTOSHOP_SETTINGS else None
 
 
 @functools.cache
@@ -176,8 +204,9 @@ def match(header: Header) -> HeaderEvidence:
         family = "standard"  # two different qualities for luma and chroma
     luma, chroma = single[0], single[1] if len(single) > 1 else None
     coded = (len(found), header.components, header.subsampling, header.progressive)
+    how = (header.colours, header.process, header.precision)
     exact = quality is not None
-    return HeaderEvidence(family, quality, exact, near, far, share, luma, chroma, header.photoshop, *coded)
+    return HeaderEvidence(family, quality, exact, near, far, share, luma, chroma, header.photoshop, *coded, *how)
 
 
 def _nearest(found: NDArray[np.int64], known: NDArray[np.int64]) -> tuple[int, float, float]:
@@ -188,11 +217,14 @@ def _nearest(found: NDArray[np.int64], known: NDArray[np.int64]) -> tuple[int, f
     return index + 1, float(distance[index]), float(distance[index] / size)
 
 
-def estimate_header(header: Header | None) -> Estimate:
-    """Return the quality of the last compression as the header tells it; None with the reason where it does not."""
+def estimate_header(header: Header | None, without: str = NO_HEADER) -> Estimate:
+    """Return the quality of the last compression as the header tells it; None with the reason where it does not.
+
+    `without` is the reason where there is no header.
+    """
     started = time.perf_counter()
     if header is None:
-        return Estimate(None, reason="not a JPEG file: there is no header to read")
+        return Estimate(None, reason=without)
     found = match(header)
     quality, interval, reason = found.quality, None, None
     luma, chroma = found.luma_quality, found.chroma_quality
@@ -224,6 +256,25 @@ def _bracket(header: Header) -> tuple[int, int]:
     return min(int(low), nearest), max(int(np.ceil(high)), nearest)
 
 
+def estimate_unread(path: str | os.PathLike[str], error: UserError) -> Estimate | None:
+    """Return the header's answer for a file whose pixels were refused with `error`; None without a header."""
+    header = read_header(path)
+    if header is None:
+        return None
+    said = next((why for word, why in UNREAD.items() if word in str(error)), "its pixels cannot be read")
+    if header.precision != 8:
+        said = f"its samples have {header.precision} bits"
+    elif "arithmetic" in header.process:
+        said = f"its coding is {header.process}"
+    elif header.damage:
+        said = f"its {header.damage[0]}" if header.damage[0] == jpeg_markers.EARLY else f"it holds {header.damage[0]}"
+    unread = f"{said}, so the pixels were not looked at"
+    answer = estimate_header(header)
+    reason = None if answer.reason is None else f"{answer.reason}; {unread}"
+    assert isinstance(answer.evidence, HeaderEvidence)
+    return replace(answer, reason=reason, evidence=replace(answer.evidence, unread=unread))
+
+
 class HeaderEstimator:
     """Answers from the header of a JPEG file alone."""
 
@@ -233,4 +284,8 @@ class HeaderEstimator:
 
     def estimate_file(self, path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> Estimate:
         """Return what the header of the file at `path` tells; None with a reason for other files."""
-        return estimate_header(read_header(path))
+        return estimate_header(*find_header(path))
+
+    def estimate_unread(self, path: str | os.PathLike[str], error: UserError) -> Estimate | None:
+        """Return what the header tells of a file whose pixels were refused with `error`; None without a header."""
+        return estimate_unread(path, error)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from q1net_msroi.classifier.baselines.configs import BASELINES, SIDE
 from q1net_msroi.classifier.estimators.options import Asked
-from q1net_msroi.classifier.estimators.result import Estimate, Estimator, FileEstimator
+from q1net_msroi.classifier.estimators.result import Estimate, Estimator, FileEstimator, UnreadEstimator
 from q1net_msroi.classifier.q1net.configs import AREA, CONFIGS
 from q1net_msroi.utils import images, tasks
 from q1net_msroi.utils.errors import UserError
@@ -75,15 +75,32 @@ def estimate_file(
         estimate = estimator.estimate_file(path, picture.pixels).with_tie_interval()
     else:
         estimate = estimator.estimate(picture.pixels).with_tie_interval()
+    return _or_fallback(estimate, fallback)
+
+
+def estimate_unread(
+    estimator: Estimator, path: str | os.PathLike[str], error: UserError, fallback: float | None = None
+) -> Estimate:
+    """Return the answer for a file whose pixels were refused with `error`; raise `error` where there is none."""
+    estimate = estimator.estimate_unread(path, error) if isinstance(estimator, UnreadEstimator) else None
+    if estimate is None:
+        raise error
+    return _or_fallback(estimate, fallback)
+
+
+def _or_fallback(estimate: Estimate, fallback: float | None) -> Estimate:
     return replace(estimate, quality=fallback) if estimate.quality is None and fallback is not None else estimate
 
 
 def estimate_path(asked: Asked, fallback: float | None, path: str | os.PathLike[str]) -> Estimate:
     """Read a picture and return the answer for it, by an estimator that each thread loads once.
 
-    Raises `UserError` for a picture that cannot be read.
+    Raises `UserError` for a picture that cannot be read, unless the estimator can answer without its pixels.
     """
-    picture = images.read_rgb(path, minimum_side=get_kind(asked.comp_type).minimum_side)
+    try:
+        picture = images.read_rgb(path, minimum_side=get_kind(asked.comp_type).minimum_side)
+    except UserError as error:
+        return estimate_unread(tasks.per_thread(load, asked), path, error, fallback)
     return estimate_file(tasks.per_thread(load, asked), path, picture, fallback)
 
 

@@ -10,6 +10,8 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from q1net_msroi.utils.errors import UserError
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -33,6 +35,11 @@ class Evidence:
     def validated(self) -> str:
         """What is said behind an interval."""
         return ""
+
+    @property
+    def unread(self) -> str | None:
+        """Why the pixels were not looked at; None where they were."""
+        return None
 
     def sentence(self, answer: Estimate) -> str:
         """Return in one sentence an answer that has a quality, without what is told of an earlier compression."""
@@ -89,11 +96,14 @@ class Estimate:
             return f"unknown: {self.reason}{self.before_text}"
         if self.reason is not None:
             return f"no answer; {number(self.quality)} was asked for instead"
-        return self.evidence.sentence(self) + self.before_text
+        unread = f"; {self.evidence.unread}" if self.evidence.unread else ""
+        return self.evidence.sentence(self) + self.before_text + unread
 
     def short(self) -> str:
         """Return the answer for a line of a list: `63.4`, or `unknown` and why."""
-        return f"unknown ({self.reason}{self.before_text})" if self.quality is None else f"{self.quality:.1f}"
+        if self.quality is None:
+            return f"unknown ({self.reason}{self.before_text})"
+        return f"{self.quality:.1f}" + (f" ({self.evidence.unread})" if self.evidence.unread else "")
 
     def lines(self) -> list[str]:
         """Return a line for every piece of evidence, and one for the interval."""
@@ -135,6 +145,15 @@ class FileEstimator(Estimator, Protocol):
 
     def estimate_file(self, path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> Estimate:
         """Return the estimate for the file at `path` and its (height, width, 3) uint8 RGB pixels."""
+        ...
+
+
+@runtime_checkable
+class UnreadEstimator(Estimator, Protocol):
+    """An estimator that may have an answer for a file whose pixels cannot be read."""
+
+    def estimate_unread(self, path: str | os.PathLike[str], error: UserError) -> Estimate | None:
+        """Return the estimate for the file at `path`, whose pixels were refused with `error`; None without one."""
         ...
 
 

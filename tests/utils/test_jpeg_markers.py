@@ -1,7 +1,5 @@
 """Marker segments: what Pillow reads of sound files, what it loses of others, and nothing but None of no JPEG."""
 
-from __future__ import annotations
-
 import io
 import struct
 import time

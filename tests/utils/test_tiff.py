@@ -1,7 +1,5 @@
 """JPEG data in TIFF files: tables, colours, and None where there is none."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable
 from pathlib import Path

@@ -18,7 +18,7 @@ from q1net_msroi.classifier.estimators.network import NetworkEvidence
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.classifier.q1net import weights
-from q1net_msroi.utils import files, jpeg
+from q1net_msroi.utils import files, images, jpeg
 
 PREDICT = "classifier.predict_cls"
 Call = Callable[..., Any]
@@ -257,3 +257,24 @@ def test_three_below_the_header_is_an_earlier_compression(seen: int, earlier: fl
 def test_ten_below_the_header_is_one_by_the_network(said: float, earlier: float | None) -> None:
     answer = auto.with_header(header(95), lattice(None, "unknown"), network(said))
     assert answer.evidence.earlier_quality == earlier
+
+
+@needs_weights
+@pytest.mark.parametrize("name", ["rgb.jpg", "cmyk.jpg", "ycck.jpg", "rgb.tif"])
+def test_no_earlier_compression_is_claimed_from_data_without_luma(
+    tmp_path: Path, photograph: np.ndarray, name: str
+) -> None:
+    """Saved at 40 as usual, then anew at 90 in other colours: what the pixels would tell as luma is not asked."""
+    before = jpeg.compress(np.ascontiguousarray(photograph[:200, :280]), 40)
+    image, path = Image.fromarray(before), tmp_path / name
+    if name.startswith("rgb"):
+        image.save(path, quality=90, **({"keep_rgb": True} if name == "rgb.jpg" else {"compression": "jpeg"}))
+    else:
+        image.convert("CMYK").save(path, quality=90)
+    if name == "ycck.jpg":  # Adobe's transform is the last byte of its segment
+        content = path.read_bytes()
+        at = content.index(b"Adobe") + 11
+        path.write_bytes(content[:at] + b"\2" + content[at + 1 :])
+    answer = auto.AutoEstimator(Asked("auto")).estimate_file(path, images.read_rgb(path).pixels)
+    assert (answer.quality, answer.sentence()) == (90, "saved at 90")
+    assert answer.evidence.speaker.colours == ("YCCK" if name == "ycck.jpg" else name[:-4].upper())

@@ -164,6 +164,39 @@ def test_what_is_no_jpeg(tmp_path: Path, textured: Texture) -> None:
     assert "not a JPEG file" in (estimate_header(None).reason or "")
 
 
+@pytest.mark.parametrize("place", [1, 30])
+def test_why_there_is_no_header(tmp_path: Path, textured: Texture, place: int) -> None:
+    content, path = bytearray(jpeg.encode(textured(40, 40), 60)), tmp_path / "x.jpg"
+    content[content.index(b"\xff\xdb") + 4 + place] = 0  # a step of luma
+    path.write_bytes(content)
+    assert header.find_header(path) == (None, "the JPEG header tells no quality: damaged table")
+    lossless = jpeg.encode(textured(40, 40), 60).replace(b"\xff\xc0", b"\xff\xc3")
+    path.write_bytes(lossless)
+    answer = header.HeaderEstimator().estimate_file(path, textured(40, 40))
+    assert (answer.quality, answer.reason) == (None, "the JPEG header tells no quality: lossless coding")
+
+
+@pytest.mark.parametrize(("mode", "colours"), [("RGB", "RGB"), ("L", "gray"), ("CMYK", "CMYK")])
+@pytest.mark.parametrize("quality", [30, 80, 95])
+def test_jpeg_in_tiff(tmp_path: Path, textured: Texture, mode: str, colours: str, quality: int) -> None:
+    path = tmp_path / "x.tif"
+    Image.fromarray(textured(80, 60)).convert(mode).save(path, compression="jpeg", quality=quality)
+    answer = estimate_header(read_header(path))
+    assert (answer.quality, answer.evidence.colours) == (quality, colours)
+
+
+def test_how_unusual_files_are_coded_is_told(tmp_path: Path, textured: Texture) -> None:
+    path = tmp_path / "x.jpg"
+    Image.fromarray(textured(40, 40)).save(path, quality=60, keep_rgb=True)
+    assert estimate_header(read_header(path)).lines()[0].endswith("4:4:4, baseline, RGB")
+    content = bytearray(jpeg.encode(textured(40, 40), 60).replace(b"\xff\xc0", b"\xff\xca"))
+    content[content.index(b"\xff\xca") + 4] = 12
+    path.write_bytes(content)
+    evidence = estimate_header(read_header(path)).evidence
+    assert evidence.lines()[0].endswith("4:2:0, progressive arithmetic, 12 bits")
+    assert (evidence.quality, evidence.progressive) == (60, True)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_damaged_headers_never_raise(tmp_path: Path, textured: Texture, seed: int) -> None:
     content, random = jpeg.encode(textured(40, 40), 60), np.random.default_rng(seed)

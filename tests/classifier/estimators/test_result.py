@@ -106,7 +106,7 @@ def test_every_evidence_has_its_line() -> None:
     held = "interval: 40 to 60.5, which held for 9 of 10 answers on validation photographs"
     for measured in (NETWORK, AutoEvidence(NETWORK, None, (NETWORK,))):
         assert Estimate(50, (40, 60.5), evidence=measured).lines()[-1] == held
-    gray = replace(HEADER, quality=None, subsampling=None, components=1, progressive=True, photoshop_quality=8)
+    gray = replace(HEADER, quality=None, subsampling=None, components=1, process="progressive", photoshop_quality=8)
     assert gray.lines()[0].endswith("gray, progressive, Photoshop's own setting 8 of 12")
     assert gray.lines()[0].startswith("header: no quality, ")
     assert replace(NETWORK, quality=None).lines()[0].startswith("network: quality unknown, ")
@@ -118,7 +118,7 @@ def test_every_evidence_has_its_line() -> None:
     ("evidence", "counts", "keys"),
     [
         (HEADER, (0, 0, None), "family quality exact nearest_standard distance relative_distance luma_quality "
-         "chroma_quality photoshop_quality tables components subsampling progressive"),
+         "chroma_quality photoshop_quality tables components subsampling progressive colours process precision unread"),
         (NETWORK, (64, 256, 2.25),
          "quality uncorrected confident_patches confident_share threshold fusion patches"),
         (BaselineEvidence("x", 63.4, 9, used=9, parts=9, spread=1.5), (9, 9, 1.5), "name quality crops"),
