@@ -12,4 +12,4 @@ export TF_CPP_MIN_LOG_LEVEL=2 OPENBLAS_NUM_THREADS=1 # a test process a core
 .venv/bin/ruff format --check --quiet .
 .venv/bin/lint-imports
 .venv/bin/mypy
-.venv/bin/python -m pytest -n auto --dist loadfile "${marks[@]}" "$@"
+.venv/bin/python -m pytest -n auto --dist worksteal "${marks[@]}" "$@"

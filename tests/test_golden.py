@@ -4,7 +4,7 @@ import pytest
 
 from tests.golden import answers
 
-FAST_PARTS = 2  # the others are asked with the slow tests: each part holds pictures of every kind
+FAST_PARTS = 1  # the others are asked with the slow tests: each part holds pictures of every kind
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from q1net_msroi.msroi.metrics import pixel
 
@@ -32,6 +31,8 @@ def test_psnr_of_known_errors() -> None:
 
 
 def test_psnr_and_ssim_equal_scikit_images(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    from skimage.metrics import peak_signal_noise_ratio, structural_similarity  # a second to import
+
     reference, other = map(pixel.luma, pair)
     assert pixel.psnr(reference, other) == pytest.approx(peak_signal_noise_ratio(reference, other, data_range=255))
     expected = structural_similarity(
