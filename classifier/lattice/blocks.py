@@ -124,7 +124,8 @@ def histograms(blocks: Blocks) -> Histograms:
     textured = count(values[~(down | across)] @ _dct_of_blocks())
     lines = []
     for chosen, line in ((down & ~flat, square[:, :, 0]), (across & ~flat, square[:, 0, :])):
-        different = np.unique(line[chosen], axis=0)  # repeated lines are one surface
+        # Repeated lines are one surface. Without counts np.unique loads numpy.ma, a twentieth of every start.
+        different, _ = np.unique(line[chosen], axis=0, return_counts=True)
         lines.append(count(different @ (jpeg.dct_matrix().T * np.float32(np.sqrt(8)))))
     width = max(part.shape[1] for part in lines)
     line_counts = np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in lines])

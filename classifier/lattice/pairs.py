@@ -54,7 +54,7 @@ def _fullest(cumulative: NDArray[np.float64], most: int) -> Integers:
     if most == 64:
         return speaking
     others[0] = 0
-    return np.intersect1d(speaking, np.argsort(others)[-most:])
+    return np.intersect1d(speaking, np.argsort(others)[-most:], assume_unique=True)
 
 
 def _cells(cumulative: NDArray[np.float64], reach: Integers, steps: Integers) -> _Cells:
