@@ -15,7 +15,9 @@ import numpy as np
 from PIL import Image
 
 SIDE = 48
-SUFFIXES = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "TIFF": "tif", "WEBP": "webp", "BMP": "bmp", "PPM": "ppm"}
+SUFFIXES = {"JPEG": "jpg", "TIFF": "tif"} | {
+    each: each.lower() for each in ("PNG", "GIF", "WEBP", "BMP", "PPM", "AVIF")
+}
 FRAMES, DHT, SOS, DQT, DRI = (0xC0, 0xC1, 0xC2), 0xC4, 0xDA, 0xDB, 0xDD
 APP1, APP13, APP14, COM = 0xE1, 0xED, 0xEE, 0xFE
 Segments = list[tuple[int, bytes]]
@@ -320,6 +322,18 @@ def webp_chunks(r: Random) -> bytes:
     return b"RIFF" + struct.pack("<L", r.choice([len(content) + 4, 0, 2**32 - 1, 20])) + b"WEBP" + content
 
 
+def avif_flips(r: Random) -> bytes:
+    content = sound("AVIF", r.choice(["RGB", "RGBA"]), speed=10)
+    return _flipped(r, content, r.randrange(1, 6), first=4, last=r.choice([300, None]))
+
+
+def avif_size(r: Random) -> bytes:
+    """Another size in the box that tells it than the coded frame has."""
+    sides = r.choice([(0, 0), (SIDE, 2**31), (60_000, 60_000), (9500, 9500), (SIDE, 1)])
+    before, after = (b"ispe" + bytes(4) + struct.pack(">LL", *each) for each in ((SIDE, SIDE), sides))
+    return sound("AVIF", speed=10).replace(before, after)
+
+
 def chunk(name: bytes, body: bytes, checksum: int | None = None) -> bytes:
     """Return a chunk of a PNG."""
     right = zlib.crc32(name + body)
@@ -436,6 +450,7 @@ JPEGS = (
 OTHERS = (
     *(tiff_size, tiff_offsets, tiff_tags, tiff_jpeg, tiff_flips, gif_flips, gif_size, webp_flips, webp_chunks),
     *(png_checksum, png_header, png_text, png_animation, png_data, bmp, ppm, cut, nothing, noise, unharmed),
+    *(avif_flips, avif_size),
 )
 KINDS = (*JPEGS, *OTHERS)
 

@@ -1,6 +1,7 @@
 """Find pictures and read their pixels exactly as stored: no rotation, no colour management, no resampling."""
 
 import collections
+import importlib.util
 import io
 import os
 import struct
@@ -14,17 +15,19 @@ from PIL import Image, UnidentifiedImageError
 
 from q1net_msroi.utils.errors import UserError, existing_folder, note, os_error_line, show
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".avif")
+HEIF_SUFFIXES = (".heic", ".heif")  # read where the plugin of Pillow is installed
+HEIF_PLUGIN = "pillow_heif"
 # Pictures all the same: named when they are left out, because whoever has a folder of them expects an answer.
 UNREAD = frozenset(
-    {".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".psd", ".tga", ".exr", ".dng", ".cr2", ".cr3", ".nef", ".arw"}
+    {".heic", ".heif", ".jxl", ".jp2", ".j2k", ".psd", ".tga", ".exr", ".dng", ".cr2", ".cr3", ".nef", ".arw"}
 )
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF")
 JPEG_FORMATS = ("JPEG", "MPO")  # what Pillow calls a JPEG file, the second with more pictures behind the first
 # Measured peaks of reading one: 7 (PNG) to 12 bytes a pixel (progressive CMYK JPEG), WebP 16: at most 1.4 GiB. The
 # largest photographs of one exposure, 102 and 108 megapixels, are read.
 MAXIMUM_PIXELS = 120_000_000
-MAXIMUM_WEBP = 90_000_000
+MAXIMUM_OTHERWISE = dict.fromkeys(("WEBP", "AVIF", "HEIF"), 90_000_000)
 MAXIMUM_SIDE = 65_500  # libjpeg's limit: what is read can be written
 MOST_SCANNED = 20 * MAXIMUM_PIXELS  # pixels times scans of a progressive JPEG; a scan of nothing takes time as well
 STRIP = 4_000_000  # pixels converted at once, so that a large picture is not held twice
@@ -72,16 +75,22 @@ def find_images(folder: str | os.PathLike[str], recursive: bool = False) -> list
         except OSError as error:
             raise UserError(os_error_line(error)) from None
     shown = [path for path in candidates if not path.name.startswith(".")]
-    found = sorted(path for path in shown if path.suffix.lower() in SUFFIXES and not path.is_dir())
-    unread = collections.Counter(path.suffix.lower() for path in shown if path.suffix.lower() in UNREAD)
+    suffixes = SUFFIXES + (HEIF_SUFFIXES if has_heif() else ())
+    found = sorted(path for path in shown if path.suffix.lower() in suffixes and not path.is_dir())
+    unread = collections.Counter(path.suffix.lower() for path in shown if path.suffix.lower() in UNREAD - {*suffixes})
     counts = ", ".join(f"{suffix} {count}" for suffix, count in unread.most_common())
     left_out = f"left out: {unread.total()} files in formats that are not read ({counts})" if unread else ""
     if not found:
         hint = left_out or ("" if recursive else "--recursive looks into its subfolders too")
-        raise UserError(f"no pictures ({', '.join(sorted(SUFFIXES))}) in {show(root)}{'; ' if hint else ''}{hint}")
+        raise UserError(f"no pictures ({', '.join(sorted(suffixes))}) in {show(root)}{'; ' if hint else ''}{hint}")
     if unread:
         note(left_out)
     return found
+
+
+def has_heif() -> bool:
+    """Return whether the plugin for HEIF (HEIC) files, which Pillow itself does not read, is installed."""
+    return importlib.util.find_spec(HEIF_PLUGIN) is not None
 
 
 def find_pictures(root: Path, recursive: bool = False, without: Sequence[Path] = ()) -> list[Path]:
@@ -201,7 +210,7 @@ def _too_large(claimed: str, most: int = MAXIMUM_PIXELS) -> str:
 def _check_size(probe: Image.Image, minimum_side: int, content: Callable[[], bytes]) -> None:
     """Raise `UserError` for an opened picture that is too small, or takes too much memory or time to decode."""
     width, height = probe.size
-    most = MAXIMUM_WEBP if probe.format == "WEBP" else MAXIMUM_PIXELS
+    most = MAXIMUM_OTHERWISE.get(probe.format or "", MAXIMUM_PIXELS)
     if width * height > most or max(width, height) > MAXIMUM_SIDE:
         raise UserError(_too_large(f"{width}x{height}", most))
     if min(width, height) < minimum_side:
@@ -214,7 +223,14 @@ def _decoded(source: Path | bytes, minimum_side: int, on_white: bool) -> Picture
     """Return the picture of a file, or of a file's content; raise what Pillow raises."""
 
     def opened() -> Image.Image:
-        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
+        given = io.BytesIO(source) if isinstance(source, bytes) else source
+        try:
+            return Image.open(given, formats=FORMATS)
+        except UnidentifiedImageError:
+            if not has_heif():
+                raise
+            importlib.import_module(HEIF_PLUGIN).register_heif_opener()
+            return Image.open(given, formats=("HEIF",))
 
     with opened() as probe:
         _check_size(probe, minimum_side, lambda: source if isinstance(source, bytes) else source.read_bytes())

@@ -198,7 +198,7 @@ def test_jpeg_with_one_table_and_with_an_adobe_marker(tmp_path: Path, pixels: np
 
 
 @pytest.mark.parametrize("keep", [0.02, 0.3, 0.7, 0.99])
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "bmp", "gif", "tif"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "bmp", "gif", "tif", "avif"])
 def test_a_truncated_file_is_damaged(tmp_path: Path, pixels: np.ndarray, suffix: str, keep: float) -> None:
     whole = saved(tmp_path / f"whole.{suffix}", Image.fromarray(pixels)).read_bytes()
     path = tmp_path / f"cut.{suffix}"
@@ -284,6 +284,52 @@ def test_one_rule_for_what_is_too_large(tmp_path: Path, width: int, height: int)
     path.write_bytes(png(12_000, 10_000, 8, 2, b"\0"))
     with pytest.raises(UserError, match="is damaged"):  # of a size that is read
         images.read_rgb(path)
+
+
+def test_avif_is_read_up_to_a_size_of_its_own(tmp_path: Path, pixels: np.ndarray) -> None:
+    path = saved(tmp_path / "x.avif", Image.fromarray(pixels), quality=100, subsampling="4:4:4")
+    got = images.read_rgb(path)
+    assert (got.format, got.pixels.shape) == ("AVIF", pixels.shape)
+    assert np.abs(got.pixels.astype(int) - pixels).mean() < 2
+    height, width = pixels.shape[:2]
+    content, sides = path.read_bytes(), struct.pack(">LL", width, height)
+    assert sides in content
+    path.write_bytes(content.replace(sides, struct.pack(">LL", 9500, 9500)))
+    with pytest.raises(UserError, match=r"x\.avif claims 9500x9500 pixels; at most 65,500 a side and 90 megapixels"):
+        images.read_rgb(path)
+
+
+PLUGIN = """
+from PIL import Image, PngImagePlugin
+class File(PngImagePlugin.PngImageFile):
+    format = "HEIF"
+    def _open(self):
+        assert self.fp.read(4) == b"heif"
+        super()._open()
+def register_heif_opener():
+    Image.register_open("HEIF", File, lambda prefix: prefix.startswith(b"heif"))
+"""
+
+
+def test_heif_is_read_where_its_plugin_is_installed(
+    tmp_path: Path, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plugin here is one of ours, which reads a PNG behind four bytes."""
+    path = tmp_path / "x.heic"
+    path.write_bytes(b"heif" + saved(tmp_path / "x.png", Image.fromarray(pixels)).read_bytes())
+    monkeypatch.setattr(images, "HEIF_PLUGIN", "not_installed")
+    with pytest.raises(UserError, match=r"x\.heic is not a picture in a format that can be read"):
+        images.read_rgb(path)
+    assert [each.name for each in images.find_images(tmp_path)] == ["x.png"]
+    (tmp_path / "plugin_of_a_test.py").write_text(PLUGIN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(images, "HEIF_PLUGIN", "plugin_of_a_test")
+    monkeypatch.setattr(Image, "OPEN", dict(Image.OPEN))
+    monkeypatch.setattr(Image, "ID", list(Image.ID))
+    assert [each.name for each in images.find_images(tmp_path)] == ["x.heic", "x.png"]
+    found = images.read_rgb(path)
+    assert found.format == "HEIF"
+    np.testing.assert_array_equal(found.pixels, pixels)
 
 
 def test_scans_without_end_are_refused(tmp_path: Path, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,15 +444,18 @@ def test_find_images(tmp_path: Path) -> None:
     assert [p.name for p in images.find_images(tmp_path, recursive=True)] == [*wanted, "d.webp"]
 
 
-def test_what_is_left_out_of_a_folder_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("a.HEIC", "b.heic", "c.avif", ".hidden.heic", "notes.txt"):
+def test_what_is_left_out_of_a_folder_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "HEIF_PLUGIN", "not_installed")
+    for name in ("a.HEIC", "b.heic", "c.jxl", ".hidden.heic", "notes.txt"):
         (tmp_path / name).touch()
-    with pytest.raises(UserError, match=r"left out: 3 files in formats that are not read \(\.heic 2, \.avif 1\)"):
+    with pytest.raises(UserError, match=r"left out: 3 files in formats that are not read \(\.heic 2, \.jxl 1\)"):
         images.find_images(tmp_path)
     assert capsys.readouterr().err == ""
     (tmp_path / "d.png").touch()
     assert images.find_images(tmp_path) == [tmp_path / "d.png"]
-    assert capsys.readouterr().err == "left out: 3 files in formats that are not read (.heic 2, .avif 1)\n"
+    assert capsys.readouterr().err == "left out: 3 files in formats that are not read (.heic 2, .jxl 1)\n"
 
 
 def test_folders_without_pictures(tmp_path: Path) -> None:
