@@ -36,7 +36,8 @@ def estimate_quality(picture: Source, comp_type: str = "auto", **settings: Any) 
     `picture` is a file's path, of which the header is read too; or a Pillow image or a uint8 array, (height, width) or
     (height, width, 3 or 4) RGB, of which only the pixels count. `comp_type` is a name of `registry.KINDS`, and
     `settings` are fields of `Asked`: `backend="int8"`, `save_path`, `threads`, `explain=True` to ask every estimator.
-    Raises `UserError` for what cannot be read and for missing models.
+    Raises `UserError` for missing models and for what cannot be read, unless a JPEG file's header answers alone: then
+    `evidence.unread` says why.
     """
     asked = Asked(comp_type, **settings)
     if isinstance(picture, str | os.PathLike):
