@@ -4,6 +4,7 @@
 import argparse
 import functools
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = Path(options.in_path)
     if not path.exists() and not path.is_symlink():
         raise UserError(f"{show(path)} does not exist; give a picture or a folder of pictures")
+    if options.fallback is not None and not math.isfinite(options.fallback):
+        raise UserError(f"--fallback {options.fallback} is no number; give a quality, 0..100")
     workers = tasks.worker_count(options.workers)
     if not path.is_dir():
         return _one(path, options, flags.settings(Asked, options, threads=workers))

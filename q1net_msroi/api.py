@@ -23,7 +23,7 @@ from q1net_msroi.msroi.encoder.semantic import Encoded
 from q1net_msroi.msroi.roi import batch, generate
 from q1net_msroi.msroi.roi.generate import MapResult
 from q1net_msroi.utils import images, tasks
-from q1net_msroi.utils.errors import UserError
+from q1net_msroi.utils.errors import UserError, missing
 
 __all__ = ["Encoded", "Estimate", "MapResult", "UserError", "encode", "estimate_quality", "region_map"]
 
@@ -40,10 +40,13 @@ def estimate_quality(picture: Source, comp_type: str = "auto", **settings: Any) 
     `evidence.unread` says why.
     """
     asked = Asked(comp_type, **settings)
-    if isinstance(picture, str | os.PathLike):
-        return registry.estimate_path(asked, None, picture)
-    pixels = _pixels(picture, registry.get_kind(comp_type).minimum_side).pixels
-    return tasks.per_thread(registry.load, asked).estimate(pixels).with_tie_interval()
+    try:
+        if isinstance(picture, str | os.PathLike):
+            return registry.estimate_path(asked, None, picture)
+        pixels = _pixels(picture, registry.get_kind(comp_type).minimum_side).pixels
+        return tasks.per_thread(registry.load, asked).estimate(pixels).with_tie_interval()
+    except ModuleNotFoundError as error:
+        raise UserError(f"backend {asked.backend} {missing(error)}") from None
 
 
 def region_map(picture: Source, method: str = "energy", **settings: Any) -> MapResult:

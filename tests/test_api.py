@@ -91,6 +91,31 @@ def test_settings_reach_the_estimator(pixels: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("backend", "nonsense", "unknown --backend nonsense; known are float32, float16, int8, tf"),
+        ("fusion", "nonsense", "unknown --fusion nonsense; known are median, weighted_median"),
+        ("patches", "nonsense", "unknown --patches nonsense; known are grid, texture"),
+        ("threads", 0, "threads 0: at least 1 is needed"),
+        ("threshold", float("nan"), "--threshold nan is no number"),
+    ],
+)
+def test_settings_that_nothing_can_do_with(pixels: np.ndarray, name: str, value: Any, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        q1net_msroi.estimate_quality(pixels, "jpeg_paper", **{name: value})
+
+
+@needs_weights
+def test_a_backend_that_is_not_installed(pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*_: Any) -> None:
+        raise ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")
+
+    monkeypatch.setattr(weights, "load_model", absent)
+    with pytest.raises(UserError, match=r"^backend tf needs TensorFlow: pip install 'q1net-msroi\[train\]'$"):
+        q1net_msroi.estimate_quality(pixels, "jpeg_paper", backend="tf")
+
+
+@pytest.mark.parametrize(
     ("given", "words"),
     [
         (np.zeros((30, 30, 3), np.float32), "float32, 30x30x3, is no picture"),

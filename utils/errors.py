@@ -66,6 +66,14 @@ def needs(module: str) -> None:
         raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
 
+def missing(error: ModuleNotFoundError) -> str:
+    """Return what is needed and how to install it; raise `error` again where it is about nothing that may be absent."""
+    module = (error.name or "").partition(".")[0]
+    if module not in EXTRAS:
+        raise error
+    return f"needs {TITLES.get(module, module)}: pip install 'q1net-msroi[{EXTRAS[module]}]'"
+
+
 def os_error_line(error: OSError) -> str:
     """Return an operating system's error as one line that names the file and says what to do."""
     name = show(error.filename) if isinstance(error.filename, (str, os.PathLike)) else "a file"
@@ -127,10 +135,7 @@ def _failure(error: BaseException) -> tuple[str, int]:
     elif isinstance(error, MemoryError):
         line = ": not enough memory; give it fewer or smaller pictures, or fewer workers"
     elif isinstance(error, ModuleNotFoundError):
-        module = (error.name or "").partition(".")[0]
-        if module not in EXTRAS:
-            raise error
-        line = f" needs {TITLES.get(module, module)}: pip install 'q1net-msroi[{EXTRAS[module]}]'"
+        line = f" {missing(error)}"
     return line, EXIT_WRONG_USE
 
 

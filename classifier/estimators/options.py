@@ -1,12 +1,14 @@
 """The flags that say how an estimator answers, the same in every command that asks one, and the settings they make."""
 
 import argparse
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from q1net_msroi.classifier.q1net import fusion, patches
 from q1net_msroi.classifier.q1net.configs import CONFIGS
 from q1net_msroi.utils import options as flags
+from q1net_msroi.utils.errors import UserError
 
 BACKENDS = ("float32", "float16", "int8", "tf")
 
@@ -28,6 +30,17 @@ class Asked:
     find_grid: bool = False
     uncorrected: bool = False
     explain: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise `UserError` for what no estimator can do."""
+        choices = {"backend": BACKENDS, "fusion": (None, *fusion.RULES), "patches": (None, *patches.CHOICES)}
+        for name, known in choices.items():
+            if (given := getattr(self, name)) not in known:
+                raise UserError(f"unknown --{name} {given}; known are {', '.join(filter(None, known))}")
+        if self.threads < 1:
+            raise UserError(f"threads {self.threads}: at least 1 is needed")
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise UserError(f"--threshold {self.threshold} is no number; give a confidence, 0..100")
 
 
 def add_model_options(parser: argparse.ArgumentParser, kinds: Mapping[str, str] | None = None) -> None:

@@ -245,6 +245,8 @@ def test_where_there_is_nothing(call: Call, tmp_path: Path) -> None:
     fifo = tmp_path / "fifo.png"
     os.mkfifo(fifo)
     call(PREDICT, "--in_path", fifo).fails(2, "fifo.png")
+    call(PREDICT, "--in_path", SAMPLE, "--threshold", "nan").fails(2, "--threshold nan is no number")
+    call(PREDICT, "--in_path", SAMPLE, "--fallback", "nan").fails(2, "--fallback nan is no number")
 
 
 @pytest.mark.parametrize(
