@@ -6,8 +6,6 @@ AVIF, enlarged), single_known (saved once with the tables of --tables), double (
 levels), turned (orientations), drawn (drawings, never JPEG), drawn_jpeg (the same, saved as JPEG).
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import functools

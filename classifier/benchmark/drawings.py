@@ -4,8 +4,6 @@ Each is drawn from its number alone. Every second one is drawn two to four times
 editors smooth edges; the others have hard edges.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from typing import Any

@@ -8,11 +8,9 @@ there a grid is also compared with its mirror image.
 
 On 60 photographs saved once, half of them with tables of cameras and Photoshop, claims of random qualities stood out by
 at most 4.0 on the best of all grids. Of compressions made 5 to 60 below the last one 30 of 30 on the same grid stood
-out by 10 and more, 26 of 30 on another by 6 and more. Drawings saved by Photoshop, which leaves out small coefficients, stand out by up to 5 and stay undecided. A claim whose
-steps are twice those of a true compression counts as true.
+out by 10 and more, 26 of 30 on another by 6 and more. Drawings saved by Photoshop, which leaves out small coefficients,
+stand out by up to 5 and stay undecided. A claim whose steps are twice those of a true compression counts as true.
 """
-
-from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What becomes of a picture's pixels before anybody is asked for its quality: other codecs, sizes, curves, turns."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from functools import partial

@@ -1,7 +1,5 @@
 """What an answer about a picture of the world is worth: right, unknown, wrong, or a false word about its history."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
