@@ -20,11 +20,7 @@ TOLERANCE = 0.02  # in units of the loss, between what both frameworks find on t
 
 
 def unpack(archive: Path, comp_type: str, folder: Path, val_path: str) -> None:
-    """Validate the weights of `archive` in TensorFlow and save them as the checkpoint of `folder`.
-
-    Raises `UserError` where TensorFlow does not find the loss that is written in the archive's record, or a loss that
-    is no better than that of the weights in the way.
-    """
+    """Validate the weights of `archive` in TensorFlow and save them as the checkpoint of `folder`."""
     from q1net_msroi.classifier.q1net.architecture import build
     from q1net_msroi.classifier.q1net.photographs import validation_batches
     from q1net_msroi.classifier.q1net.training import CHANNEL_ORDER, validate

@@ -36,10 +36,7 @@ class Resume:
         self._manager = tf.train.CheckpointManager(self.checkpoint, str(self.folder), max_to_keep=2)
 
     def start(self, restart: bool) -> bool:
-        """Restore an unfinished run with the same parameters and return True; False when there is none.
-
-        Raises `UserError` when an unfinished run with other parameters is in the way.
-        """
+        """Restore an unfinished run with the same parameters and return True; False when there is none."""
         found = files.read_json(self.record) if self.record.exists() and not restart else None
         if found and not found["finished"]:
             pairs = {name: (found["parameters"].get(name), asked) for name, asked in sorted(self.parameters.items())}

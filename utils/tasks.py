@@ -29,10 +29,7 @@ _kept = _Kept()
 
 
 def worker_count(requested: int | None = None) -> int:
-    """Return how many workers to use: as requested, else the cores this process may run on.
-
-    Raises `UserError` for a request below 1.
-    """
+    """Return how many workers to use: as requested (1 at least), else the cores this process may run on."""
     if requested is None:
         return len(os.sched_getaffinity(0))
     if requested < 1:

@@ -17,10 +17,7 @@ ACROSS = 8  # a picture is judged by at most ACROSS x ACROSS crops
 
 
 def starts(length: int, side: int) -> NDArray[np.intp]:
-    """Return where crops start along `length` pixels: at most 8, distinct, evenly spread, multiples of 8.
-
-    Raises `UserError` where no crop of `side` pixels fits.
-    """
+    """Return where crops start along `length` pixels: at most 8, distinct, evenly spread, multiples of 8."""
     if length < side:
         raise UserError(f"a side of {length} pixels is too short; at least {side} are needed")
     return np.unique(np.rint(np.linspace(0, (length - side) // BLOCK, ACROSS)).astype(np.intp)) * BLOCK

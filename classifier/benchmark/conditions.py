@@ -18,10 +18,7 @@ HIGHEST_SECOND = 97
 
 @dataclass(frozen=True)
 class Made:
-    """What an estimator gets: the pixels, the quality that is right, and the JPEG file where there is one.
-
-    `first` is the quality of an earlier compression where there was one.
-    """
+    """What an estimator gets: pixels, the right quality, the JPEG file if there is one; `first`: an earlier quality."""
 
     pixels: Pixels
     quality: int

@@ -69,10 +69,7 @@ def crop(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.u
 def collect(
     paths: Sequence[Path], qualities: Sequence[int], load: Callable[[], NetworkEstimator], workers: int | None = None
 ) -> list[Sample]:
-    """Return for every picture a sample before compression, and two, whole and crop, at every quality.
-
-    Pictures that cannot be read are named and left out; raises `UserError` when none is left.
-    """
+    """Return for every picture a sample before compression, and two, whole and crop, at every quality."""
 
     def predict(job: tuple[int, Path]) -> list[Sample]:
         number, path = job

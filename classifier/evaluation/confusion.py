@@ -13,10 +13,7 @@ from q1net_msroi.utils.errors import UserError, show
 
 
 def paint(axes: Any, counts: NDArray[np.intp], scale: Any) -> None:
-    """Draw (100, 100) counts, row = true quality, as shares of their rows with the colours of `scale`.
-
-    Rows that were not asked for are left out, their neighbours wider.
-    """
+    """Draw (100, 100) counts, row = true quality, as shares of their rows with the colours of `scale`."""
     rows = np.flatnonzero(counts.any(axis=1))
     if len(rows):
         shares = np.ma.masked_less_equal(counts[rows] / counts[rows].sum(axis=1, keepdims=True), 0)

@@ -177,10 +177,7 @@ def milliseconds(path: Path, threads: int, values: NDArray[np.uint8], runs: int 
 def write_model(
     config: Config, folder: Path, kind: str, batch: int, photographs: Sequence[Path], compared: Sequence[Path]
 ) -> Comparison:
-    """Convert a variant's weights, compare, and put the `.tflite` in place when it is within the stated limits.
-
-    Raises `UserError` when it is not (nothing is written then) or when int8 has no photographs to calibrate with.
-    """
+    """Convert a variant's weights, compare, and put the `.tflite` in place when it is within the stated limits."""
     model = weights.load_model(config, folder)
     order = weights.channel_order(folder)
     if kind == "int8" and not photographs:

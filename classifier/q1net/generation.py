@@ -141,10 +141,7 @@ def usable_photographs(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def generate(plan: Plan, path: Path, workers: int | None = None) -> None:
-    """Write the set of `plan` to `path`; an unfinished run with the same plan is resumed.
-
-    Raises `UserError` before anything is written when the disk cannot hold it or another run writes the same file.
-    """
+    """Write the set of `plan` to `path`; an unfinished run with the same plan is resumed."""
     if path.is_dir():
         raise UserError(f"{show(path)} is a folder; give the name of a file with --hdf5_name")
     if path.exists() and any(path.samefile(photograph) for photograph in plan.photographs):

@@ -57,10 +57,7 @@ class PictureMosaic:
 
 
 def picture_mosaic(pixels: Pixels, crop_offset: tuple[int, int] = (0, 0), codec: Codec = JPEG) -> PictureMosaic:
-    """Return the mosaic of a picture that will be compressed whole and then cropped by `crop_offset` (dy, dx).
-
-    Raises `UserError` where less than 24x24 pixels remain.
-    """
+    """Return the mosaic of a picture that will be compressed whole and then cropped by `crop_offset` (dy, dx)."""
     height, width = pixels.shape[:2]
     top, left = crop_offset
     rows, row_starts = needed_units(patches.grid_starts(height - top) + top, height, codec)
@@ -69,10 +66,7 @@ def picture_mosaic(pixels: Pixels, crop_offset: tuple[int, int] = (0, 0), codec:
 
 
 def place_count(length: int) -> int:
-    """Return how many places lie along a side of `length` pixels: blocks whose window is made of whole coded units.
-
-    Raises `UserError` below 48 pixels.
-    """
+    """Return how many places lie along a side of `length` pixels: blocks whose window is made of whole coded units."""
     if length < WINDOW:
         raise UserError(f"a side of {length} pixels is too short; at least {WINDOW} are needed")
     return length // UNIT * 2 - 4

@@ -171,10 +171,7 @@ class PatchSource:
 def validation_batches(
     folder: str, patches: int, batch_size: int = 2048, aligned_share: float = 0.0
 ) -> Callable[[], Iterator[Batch]]:
-    """Return a function that yields the same validation batches every time: all qualities, clean.
-
-    `aligned_share` of them lie on the block grid, the others at all 64 offsets.
-    """
+    """Return a function that yields the same validation batches every time; `aligned_share` lie on the block grid."""
     photographs = load_photographs(images.find_images(folder))
     windows = max(1, round(patches / len(QUALITIES)))
     return PatchSource(photographs, batch_size, 1, aligned_share, False, windows).same_round()

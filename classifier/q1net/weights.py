@@ -59,10 +59,7 @@ def threshold(config: Config, folder: Path, kind: str = "float32") -> float:
 
 
 def checkpoint_prefix(path: str | os.PathLike[str]) -> str:
-    """Return the prefix of the checkpoint at `path`: a variant's folder, its `best` folder, or the prefix itself.
-
-    Raises `UserError` for missing files and for Git LFS pointers that were never resolved.
-    """
+    """Return the prefix of the checkpoint at `path`: a variant's folder, its `best` folder, or the prefix itself."""
     base = os.fspath(path).rstrip("/")
     for prefix in (f"{base}/best/", f"{base}/", base):
         index = Path(f"{prefix}.index")
@@ -91,10 +88,7 @@ def _open(prefix: str) -> tuple[Any, dict[str, list[int]]]:
 
 
 def load(model: Any, path: str | os.PathLike[str]) -> None:
-    """Load a Keras checkpoint into `model` with exact matching: every variable present, every shape equal.
-
-    Raises `UserError` for damaged files and for weights of another width.
-    """
+    """Load a Keras checkpoint into `model` with exact matching: every variable present, every shape equal."""
     from q1net_msroi.utils.training import tf
 
     prefix = checkpoint_prefix(path)
@@ -146,10 +140,7 @@ def load_model(config: Config, path: str | os.PathLike[str]) -> Any:
 
 
 def save(config: Config, values: list[Any], folder: Path, **record: Any) -> None:
-    """Write weights (`model.get_weights()`) as `folder/best/`, swapping the whole folder in, and `record` beside it.
-
-    A reader finds the old weights or the new ones, never a mixture of both.
-    """
+    """Write weights (`model.get_weights()`) as `folder/best/`, swapping the whole folder in, and `record` beside it."""
     from q1net_msroi.classifier.q1net.architecture import build
 
     model = build(config.width)  # a model that was never compiled, so that no optimizer state is written along

@@ -125,10 +125,7 @@ def encoded(
 
 
 def combine(image: Path, saliency_map: Path, folder: Path, options: EncodingOptions) -> Outcome:
-    """Write the plain JPEG and the semantic JPEG(s) of `image` into `folder` and return what was written.
-
-    Raises `UserError` for what cannot be read or does not belong together. Files appear whole, the semantic one last.
-    """
+    """Write the plain JPEG and the semantic JPEG(s) of `image` into `folder` and return what was written."""
     start = time.perf_counter()
     plain_file, our_files = plain_path(image, folder, options), our_paths(image, folder, options)
     refuse_own_input([plain_file, *our_files], [image, saliency_map])

@@ -81,10 +81,7 @@ def original_split(pictures: Sequence[Path]) -> Split:
 
 
 def readable(classes: Sequence[ClassFolder], workers: int | None) -> tuple[dict[str, list[Path]], list[str], list[str]]:
-    """Decode every picture; return the sound ones by class, a line for each failure, a line for each non-picture.
-
-    A class without a sound picture is a failure and has no entry.
-    """
+    """Decode every picture; return the sound ones by class, a line for each failure, a line for each non-picture."""
     sound: dict[str, list[Path]] = {}
     failures, skipped = [], []
     waiting = []
