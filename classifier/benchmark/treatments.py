@@ -1,6 +1,7 @@
 """What becomes of a picture's pixels before anybody is asked for its quality: other codecs, sizes, curves, turns."""
 
 import io
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -95,6 +96,37 @@ def without_smoothing(path: Path) -> Pixels:
     except Exception as error:  # the library raises whatever it likes
         raise UserError(f"{show(path)} cannot be decoded without smoothing ({error})") from None
     return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else np.ascontiguousarray(pixels)
+
+
+def cut_losslessly(path: Path) -> tuple[bytes, Pixels] | None:
+    """Return a part of a JPEG file as a file with the same coefficients and tables, and its pixels.
+
+    It is near the middle, at most as large as what `crop` cuts out. None of a file that is too small or damaged, or of
+    CMYK, whose markers the library does not keep.
+    """
+    import jpeglib
+
+    with jpeg.jpeglib_lock, tempfile.TemporaryDirectory() as folder:
+        part = Path(folder) / "part.jpg"
+        try:
+            file = jpeglib.read_dct(str(path))
+            planes = [name for name in ("Y", "Cb", "Cr", "K") if getattr(file, name) is not None]
+            factors = np.array(file.samp_factor)[: len(planes)]
+            unit = factors.max(0)  # blocks down and across in which all planes are whole
+            units = np.array([file.height, file.width]) // (8 * unit)
+            taken = np.minimum(units, np.array(CROP) // (8 * unit))
+            if "K" in planes or not taken.all():
+                return None
+            first = (units - taken) // 2
+            for name, factor in zip(planes, factors, strict=True):
+                (top, left), (bottom, right) = first * factor, (first + taken) * factor
+                setattr(file, name, np.ascontiguousarray(getattr(file, name)[top:bottom, left:right]))
+            file.height, file.width = (int(side) for side in taken * 8 * unit)
+            file.write_dct(str(part))
+        except Exception:  # the library raises whatever it likes
+            return None
+        content = part.read_bytes()
+    return content, jpeg.decode(content)
 
 
 OF_FILES: dict[str, Change] = {  # of decoded real files, besides those decoded without smoothing

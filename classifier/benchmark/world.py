@@ -201,6 +201,9 @@ class RealFile(Source):
             yield Case(self.detail, name, truth, make, source=content, corner=corners.get(name))
         make = partial(treatments.without_smoothing, self.image)
         yield Case(self.detail, "without smoothing", truth, make, source=content, corner=(0, 0))
+        if (cut := treatments.cut_losslessly(self.image)) is not None:
+            part, own = cut
+            yield Case(self.detail, "lossless crop", truth, lambda: own, part, source=part, corner=(0, 0))
 
 
 class NeverJpeg(Source):

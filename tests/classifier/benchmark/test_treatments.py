@@ -57,3 +57,18 @@ def test_decoding_without_smoothing(photograph: np.ndarray, tmp_path) -> None:
     path.write_bytes(b"nothing")
     with pytest.raises(UserError, match=r"a.jpg cannot be decoded"):
         treatments.without_smoothing(path)
+
+
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:2:2", "4:4:4"])
+def test_a_lossless_crop_has_the_pixels_and_tables_of_the_file(photograph: np.ndarray, tmp_path, subsampling) -> None:
+    pytest.importorskip("jpeglib")
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpeg.encode(photograph, 75, subsampling))
+    content, pixels = treatments.cut_losslessly(path)
+    assert np.array_equal(jpeg.quantization_tables(content), jpeg.quantization_tables(path.read_bytes()))
+    whole = jpeg.decode(path.read_bytes())
+    views = np.lib.stride_tricks.sliding_window_view(whole[..., 1], (150, 250))[::8, ::8]
+    inner = pixels[16:166, 16:266, 1]  # chroma is smoothed over the edge
+    assert (views == inner).all(axis=(2, 3)).any()
+    path.write_bytes(jpeg.encode(photograph[:9, :5], 75, "4:2:0"))
+    assert treatments.cut_losslessly(path) is None
