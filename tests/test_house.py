@@ -78,15 +78,17 @@ def test_no_tensorflow(
     assert done.code == 0, done.err
 
 
-def test_predict_starts_without_what_it_does_not_need(run: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("comp_type", ["jpeg_paper", "auto"])
+def test_predict_starts_without_what_it_does_not_need(run: Callable[..., Any], comp_type: str) -> None:
     code = (
         "import sys; from q1net_msroi.classifier.predict_cls import main; main(sys.argv[1:])\n"
-        "heavy = {'matplotlib', 'scipy', 'pandas', 'h5py', 'cv2'} & set(sys.modules); assert not heavy, heavy"
+        "heavy = {'matplotlib', 'scipy', 'pandas', 'h5py', 'cv2', 'numpy.ma'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
     )
     sample = ROOT / "sample_image" / "chelsea.png"
     if not (ROOT / "save" / "jpeg_paper" / "comp_cls.tflite").exists():
         pytest.skip("no weights are shipped in save/jpeg_paper")
-    done = run("-c", code, "--in_path", sample)
+    done = run("-c", code, "--in_path", sample, "--comp_type", comp_type)
     assert done.code == 0, done.err
 
 
