@@ -55,11 +55,7 @@ class Picture:
 
 
 def find_images(folder: str | os.PathLike[str], recursive: bool = False) -> list[Path]:
-    """Return the pictures in `folder` by suffix, sorted by name; hidden files and folder links are left out.
-
-    Says which other pictures are left out. Raises `UserError` when the folder is missing, is a file, or holds no
-    picture.
-    """
+    """Return the pictures in `folder` by suffix, sorted by name; hidden files and folder links are left out."""
     root = existing_folder(folder)
     if recursive:
         # os.walk does not follow links to folders, so a loop of links cannot catch it.

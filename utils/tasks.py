@@ -92,10 +92,7 @@ def _outcome(function: Callable[[Item], Result], item: Item) -> Result | UserErr
 
 
 def per_thread(load: Callable[..., Loaded], *arguments: Hashable) -> Loaded:
-    """Return `load(*arguments)`, loaded once by each thread that asks: a model serves one thread at a time.
-
-    A thread keeps the latest one of each `load`.
-    """
+    """Return `load(*arguments)`, loaded once by each thread that asks: a model serves one thread at a time."""
     if load not in _kept.loaded or _kept.loaded[load][0] != arguments:
         _kept.loaded[load] = arguments, load(*arguments)
     return cast(Loaded, _kept.loaded[load][1])

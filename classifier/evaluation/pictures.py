@@ -128,10 +128,7 @@ def photographs(paths: Sequence[Path], crop_offset: tuple[int, int] | None, seed
 
 
 def judge(asked: Asked, qualities: Sequence[int], threads: int, photograph: Photograph) -> tuple[list[Estimate], bool]:
-    """Return the answers for a photograph, one a quality, by so many `threads`; and whether it is a JPEG file.
-
-    For the network's grid only the coded units that its patches need are compressed.
-    """
+    """Return the answers for a photograph, one a quality, by so many `threads`; and whether it is a JPEG file."""
     path, (top, left) = photograph.image, photograph.crop_offset
     loaded = tasks.per_thread(registry.load, asked)
     grid = isinstance(loaded, NetworkEstimator) and loaded.choice == "grid" and not loaded.find_grid

@@ -127,10 +127,7 @@ class _Search:
         return margin
 
     def region_weight(self) -> float:
-        """Return the largest region weight that the strength allows, its lambda left in `lambda_`.
-
-        Grown by a factor until the allowed change lies between two weights, then interpolated in their logarithm.
-        """
+        """Return the largest region weight that the strength allows, its lambda left in `lambda_`."""
         settings = self.settings
         low = settings.least_region_weight
         without = self.meet_size(low, settings.first_tries)
