@@ -95,6 +95,8 @@ def without_smoothing(path: Path) -> Pixels:
             pixels = np.asarray(jpeglib.read_spatial(str(path), flags=["-DO_FANCY_UPSAMPLING"]).spatial)
     except Exception as error:  # the library raises whatever it likes
         raise UserError(f"{show(path)} cannot be decoded without smoothing ({error})") from None
+    if pixels.shape[2] == 4:  # CMYK, which Adobe stores inverted
+        return np.asarray(Image.fromarray(255 - pixels, "CMYK").convert("RGB"))
     return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else np.ascontiguousarray(pixels)
 
 

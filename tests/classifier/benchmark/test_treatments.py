@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from q1net_msroi.classifier.benchmark import treatments
 from q1net_msroi.utils import jpeg
@@ -54,6 +55,11 @@ def test_decoding_without_smoothing(photograph: np.ndarray, tmp_path) -> None:
     full = tmp_path / "b.jpg"
     full.write_bytes(jpeg.encode(photograph, 75, "4:4:4"))
     assert np.array_equal(treatments.without_smoothing(full), jpeg.decode(full.read_bytes()))
+    for mode in ("L", "CMYK"):
+        Image.fromarray(photograph).convert(mode).save(full, quality=90)
+        plain, usual = treatments.without_smoothing(full).astype(int), jpeg.decode(full.read_bytes()).astype(int)
+        assert plain.shape == usual.shape
+        assert np.abs(plain - usual).mean() < 4
     path.write_bytes(b"nothing")
     with pytest.raises(UserError, match=r"a.jpg cannot be decoded"):
         treatments.without_smoothing(path)
