@@ -19,7 +19,7 @@ from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: the threads take a picture each
 
-from q1net_msroi.classifier.benchmark import verdicts, world
+from q1net_msroi.classifier.benchmark import truth, verdicts, world
 from q1net_msroi.classifier.estimators import registry
 from q1net_msroi.classifier.estimators.options import Asked, add_model_options, add_patch_options
 from q1net_msroi.classifier.estimators.result import Estimate
@@ -83,7 +83,7 @@ def gather(options: argparse.Namespace, settings: Mapping[str, Any]) -> list[wor
         files=[path for path in found if path.suffix.lower() in world.JPEG_SUFFIXES],
         origins=read_origins(options.origins),
         photographs=images.find_images(options.photographs) if options.photographs else [],
-        tables=world.read_tables(options.tables) if options.tables else [],
+        tables=truth.read_tables(options.tables) if options.tables else [],
     )
     sources: list[world.Source] = []
     for name in options.sets:

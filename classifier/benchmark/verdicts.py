@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from q1net_msroi.classifier.benchmark import history
-from q1net_msroi.classifier.benchmark.world import Case, Truth
+from q1net_msroi.classifier.benchmark.truth import Truth
+from q1net_msroi.classifier.benchmark.world import Case
 from q1net_msroi.classifier.estimators.header import HeaderEvidence
 from q1net_msroi.classifier.estimators.result import Estimate
 
@@ -62,10 +63,17 @@ def judged(case: Case, answer: Estimate) -> Row:
     }
 
 
-def _off(truth: Truth, said: float) -> int:
-    """Return by how many qualities a number misses the nearest of both tables, or of luma's alone."""
-    rounded = int(np.floor(said + 0.5))
-    return min(abs(rounded - quality) for quality in (truth.quality, truth.luma))
+def _right(truth: Truth, answer: Estimate) -> list[int]:
+    """Return the qualities that are right: of both tables, of luma's alone, and mozjpeg's own where it is named."""
+    own = [truth.mozjpeg] if truth.mozjpeg is not None and "mozjpeg" in answer.sentence() else []
+    return [truth.quality, truth.luma, *own]
+
+
+def _off(truth: Truth, answer: Estimate) -> int:
+    """Return by how many qualities an answer that has a number misses the nearest of those that are right."""
+    assert answer.quality is not None
+    rounded = int(np.floor(answer.quality + 0.5))
+    return min(abs(rounded - quality) for quality in _right(truth, answer))
 
 
 def outcome(truth: Truth | None, answer: Estimate) -> str:
@@ -77,11 +85,11 @@ def outcome(truth: Truth | None, answer: Estimate) -> str:
         return "unknown"
     if truth is None:
         return "wrong"
-    off = _off(truth, answer.quality)
+    off = _off(truth, answer)
     if off <= NEAR:
         return f"within {NEAR}" if off else "exact"
     low, high = answer.interval or (answer.quality, answer.quality)
-    held = any(low <= quality <= high or quality in answer.tie_set for quality in (truth.quality, truth.luma))
+    held = any(low <= quality <= high or quality in answer.tie_set for quality in _right(truth, answer))
     return "in range" if held else "wrong"
 
 
@@ -99,7 +107,7 @@ def silence(truth: Truth | None, answer: Estimate) -> str:
     """
     if truth is None or truth.tables == "standard" or answer.quality is None or says_other_tables(answer):
         return ""
-    off = _off(truth, answer.quality)
+    off = _off(truth, answer)
     if truth.tables == "luma standard" and off == 0:
         return ""
     return "far" if off > FAR else "near"

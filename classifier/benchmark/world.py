@@ -6,9 +6,6 @@ number alone, so a part of a set has the same pictures as the whole.
 
 from __future__ import annotations
 
-import csv
-import io
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,47 +14,23 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from PIL import Image
 
 from q1net_msroi.classifier.benchmark import drawings, treatments
 from q1net_msroi.classifier.benchmark.treatments import Pixels
-from q1net_msroi.classifier.estimators.header import Header, match, read_header
-from q1net_msroi.utils import images, jpeg
+from q1net_msroi.classifier.benchmark.truth import NEAR, Tables, Truth, near_standard, truth_of, with_tables
+from q1net_msroi.utils import images
 from q1net_msroi.utils.codecs import JPEG
-from q1net_msroi.utils.errors import UserError, show
+from q1net_msroi.utils.errors import show
 from q1net_msroi.utils.jobs import Task
 
-Random = np.random.Generator
-Tables = list[list[int]]  # luma and, where there is one, chroma: 64 steps each, rows of vertical frequency
-
 DRAWINGS = 200
-NEAR = ("one step off", "two qualities")  # what tables near to standard ones are
 QUALITIES = range(30, 96)  # at which drawings, and pictures that are changed afterwards, are saved
 DOUBLES = 1000
 APART = (5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60)  # qualities between the first and the last compression
 BANDS = {8: "5-8", 20: "10-20", 60: "25-60"}  # their groups, by the most
 LOWEST_FIRST, LOWEST_LAST, HIGHEST_LAST = 5, 50, 95
 TURNED_QUALITIES = range(5, 96, 5)
-LARGEST_STEP = 255  # of tables that Pillow writes
 JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
-
-
-@dataclass(frozen=True)
-class Truth:
-    """What the last compression's tables are.
-
-    `quality` is the standard quality nearest to them, `luma` the one nearest to luma's alone, `tables` is standard,
-    luma standard (but not chroma at the same quality: `quality` is luma's) or other.
-    """
-
-    quality: int
-    luma: int
-    tables: str
-
-    @classmethod
-    def standard(cls, quality: int) -> Truth:
-        """Return the truth of libjpeg's tables of a quality."""
-        return cls(quality, quality, "standard")
 
 
 @dataclass(frozen=True)
@@ -89,7 +62,7 @@ class Source(Task):
     settings: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
 
     @property
-    def random(self) -> Random:
+    def random(self) -> np.random.Generator:
         """A generator that depends on the set and the number alone."""
         return np.random.default_rng([zlib.crc32(self.set_name.encode()), self.number])
 
@@ -114,60 +87,6 @@ class Inputs:
     origins: Mapping[str, str] = field(default_factory=dict)
     photographs: Sequence[Path] = ()
     tables: Sequence[Tables] = ()
-
-
-# --- tables ---
-
-
-def truth_of(content: bytes, name: str) -> Truth:
-    """Return what is true of a JPEG file's last compression by its header; raise `UserError` where it has none."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "picture.jpg"
-        path.write_bytes(content)
-        header = read_header(path)
-    if header is None:
-        raise UserError(f"{name} has no header with quantisation tables: what is true of it is not known")
-    found = match(header)
-    if found.family == "standard" and found.exact and found.quality is not None:
-        return Truth.standard(found.quality)
-    if found.luma_quality is not None:
-        return Truth(found.luma_quality, found.luma_quality, "luma standard")
-    luma = match(Header(header.luma, None, 1, subsampling=None, progressive=False))
-    return Truth(found.nearest_standard, luma.nearest_standard, "other")
-
-
-def read_tables(path: Path) -> list[Tables]:
-    """Return the pairs of tables of a CSV with columns `luma` and `chroma`, without those of more than 8 bits."""
-    with path.open(newline="", encoding="utf-8") as handle:
-        texts = [[row.get(name) or "" for name in ("luma", "chroma")] for row in csv.DictReader(handle)]
-    pairs = [[[int(step) for step in text.split()] for text in pair if text] for pair in texts]
-    usable = [pair for pair in pairs if pair and all(len(t) == 64 and max(t) <= LARGEST_STEP for t in pair)]
-    if not usable:
-        raise UserError(f"{show(path)} holds no tables: columns luma and chroma with 64 steps each are needed")
-    return usable
-
-
-def with_tables(pixels: Pixels, tables: Tables, subsampling: str) -> bytes:
-    """Return a JPEG file with the given quantisation tables."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", qtables=tables, subsampling=subsampling)
-    return buffer.getvalue()
-
-
-def near_standard(kind: str, random: Random) -> Tables:
-    """Return standard tables with one to three steps one up or down, or of two qualities for luma and chroma."""
-    quality = int(random.integers(40, 97))
-    luma, chroma = (table.ravel().tolist() for table in jpeg.standard_tables()[quality - 1])
-    if kind == "two qualities":
-        other = min(max(quality + int(random.choice([-20, -10, -5, 5, 10, 20])), 5), 98)
-        return [luma, jpeg.standard_tables()[other - 1, 1].ravel().tolist()]
-    for _ in range(int(random.integers(1, 4))):
-        table, place = (luma, chroma)[int(random.integers(0, 2))], int(random.integers(0, 64))
-        table[place] = min(max(table[place] + int(random.choice([-1, 1])), 1), LARGEST_STEP)
-    return [luma, chroma]
-
-
-# --- sets ---
 
 
 def _saved(content: bytes, group: str, first: int | None = None) -> Iterator[Case]:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from q1net_msroi.classifier.benchmark import verdicts
-from q1net_msroi.classifier.benchmark.world import Case, Truth
+from q1net_msroi.classifier.benchmark.truth import Truth
+from q1net_msroi.classifier.benchmark.world import Case
 from q1net_msroi.classifier.estimators.auto import AutoEvidence
 from q1net_msroi.classifier.estimators.header import Header, estimate_header
 from q1net_msroi.classifier.estimators.lattice import Earlier, LatticeEvidence
@@ -53,6 +54,19 @@ def test_silence_about_tables() -> None:
     assert silence(None, 90, standard) == ""
     assert silence(LUMA, 80, standard) == ""
     assert silence(LUMA, 79, standard) == "near"
+
+
+def test_an_encoders_own_setting_is_right_where_it_is_named() -> None:
+    tables = tables_of_mozjpeg(80)
+    answer = estimate_header(Header(tables, tables, 3, subsampling=None, progressive=False))
+    truth = Truth(74, 74, "other", 80)
+    assert answer.quality == 80
+    assert verdicts.outcome(truth, answer) == "exact"
+    assert verdicts.outcome(truth, Estimate(80.0)) == "wrong"
+
+
+def tables_of_mozjpeg(quality: int) -> np.ndarray:
+    return np.clip((jpeg.MOZJPEG_BASE * (200 - 2 * quality) + 50) // 100, 1, 255)
 
 
 def test_a_header_that_is_not_exact_says_so() -> None:
