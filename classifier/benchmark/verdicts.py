@@ -130,14 +130,27 @@ def history_verdict(case: Case, answer: Estimate) -> str:
 
 
 def summary(rows: Sequence[Row]) -> list[Row]:
-    """Return a row of counts for every set, group and treatment, and for all groups of a set where it has several."""
-    groups: dict[tuple[str, str, str], list[Row]] = {}
+    """Return a row of counts for every set, group and treatment.
+
+    Before them stand those of the whole set, where it has several groups, and of each kind of tables, where it has
+    several.
+    """
+    groups: dict[tuple[str, int, str, str], list[Row]] = {}
     for row in rows:
-        for group in (ALL, row["group"]):
-            groups.setdefault((row["set"], group, row["treatment"]), []).append(row)
-    sets = {name: len({row["group"] for row in rows if row["set"] == name}) for name in {row["set"]: 0 for row in rows}}
-    order = sorted(groups, key=lambda key: (list(sets).index(key[0]), key[1] != ALL))
-    return [counts(key, groups[key]) for key in order if key[1] != ALL or sets[key[0]] > 1]
+        for rank, group in enumerate((ALL, f"tables: {row['tables']}", row["group"])):
+            groups.setdefault((row["set"], rank, group, row["treatment"]), []).append(row)
+    kinds: dict[tuple[str, int], set[str]] = {}
+    for name, rank, group, _ in groups:
+        kinds.setdefault((name, rank), set()).add(group)
+    sets = list(dict.fromkeys(row["set"] for row in rows))
+    order = sorted(groups, key=lambda key: (sets.index(key[0]), key[1]))
+    several = {where for where, found in kinds.items() if len(found) > 1}
+    shown = {(name, 2) for name in sets} | several | {(name, 0) for name, rank in several if rank}
+    return [
+        counts((name, group, how), groups[name, rank, group, how])
+        for name, rank, group, how in order
+        if (name, rank) in shown
+    ]
 
 
 def counts(key: tuple[str, str, str], rows: Sequence[Row]) -> Row:

@@ -105,6 +105,14 @@ def test_histories_of_real_files(monkeypatch: pytest.MonkeyPatch, shown: bool | 
     assert verdicts.judged(case(source=b"a file"), answer(40))["history"] == worth
 
 
+def test_kinds_of_tables_are_counted_apart() -> None:
+    rows = [{"set": "real", **verdicts.judged(case(), answer(None))} for _ in range(3)]
+    rows[0] |= {"tables": "other", "outcome": "wrong"}
+    found = {row["group"]: (row["cases"], row["wrong"]) for row in verdicts.summary(rows)}
+    assert found == {"all": (3, 1), "tables: other": (1, 1), "tables: standard": (2, 0), "group": (3, 1)}
+    assert [row["group"] for row in verdicts.summary(rows[1:])] == ["group"]
+
+
 def test_summary_and_table() -> None:
     rows = [verdicts.judged(case(), answer(None)), verdicts.judged(case(), Estimate(50.0, (49.0, 51.0)))]
     rows[1]["group"] = "others"
