@@ -2,6 +2,7 @@
 
 import functools
 import io
+import os
 import threading
 from pathlib import Path
 from typing import Literal
@@ -86,6 +87,22 @@ def optimised(content: bytes) -> bytes:
         read.load()
         read.write_dct(str(smaller))
         return smaller.read_bytes()
+
+
+def luma_coefficients(path: str | os.PathLike[str], limit: int) -> NDArray[np.int16] | None:
+    """Return the quantised luma coefficients of at most `limit` blocks of a JPEG file, evenly spread: (blocks, 64).
+
+    None where libjpeg-turbo cannot read them. `k[8 * v + u]` is of vertical frequency v and horizontal frequency u.
+    """
+    import jpeglib
+
+    try:
+        with jpeglib_lock:
+            read: NDArray[np.int16] = jpeglib.read_dct(os.fspath(path)).Y
+    except (OSError, RuntimeError, ValueError):
+        return None
+    blocks = read.reshape(-1, 64)
+    return blocks[np.arange(limit) * len(blocks) // limit] if len(blocks) > limit else blocks
 
 
 def quantization_tables(content: bytes) -> list[NDArray[np.int64]]:

@@ -1,16 +1,15 @@
-"""One answer from all evidence: the file's header, the quantisation lattice, the network.
+"""One answer from all evidence: the file's header and its coefficients, the quantisation lattice, the network.
 
-The header of a JPEG file tells its last compression exactly; the pixels then only tell whether a stronger one came
-before. Where there is no header, the lattice answers if it is decisive, else the network, looking at the grid that was
-found in the pixels. But where there are blocks enough to show a lattice and none does, the picture was never compressed
-or was changed since, and no number means anything: one compressed at 30, then resized to 90 %, gets some 62 from the
-network. Each is asked only when its word can matter, or when the evidence is to be explained.
+The header of a JPEG file tells its last compression exactly, its stored coefficients whether a stronger one came
+before. Where there is no header, the lattice in the pixels answers, and where that can neither name a quality nor rule
+it out, the network, looking at the grid that was found. Where blocks are enough to show a lattice and none does, or one
+that no table fits, the picture was never compressed or was changed since, and no number means anything.
 """
 
 import os
 import time
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,16 +22,19 @@ from q1net_msroi.classifier.estimators.header import (
     estimate_unread,
     read_header,
 )
-from q1net_msroi.classifier.estimators.lattice import LatticeEstimator, LatticeEvidence
+from q1net_msroi.classifier.estimators.lattice import Earlier, LatticeEstimator, LatticeEvidence, earlier_of
 from q1net_msroi.classifier.estimators.network import NetworkEstimator, calibrated
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate, Evidence, any_of, number
+from q1net_msroi.classifier.lattice import history as stories
 from q1net_msroi.classifier.lattice.grid import find_phase
 from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.classifier.q1net.configs import AREA, CONFIGS
+from q1net_msroi.utils import jpeg
 from q1net_msroi.utils.errors import UserError, show
 
+Pixels = NDArray[np.uint8]
 E = TypeVar("E", bound=Evidence)
 BEST = "texture/weighted_median"  # patches and fusion where no card tells better
 
@@ -73,6 +75,28 @@ class AutoEvidence(Evidence):
         for said in self.asked:
             merged |= said.record(answer)
         return {**merged, "sentence": answer.sentence()}
+
+
+@dataclass(frozen=True)
+class HistoryEvidence(Evidence):
+    """What a JPEG file tells of a compression before its last one; `blocks` whose stored coefficients were read."""
+
+    kind: ClassVar[str] = "history"
+    blocks: int
+    earlier: Earlier | None
+
+    @property
+    def earlier_quality(self) -> float | None:
+        """The quality of an earlier compression, None without traces of one."""
+        return None if self.earlier is None else float(self.earlier.quality)
+
+    def values(self) -> dict[str, Any]:
+        """Return what is told, without what was not looked for."""
+        return {"blocks": self.blocks, "earlier": None if self.earlier is None else self.earlier.told()}
+
+    def lines(self) -> list[str]:
+        """Return one line."""
+        return [f"history: {'no earlier compression shows' if self.earlier is None else self.earlier.line()}"]
 
 
 def best_network(asked: Asked) -> Asked:
@@ -116,12 +140,13 @@ class AutoEstimator:
         self._network: NetworkEstimator | None = None
         self._lattice = LatticeEstimator()
 
-    def estimate_file(self, path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> Estimate:
+    def estimate_file(self, path: str | os.PathLike[str], pixels: Pixels) -> Estimate:
         """Return the answer for the file at `path` and its pixels; RGB and CMYK data have no luma to look into."""
         header = read_header(path)
         if header is not None and header.colours not in LUMA_FIRST:
             return header_alone(estimate_header(header))
-        return self.estimate(pixels, header)
+        coefficients = None if header is None else jpeg.luma_coefficients(path, LATTICE.most_stored)
+        return self.estimate(pixels, header, coefficients)
 
     def estimate_unread(self, path: str | os.PathLike[str], error: UserError) -> Estimate | None:
         """Return the header's answer for a file whose pixels were refused with `error`; None without a header."""
@@ -134,24 +159,33 @@ class AutoEstimator:
             self._network = NetworkEstimator(self._best)
         return self._network
 
-    def _ask_network(self, pixels: NDArray[np.uint8], phase: tuple[int, int] | None) -> Estimate:
+    def _ask_network(self, pixels: Pixels, phase: tuple[int, int] | None) -> Estimate:
         """Ask the network on the grid that begins at `phase`, or at one still to be found."""
         if min(pixels.shape[:2]) < AREA:
             return Estimate(None, reason=f"the network needs at least {AREA}x{AREA} pixels")
         return self.network().estimate(pixels, find_phase(pixels).phase if phase is None else phase)
 
-    def estimate(self, pixels: NDArray[np.uint8], header: Header | None = None) -> Estimate:
-        """Return the answer for (height, width, 3) uint8 RGB pixels and the header of their JPEG file, if any."""
+    def estimate(
+        self, pixels: Pixels, header: Header | None = None, coefficients: NDArray[np.int16] | None = None
+    ) -> Estimate:
+        """Return the answer for (height, width, 3) uint8 RGB pixels.
+
+        Of a JPEG file also its header and its stored luma coefficients (blocks, 64), where they can be read.
+        """
         started = time.perf_counter()
-        lattice, shown = _shown(self._lattice.estimate(pixels))
-        asks = self._explain or lattice.quality is None
-        network = self._ask_network(pixels, shown.phase) if asks else None
+        asks = self._explain or header is None or coefficients is None
+        lattice, shown = _shown(self._lattice.estimate(pixels)) if asks else (None, None)
+        network = None
+        if self._explain or (header is None and lattice is not None and shown is not None and _leaves(lattice, shown)):
+            network = self._ask_network(pixels, shown.phase if shown else None)
         if header is not None:
-            answer = with_header(estimate_header(header), lattice, network)
+            said = estimate_header(header)
+            answer = with_header(said, history(header, said, coefficients, pixels, shown), lattice, network)
         else:
+            assert lattice is not None
             answer = without_header(lattice, network, lowest_never(self._best))
-        said = answer.evidence if network is None else network.evidence
-        evidence = replace(answer.evidence, used=said.used, parts=said.parts, spread=said.spread)
+        last = answer.evidence if network is None else network.evidence
+        evidence = replace(answer.evidence, used=last.used, parts=last.parts, spread=last.spread)
         return replace(answer, evidence=evidence, seconds=time.perf_counter() - started)
 
 
@@ -176,54 +210,60 @@ def header_alone(header: Estimate) -> Estimate:
     return replace(header, evidence=AutoEvidence(_of(HeaderEvidence, header), None, _all(header)))
 
 
-def with_header(header: Estimate, lattice: Estimate, network: Estimate | None) -> Estimate:
-    """Return the answer for a JPEG file: the header's quality, and what the pixels tell of an earlier compression."""
-    said, shown = _of(HeaderEvidence, header), _of(LatticeEvidence, lattice)
-    last = said.nearest_standard  # mozjpeg's own setting is on another scale than what pixels tell
-    earlier = shown.earlier_quality
-    if earlier is None and lattice.quality is not None and lattice.interval is not None:
-        highest = lattice.quality if shown.standard else lattice.interval[1]
-        earlier = lattice.quality if highest <= last - LATTICE.lattice_below else None
-    if earlier is None and lattice.quality is None and network is not None and network.interval is not None:
-        earlier = network.quality if network.interval[1] <= last - LATTICE.network_below else None
-    return replace(header, evidence=AutoEvidence(said, earlier, _all(header, lattice, network)))
+def history(
+    header: Header,
+    said: Estimate,
+    coefficients: NDArray[np.int16] | None,
+    pixels: Pixels,
+    shown: LatticeEvidence | None,
+) -> HistoryEvidence:
+    """Return what a JPEG file's coefficients and pixels tell of an earlier compression; `shown` where none are stored.
+
+    The table of the last one is known, so that nothing but a stronger compression before it leaves such traces.
+    """
+    if coefficients is None:
+        return HistoryEvidence(0, shown.earlier if shown is not None else None)
+    below = _of(HeaderEvidence, said).nearest_standard - LATTICE.quality_gap + 1
+    number = stories.stored_points(coefficients)
+    first = stories.Aligned(number, header.luma.ravel()).first(below)
+    return HistoryEvidence(len(coefficients), earlier_of(first or stories.shifted(pixels, (0, 0), below)))
+
+
+def with_header(
+    header: Estimate, before: HistoryEvidence, lattice: Estimate | None, network: Estimate | None
+) -> Estimate:
+    """Return the answer for a JPEG file: the header's quality, and what was found of an earlier compression."""
+    said = _of(HeaderEvidence, header)
+    told = (said, before, *_all(lattice, network))
+    return replace(header, evidence=AutoEvidence(said, before.earlier_quality, told))
+
+
+def _leaves(lattice: Estimate, shown: LatticeEvidence) -> bool:
+    """Tell whether the lattice leaves something for the network to say: it neither knows nor rules out a quality."""
+    return lattice.quality is None and shown.verdict == "unknown" and shown.tables is None and shown.answerable is True
 
 
 def without_header(lattice: Estimate, network: Estimate | None, lowest: float) -> Estimate:
-    """Return the answer for pixels: the lattice's where it has one, else the network's.
+    """Return the answer for pixels: the lattice's where it has one, else the network's where that may speak.
 
-    There is no number where the lattice finds no trace in many blocks, or only their edges, or leaves no quality that
-    the network could mean. The network is quoted when its whole interval is below `lowest`, the least that it says of
-    photographs never compressed.
+    It may not where its interval reaches `lowest`, the least that it says of photographs never compressed.
     """
-    asked = _all(lattice, network)
+    asked, shown = _all(lattice, network), _of(LatticeEvidence, lattice)
     if lattice.quality is not None:
         return replace(lattice, evidence=AutoEvidence(lattice.evidence, lattice.evidence.earlier_quality, asked))
-    reason, answer = _believed(lattice, network, lowest)
-    if answer is None:
+    reason, answer = lattice.reason, None
+    if network is not None and _leaves(lattice, shown):
+        answer = _among(network, lattice.tie_set)
+        if network.quality is None:
+            reason = f"{lattice.reason}; {network.reason}"
+        elif network.interval is None or network.interval[1] >= lowest:
+            reason, answer = f"{lattice.reason}; to the network it may never have been compressed", None
+        elif answer is None:
+            left = f"the lattice leaves {any_of(lattice.tie_set)}"
+            reason = f"{left}, the network says about {number(network.quality)}: they do not agree"
+    if answer is None or answer.quality is None:
         return replace(lattice, reason=reason, evidence=AutoEvidence(asked=asked))
     return replace(answer, evidence=AutoEvidence(answer.evidence, asked=asked))
-
-
-def _believed(lattice: Estimate, network: Estimate | None, lowest: float) -> tuple[str | None, Estimate | None]:
-    """Return why there is no answer where the lattice has none, or the network's that is believed."""
-    shown = _of(LatticeEvidence, lattice)
-    if shown.verdict == "changed" or network is None:
-        return lattice.reason, None
-    if network.quality is None:
-        return f"{lattice.reason}; {network.reason}", None
-    if shown.answerable is False:  # the network's intervals do not hold
-        return f"{lattice.reason}; the network says about {number(network.quality)}", None
-    if shown.verdict == "never":
-        traces = network.interval is not None and network.interval[1] < lowest
-        about = f"about {number(network.quality)}"
-        seen = f"no lattice, but the network sees traces ({about}): changed after a compression?"
-        return seen if traces else lattice.reason, None
-    among = _among(network, lattice.tie_set)
-    if among is None:
-        left = f"the lattice leaves {any_of(lattice.tie_set)}"
-        return f"{left}, the network says about {number(network.quality)}: they do not agree", None
-    return None, among
 
 
 def _among(network: Estimate, left: tuple[int, ...]) -> Estimate | None:

@@ -1,14 +1,14 @@
 """The lattice's answer: the quality whose quantisation tables explain the picture's own DCT coefficients best."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.estimators.result import Estimate, Evidence, any_of, named, number
-from q1net_msroi.classifier.lattice import chroma, clipped, grid, pairs, search, tables
+from q1net_msroi.classifier.lattice import blocks, chroma, clipped, fit, grid, history, score, search, tables
 from q1net_msroi.classifier.lattice.score import Reading
 from q1net_msroi.classifier.lattice.settings import LATTICE
 
@@ -17,14 +17,34 @@ from q1net_msroi.classifier.lattice.settings import LATTICE
 class Earlier:
     """A stronger compression before the last one, on the grid that begins at `phase` (y, x).
 
-    `nats` is its log-likelihood ratio against none; `tie_set` are the qualities that cannot be told apart, None where
-    they were not compared.
+    On the last one's grid, `nats` is by how much two compressions explain the picture better than one; on another,
+    `standard_errors` how far its lattice stands out from the other grids'. `tie_set` are qualities that explain it as
+    well.
     """
 
     quality: int
     phase: tuple[int, int]
-    nats: float
+    nats: float | None = None
+    standard_errors: float | None = None
     tie_set: tuple[int, ...] | None = None
+
+    def told(self) -> dict[str, Any]:
+        """Return what is known of it, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def line(self) -> str:
+        """Return it in words, such as `quality 39 or 40 before, on the grid at [0, 0]`."""
+        return f"quality {any_of(self.tie_set or (self.quality,))} before, on the grid at {list(self.phase)}"
+
+
+def earlier_of(first: history.First | None) -> Earlier | None:
+    """Return what the blocks tell of an earlier compression as evidence."""
+    if first is None:
+        return None
+    gain = round(first.gain, 1)
+    if first.tie_set is None:
+        return Earlier(first.quality, first.phase, standard_errors=gain)
+    return Earlier(first.quality, first.phase, gain, tie_set=first.tie_set)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +52,9 @@ class LatticeEvidence(Evidence):
     """What the blocks show, of which `blocks` could say something.
 
     `verdict` is compressed, never, changed (since a compression) or unknown; `tables` standard or not standard: then
-    `family` names them and `steps` of them could be read. `nats` is the log-likelihood ratio against no lattice,
-    `margin` against the next quality. Not `answerable` is a picture on which a network's intervals do not hold either.
+    `family` names them and `steps` of them could be read. `turned`: rows and columns changed places since, by a quarter
+    turn or a mirror; `partly`: the lattice fails in parts of the picture. `nats` is the log-likelihood ratio against no
+    lattice, `margin` against the next quality. Not `answerable`: a network's intervals do not hold either.
     """
 
     kind: ClassVar[str] = "lattice"
@@ -49,6 +70,8 @@ class LatticeEvidence(Evidence):
     steps: int | None = None
     blocks: int = 0
     answerable: bool | None = None
+    turned: bool | None = None
+    partly: bool | None = None
     earlier: Earlier | None = None
     tie_set: tuple[int, ...] | None = None
 
@@ -65,26 +88,29 @@ class LatticeEvidence(Evidence):
     def sentence(self, answer: Estimate) -> str:
         """Return the answer as a sentence; it names all qualities that the blocks leave."""
         if not self.standard:
-            return f"compressed with tables that are not standard, near to {number(answer.quality)}{answer.range_text}"
-        if len(answer.tie_set) > 1:
-            return f"compressed at {any_of(answer.tie_set)}: the pixels cannot tell these apart"
-        return f"compressed at {number(answer.quality)}"
+            said = f"compressed with tables that are not standard, near to {number(answer.quality)}{answer.range_text}"
+        elif len(answer.tie_set) > 1:
+            said = f"compressed at {any_of(answer.tie_set)}: the pixels cannot tell these apart"
+        else:
+            said = f"compressed at {number(answer.quality)}"
+        return (
+            said
+            + (", turned by a quarter since" if self.turned else "")
+            + (", changed a little since" if self.partly else "")
+        )
 
     def values(self) -> dict[str, Any]:
         """Return what is told, without what was not looked for."""
         looked_for = ("subsampling" if self.standard else "quality", "earlier") if self.tables else ()
         told = {name: value for name, value in super().values().items() if value is not None or name in looked_for}
-        if self.earlier is not None and self.earlier.tie_set is None:
-            del told["earlier"]["tie_set"]
+        if self.earlier is not None:
+            told["earlier"] = self.earlier.told()
         return told
 
     def lines(self) -> list[str]:
         """Return one line, an earlier compression last."""
-        told, before = named(self.values() | {"earlier": None}), ""
-        if self.earlier is not None:
-            first = any_of(self.earlier.tie_set or (self.earlier.quality,))
-            before = f", earlier quality {first} on the grid at {list(self.earlier.phase)}"
-        return [f"lattice: {told}{before}"]
+        told = named(self.values() | {"earlier": None})
+        return [f"lattice: {told}" + ("" if self.earlier is None else f", {self.earlier.line()}")]
 
 
 class LatticeEstimator:
@@ -101,30 +127,69 @@ class LatticeEstimator:
             reading.nats < LATTICE.edges_overrule or reading.scores.margin < LATTICE.chroma_decides
         ):
             reading = clipped.read_more(pixels, reading)
-        used, blocks = reading.scores.used, (pixels.shape[0] // 8) * (pixels.shape[1] // 8)
-        seen = LatticeEvidence(verdict="unknown", nats=round(reading.nats, 1), blocks=used, used=used, parts=blocks)
-        pair = None
-        if reading.noise == "exact" and reading.counts.textured[0].any():  # without DC, pixels were changed since
-            scores = reading.scores
-            pair = pairs.search(reading.counts.textured, scores.textured, scores.misfit)
-        explained = reading.grid_seen or reading.nats > LATTICE.presence or pair is not None
-        other_tables = tables.other_tables(reading, pair.total if pair else 0.0)
-        if other_tables is not None:
-            answer = self._not_standard(reading, other_tables, seen)
-        elif explained:
-            answer = self._compressed(pixels, reading, pair, seen)
-        else:
-            answer = self._nothing(pixels, reading, seen)
-        return replace(answer, seconds=time.perf_counter() - started)
+        used, parts = reading.scores.used, (pixels.shape[0] // 8) * (pixels.shape[1] // 8)
+        turned = reading.turned or None
+        seen = LatticeEvidence(
+            verdict="unknown", nats=round(reading.nats, 1), blocks=used, used=used, parts=parts, turned=turned
+        )
+        answer = self._exact(pixels, reading, seen)
+        if answer is None or seen_by(answer).verdict == "changed":
+            other = search.inexact(reading)
+            answer = self._inexact(other, replace(seen, nats=round(other.nats, 1))) if other else answer
+        return replace(answer or self._nothing(pixels, reading, seen), seconds=time.perf_counter() - started)
+
+    def _exact(self, pixels: NDArray[np.uint8], reading: Reading, seen: LatticeEvidence) -> Estimate | None:
+        """Return the answer for a decoder's own pixels, None where no lattice shows."""
+        residuals = fit.Residuals(reading.counts.textured)
+        found = tables.standard(reading, residuals)
+        explained = found.nats if found else 0.0
+        missed = tables.missed(reading, explained)
+        others = tables.others(reading, residuals, explained) if missed else None
+        if others is not None:
+            return self._not_standard(pixels, reading, others, seen)
+        shown = reading.grid_seen or reading.nats > LATTICE.presence
+        if not shown and (found is None or found.first is None):
+            return None
+        if found is None or missed:
+            return self._denied(reading, seen)
+        return self._compressed(pixels, reading, found, seen)
+
+    def _inexact(self, reading: Reading, seen: LatticeEvidence) -> Estimate:
+        """Return the answer for pixels that were changed a little since."""
+        fits = fit.Residuals(reading.counts.textured, reading.noise).fit(tables.luma_tables())
+        ties = search.tied(reading.scores)
+        if fits.spread[[quality - 1 for quality in ties]].max() > LATTICE.fit_spread:
+            return self._denied(reading, seen)
+        return self._named(reading, reading.scores, ties, seen)
+
+    def _denied(self, reading: Reading, seen: LatticeEvidence) -> Estimate:
+        """Return that a lattice shows, but none of a table: contrast or brightness were scaled since, or the like."""
+        reason = "compressed, but no table fits: contrast, brightness, levels or colours were changed since"
+        return Estimate(None, reason=reason, evidence=replace(seen, verdict="changed", phase=reading.phase))
+
+    def _named(self, reading: Reading, scores: score.Scores, ties: tuple[int, ...], seen: LatticeEvidence) -> Estimate:
+        """Return the likeliest quality, or that too many are alike."""
+        seen = replace(seen, phase=reading.phase)
+        if not search.is_answer(ties):
+            fitting = f"{len(ties)} qualities alike, {ties[0]} to {ties[-1]}"
+            reason = f"compressed, but the {seen.blocks} blocks that could say fit {fitting}"
+            return Estimate(None, tie_set=ties, reason=reason, evidence=seen)
+        quality = search.likeliest(scores)
+        evidence = replace(
+            seen, verdict="compressed", tables="standard", quality=quality, margin=round(scores.margin, 1),
+            noise=reading.noise,
+        )  # fmt: skip
+        return Estimate(float(quality), tie_set=ties, evidence=evidence)
 
     def _nothing(self, pixels: NDArray[np.uint8], reading: Reading, seen: LatticeEvidence) -> Estimate:
         """Return why there is no number: never compressed, changed since, or too little to say."""
         used = seen.blocks
         verdict, answerable, reason = "unknown", True, f"no lattice shows in the {used} blocks that could say"
         if search.says_never(reading):
-            verdict, reason = "never", "no JPEG trace"
+            verdict, reason = "never", "no JPEG trace: never compressed, or resized since"
             if grid.block_edges(pixels).visible:
-                verdict, reason = "changed", "blocks of a JPEG show, but no lattice: changed after the compression"
+                verdict = "changed"
+                reason = "edges of blocks show, but no JPEG's lattice: another codec's, or changed since"
         elif used == 0:
             answerable, reason = False, "no block could say, all are flat or clipped"
         elif reading.nats < -max(LATTICE.never_per_block * used, LATTICE.tie):
@@ -136,42 +201,52 @@ class LatticeEstimator:
         )
 
     def _compressed(
-        self, pixels: NDArray[np.uint8], reading: Reading, pair: pairs.Pair | None, seen: LatticeEvidence
+        self, pixels: NDArray[np.uint8], reading: Reading, found: tables.Standard, seen: LatticeEvidence
     ) -> Estimate:
         """Return the last quality, what it is tied with, and an earlier one if there are traces of it."""
-        seen = replace(seen, phase=reading.phase)
-        scores, earlier, subsampling = reading.scores, None, None
-        if pair is not None:
-            quality, ties, margin = pair.last, pair.last_ties, pair.margin
-            earlier = Earlier(pair.first, reading.phase, round(pair.gain, 1), pair.first_ties)
-            seen = replace(seen, nats=round(pair.total, 1))
-        else:
-            if scores.margin < LATTICE.chroma_decides and not reading.grid_seen:  # a too smooth picture's misleads
-                colour = chroma.scores(pixels, reading.phase)
-                scores = search.with_chroma(scores, colour)
-                subsampling = colour.subsampling if colour and colour.nats.max() > LATTICE.presence else None
-            quality, margin, ties = search.likeliest(scores), scores.margin, search.tied(scores)
-            if not search.is_answer(ties):
-                fitting = f"{len(ties)} qualities alike, {ties[0]} to {ties[-1]}"
-                reason = f"compressed, but the {seen.blocks} blocks that could say fit {fitting}"
-                return Estimate(None, tie_set=ties, reason=reason, evidence=seen)
-            if reading.noise == "exact":
-                other = pairs.search_shifted(pixels, reading.phase, quality)
-                earlier = None if other is None else Earlier(other.quality, other.phase, round(other.nats, 1))
-        evidence = replace(
-            seen, verdict="compressed", tables="standard", quality=quality, margin=round(margin, 1),
-            noise=reading.noise, subsampling=subsampling, earlier=earlier,
-        )  # fmt: skip
-        return Estimate(float(quality), tie_set=ties, evidence=evidence)
+        scores = search.without(reading.scores, found.allowed)
+        if found.first is not None:
+            evidence = replace(
+                seen, verdict="compressed", tables="standard", quality=found.quality, margin=round(found.margin, 1),
+                nats=round(found.nats, 1), phase=reading.phase, noise=reading.noise, earlier=earlier_of(found.first),
+            )  # fmt: skip
+            return Estimate(float(found.quality), tie_set=found.ties, evidence=evidence)
+        if scores.margin < LATTICE.chroma_decides and not reading.grid_seen:  # a too smooth picture's misleads
+            colour = chroma.scores(pixels, reading.phase)
+            scores = search.with_chroma(scores, colour)
+            shown = colour is not None and colour.nats.max() > LATTICE.presence
+            seen = replace(seen, subsampling=colour.subsampling if colour is not None and shown else None)
+        answer = self._named(reading, scores, search.tied(scores), replace(seen, partly=found.partly or None))
+        if answer.quality is None or found.partly:
+            return answer
+        below = int(answer.quality) - LATTICE.quality_gap + 1
+        earlier = earlier_of(history.shifted(pixels, reading.phase, below))
+        evidence = replace(seen_by(answer), earlier=earlier)
+        return replace(answer, evidence=evidence)
 
-    def _not_standard(self, reading: Reading, found: tables.Tables, seen: LatticeEvidence) -> Estimate:
+    def _not_standard(
+        self, pixels: NDArray[np.uint8], reading: Reading, found: tables.Tables, seen: LatticeEvidence
+    ) -> Estimate:
         """Return the standard quality nearest to tables that are not standard, or why there is none."""
+        earlier = None
+        if found.nearest is not None:
+            below = found.nearest - LATTICE.quality_gap + 1
+            steps = found.steps[blocks.TRANSPOSED] if reading.turned else found.steps
+            first = history.Aligned(history.points(reading.counts.textured, steps), steps).first(below, reading.phase)
+            earlier = earlier_of(first or history.shifted(pixels, reading.phase, below))
         evidence = replace(
             seen, verdict="compressed", tables="not standard", family=found.family, quality=found.nearest,
             margin=round(found.missed, 1), phase=reading.phase, noise=reading.noise, steps=found.determined,
+            turned=None, earlier=earlier,
         )  # fmt: skip
         if found.nearest is None or found.interval is None:
             reason = f"the quantisation tables are not standard ({found.determined} of 63 steps could be read)"
             return Estimate(None, reason=reason, evidence=evidence)
         low, high = found.interval
         return Estimate(float(found.nearest), (float(low), float(high)), evidence=evidence)
+
+
+def seen_by(answer: Estimate) -> LatticeEvidence:
+    """Return the lattice's evidence of its own answer."""
+    assert isinstance(answer.evidence, LatticeEvidence)
+    return answer.evidence

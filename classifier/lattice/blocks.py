@@ -1,7 +1,7 @@
 """The blocks of a picture that the lattice is read from: where they lie, their integer luma, their DCT, histograms."""
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +97,12 @@ class Histograms:
 
 
 LINE_FREQUENCIES = np.concatenate([np.arange(8) * 8, np.arange(8)])
+TRANSPOSED = np.arange(64).reshape(8, 8).T.ravel()
+
+
+def turned(counts: Histograms) -> Histograms:
+    """Return the histograms of the same picture with rows and columns changed."""
+    return replace(counts, textured=counts.textured[TRANSPOSED], lines=np.roll(counts.lines, 8, axis=0))
 
 
 def count(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -114,9 +120,20 @@ def count(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.bincount(index.ravel(), minlength=rows * bins).reshape(rows, bins).astype(np.float32)
 
 
+@functools.cache
+def _key() -> NDArray[np.float64]:
+    return np.random.default_rng(0).normal(size=64)
+
+
+def distinct(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return blocks (n, 64) without repetitions, in their order."""
+    _, first, _ = np.unique(values @ _key(), return_index=True, return_counts=True)  # counts: see below
+    return values[np.sort(first)]
+
+
 def histograms(blocks: Blocks) -> Histograms:
-    """Return the histograms of the blocks without clipped pixels."""
-    values = blocks.values[~blocks.clipped]
+    """Return the histograms of the blocks without clipped pixels; equal blocks are one surface and count once."""
+    values = distinct(blocks.values[~blocks.clipped])
     square = values.reshape(-1, 8, 8)
     down = (square == square[:, :, :1]).all((1, 2))  # every row constant: only vertical frequencies
     across = (square == square[:, :1, :]).all((1, 2))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.lattice import blocks, likelihood, score
-from q1net_msroi.classifier.lattice.noise import BINS, RESOLUTION
+from q1net_msroi.classifier.lattice.noise import BINS, RESOLUTION, STEPS
 from q1net_msroi.classifier.lattice.prior import coarse_edges
 from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils import jpeg
@@ -57,6 +57,18 @@ def _sum_inside(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return sums[:, 8:, 8:] - sums[:, :-8, 8:] - sums[:, 8:, :-8] + sums[:, :-8, :-8]
 
 
+def every_phase(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the DCT of the block of every phase in (windows, 15, 15) values.
+
+    It is (windows, 8 y, 8 x, 8 horizontal frequencies, 8 vertical ones).
+    """
+    matrix = jpeg.dct_matrix()
+    slide = np.lib.stride_tricks.sliding_window_view
+    rows = slide(windows, 8, axis=2) @ matrix.T  # (windows, 15, 8 x, 8 horizontal)
+    coefficients: NDArray[np.float32] = slide(rows, 8, axis=1) @ matrix.T
+    return coefficients
+
+
 class Sample:
     """Windows of a picture and the scores of the phases on them."""
 
@@ -80,11 +92,7 @@ class Sample:
         self.usable = kept & across & down
         balance = (_sum_inside(cost) - LATTICE.line_cost * (across ^ down)) * kept
         self.plain = balance.sum(0).ravel()
-        matrix = jpeg.dct_matrix()
-        slide = np.lib.stride_tricks.sliding_window_view
-        rows = slide(values.astype(np.float32), 8, axis=2) @ matrix.T  # (windows, 15, 8 x, 8 horizontal)
-        self.coefficients = slide(rows, 8, axis=1) @ matrix.T  # (windows, 8 y, 8 x, 8 horizontal, 8 vertical)
-
+        self.coefficients = every_phase(values.astype(np.float32))
         self.index = np.abs(self.coefficients)
         self.index *= RESOLUTION
         self.index = (self.index + np.float32(0.5)).astype(np.int32)
@@ -113,8 +121,11 @@ class Sample:
         index += (np.arange(rows, dtype=np.int32) * bins).reshape(len(phases), -1)
         counts = np.bincount(index[keep], minlength=rows * bins).reshape(rows, bins).astype(np.float32)
         ratios = likelihood.ratios(counts, "exact").reshape(len(phases), len(frequencies), -1)
-        steps = likelihood.steps_of_quality()[:, frequencies]
-        best: NDArray[np.float64] = ratios[:, np.arange(len(frequencies)), steps].sum(-1, dtype=np.float64).max(1)
+        tables = likelihood.steps_of_quality()
+        steps = np.concatenate([tables[:, frequencies], tables[:, blocks.TRANSPOSED[frequencies]]])  # upright, turned
+        known = ratios[:, np.arange(len(frequencies)), steps].sum(-1, dtype=np.float64).max(1)
+        free = np.maximum(ratios.max(2) - np.log(STEPS), 0).sum(1, dtype=np.float64)  # tables that are not standard
+        best: NDArray[np.float64] = np.maximum(known, free)
         return best
 
 

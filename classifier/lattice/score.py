@@ -62,6 +62,7 @@ class Reading:
     scores: Scores
     counts: blocks.Histograms
     grid_seen: bool = False  # block edges stand out at this phase: compressed, however little the blocks say
+    turned: bool = False  # rows and columns changed places since: `scores` and `counts` are of the picture turned back
 
     @property
     def nats(self) -> float:
@@ -74,11 +75,24 @@ def read(
 ) -> Reading:
     """Read (height, width, 3) uint8 RGB pixels on the grid from `phase` (y, x) on, from at most `limit` blocks."""
     counts = blocks.histograms(blocks.cut(pixels, phase, limit))
-    reading = Reading(phase, noise, table_scores(counts, noise), counts)
-    if not shifted_dc(reading.scores):
-        return reading
-    counts = without_dc(counts)
-    return Reading(phase, noise, table_scores(counts, noise), counts)
+    scores = table_scores(counts, noise)
+    turned = is_turned(scores)
+    if turned:
+        counts = blocks.turned(counts)
+        scores = table_scores(counts, noise)
+    if shifted_dc(scores):
+        counts = without_dc(counts)
+        scores = table_scores(counts, noise)
+    return Reading(phase, noise, scores, counts, turned=turned)
+
+
+def is_turned(scores: Scores) -> bool:
+    """Tell whether the standard tables fit far better with rows and columns changed: a quarter turn since, or the like.
+
+    The standard tables are not symmetric.
+    """
+    back = likelihood.sum_tables(scores.ratios[blocks.TRANSPOSED], np.arange(64))
+    return bool(back.max() > max(float(scores.textured.max()), 0.0) + LATTICE.presence)
 
 
 def shifted_dc(scores: Scores) -> bool:
@@ -99,4 +113,4 @@ def without_dc(counts: blocks.Histograms) -> blocks.Histograms:
 
 def with_noise(reading: Reading, noise: str) -> Reading:
     """Return the same blocks' reading under another kind of noise."""
-    return Reading(reading.phase, noise, table_scores(reading.counts, noise), reading.counts)
+    return replace(reading, noise=noise, scores=table_scores(reading.counts, noise))

@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.lattice import chroma, grid, score, tables
+from q1net_msroi.classifier.lattice import chroma, fit, grid, score, tables
 from q1net_msroi.classifier.lattice.score import Reading, Scores
 from q1net_msroi.classifier.lattice.settings import LATTICE
 
 
 def find(pixels: NDArray[np.uint8]) -> Reading:
-    """Return the best reading of (height, width, 3) uint8 RGB pixels over grids and kinds of noise."""
+    """Return the reading of (height, width, 3) uint8 RGB pixels on the likeliest of all grids."""
     first = score.read(pixels, (0, 0))
     if first.nats > LATTICE.no_other_grid:
         return first
-    other_tables = tables.other_tables(first)
-    if other_tables is not None and other_tables.family != "unknown":
+    free = tables.free_nats(first.scores.ratios)
+    if free > LATTICE.no_other_grid and tables.others(first, fit.Residuals(first.counts.textured)) is not None:
         return first
     best = grid.find_phase(pixels)
     if best.nats < LATTICE.edges_overrule:
@@ -26,13 +26,14 @@ def find(pixels: NDArray[np.uint8]) -> Reading:
             return replace(strong_only(reading), grid_seen=True)
         if edges.visible or reading.nats > LATTICE.presence:
             best = reading  # what a grid without visible edges seems to say is chance
-    if best.nats > LATTICE.presence:
-        return best
-    for noise in LATTICE.inexact_noises:
-        other = strong_only(score.with_noise(best, noise))
-        if other.nats > max(best.nats, LATTICE.inexact_presence):
-            best = other
     return best
+
+
+def inexact(reading: Reading) -> Reading | None:
+    """Return a reading of a decoder's own pixels as one of pixels changed since, None where that shows no lattice."""
+    others = [strong_only(score.with_noise(reading, noise)) for noise in LATTICE.inexact_noises]
+    best = max(others, key=lambda other: other.nats)
+    return best if best.nats > max(reading.nats, LATTICE.inexact_presence) else None
 
 
 def says_never(reading: Reading) -> bool:
@@ -54,6 +55,11 @@ def is_answer(ties: tuple[int, ...]) -> bool:
 def likeliest(scores: Scores) -> int:
     """Return the likeliest quality, 1..100, a multiple of 5 where another is hardly ahead."""
     return int((scores.nats + LATTICE.round_number * (np.arange(1, 101) % 5 == 0)).argmax()) + 1
+
+
+def without(scores: Scores, allowed: NDArray[np.bool_]) -> Scores:
+    """Leave out the qualities that are not `allowed` (100,)."""
+    return replace(scores, nats=np.where(allowed, scores.nats, -np.inf))
 
 
 def strong_only(reading: Reading) -> Reading:

@@ -16,7 +16,6 @@ A_BLOCK, A_COEFFICIENT, ERRORS = "nats a block", "nats a coefficient", "standard
 SCALES = (0.04, 0.5, 1.2, 3.0, 7.5, 18.0, 45.0, 110.0, 280.0)
 SIGMAS = (0.22, 0.4, 0.7, 1.2, 2.0)
 CONTEXTS = (1, 2, 3, 5, 8, 13, 21, 34, 55)
-LEFT_NOISES = ("blurred", "noisy", "coarse", "rough", "rougher")
 T = TypeVar("T")
 
 
@@ -109,23 +108,26 @@ class Lattice:
     # Two compressions on one grid, then on two.
     pixel_sigma: float = tuned(0.289, "grey levels", "rounding of pixels between the two", "the root of 1/12")
     pair_outliers: float = tuned(0.01, "", "share of coefficients that the first leaves unexplained", PRIOR)
-    pair_alternatives: int = tuned(4, "qualities", "last ones by fit, and by LLR, beside the likeliest", TIME)
-    alternative_tie: float = tuned(15.0, "nats", "LLR below the likeliest of alternatives", HAND)
-    alternative_fit: float = tuned(0.02, "nats", "a coefficient by which alternatives lie nearer to lattices", HAND)
+    pair_alternatives: int = tuned(4, "qualities", "last ones that fit, the likeliest first", TIME)
     glance_frequencies: int = tuned(12, "", "frequencies that are looked at first", TIME)
-    quality_gap: int = tuned(8, "qualities", "between the two", "closer ones leave hardly a hole")
-    finest_last: int = tuned(97, "quality", "finest last one", "steps of 1 and 2 are like another noise")
-    pair_presence: float = _threshold(10.0, "LLR of a pair over the single one", "0/93, 0/68", 0.01)
-    fine_last: int = tuned(85, "quality", "above it fast inverse transforms gain up to 100 nats as pairs", HAND)
-    fine_pair_presence: float = _threshold(
-        200.0, "the same above `fine_last`", "23/87, 16/55: near tables; standard ones 0", 0.001
-    )
-    left_noises: tuple[str, ...] = tuned(LEFT_NOISES, "", "what the second leaves of one on another grid", HAND)
-    low_frequencies: int = tuned(30, "", "frequencies of another grid", TIME)
-    shifted_blocks: int = tuned(2048, "blocks", "of another grid", TIME)
-    shifted_presence: float = _threshold(250.0, "LLR of another grid, each row its own noise", "1/113, 0/75", 0.001)
-    edges_both_ways: float = _threshold(3.0, "steps of another grid worth a look", "6/120, 6/82", 0.1, ERRORS)
-    edges_one_way: float = _threshold(5.0, "the same, shifted one way only", "10/120, 8/82", 0.1, ERRORS)
+    glance_rounds: int = tuned(8, "", "of expectation-maximisation at that glance", TIME)
+    first_finalists: int = tuned(6, "qualities", "first ones looked at with all frequencies", TIME)
+    quality_gap: int = tuned(5, "qualities", "between the two", "closer ones leave hardly a hole")
+    alone_excess: float = tuned(0.1, "nats a coefficient", "beside the first lattice: below, it explains all", HAND)
+    last_excess: float = tuned(0.2, "nats a coefficient", "beside the last lattice, at most", HAND)
+    fine_last: int = tuned(94, "quality", "from it on steps are so small that any coefficient is near a point", HAND)
+    fine_excess: float = tuned(0.02, "nats a coefficient", "the same from there on", HAND)
+    last_share: float = tuned(0.05, "", "of the free steps' LLR that the last of two has by itself, at least", HAND)
+    entry_gain: float = tuned(3.0, "nats", "by which an entry speaks for two compressions", HAND)
+    pair_entries: int = tuned(3, "entries", "that speak for two, at least", HAND)
+    pair_presence: float = _threshold(60.0, "LLR of two compressions over one", "", 0.001)
+    pair_share: float = _threshold(0.2, "the same, of what any story could gain", "", 0.001, "")
+    period_frequencies: int = tuned(20, "", "frequencies of another grid", TIME)
+    period_windows: int = tuned(1024, "windows", "that the other grids are read from", TIME)
+    period_coefficients: int = tuned(30, "coefficients", "beyond zero that an error is told for, at least", HAND)
+    period_presence: float = _threshold(9.0, "lattice of another grid against the others", "", 0.001, ERRORS)
+    period_beside: float = _threshold(25.0, "the same where one side of the blocks is shared", "", 0.001, ERRORS)
+    period_alone: float = tuned(1.5, "times", "as far as the next grid", HAND)
 
     # Blocks with clipped pixels.
     fewest_known: int = tuned(16, "pixels", "of 64 that a block must know", HAND)
@@ -139,21 +141,34 @@ class Lattice:
     block_outliers: float = tuned(0.02, "", "share of blocks not explained: values not found, or changed", PRIOR)
 
     # Quantisation tables that are not standard.
-    tables_missed: float = _threshold(200.0, "LLR of free steps that the best table misses", "1/180, 0/123", 0.001)
-    tables_missed_share: float = _threshold(0.85, "the same, a share; pairs reach 0.76", "1/180, 0/123", 0.001, "")
-    pair_share: float = tuned(0.8, "", "of the free steps' LLR: two standard compressions are the reason", HAND)
+    tables_missed: float = _threshold(100.0, "LLR of free steps that the best story misses", "", 0.001)
+    tables_missed_share: float = _threshold(0.5, "the same, a share of all", "", 0.001, "")
     known_misses: float = tuned(0.2, "", "share that a known encoder's tables may miss", HAND)
     step_margin: float = _threshold(10.0, "LLR of a step over all others that is read off", "19/11340, 17/7749", 0.01)
     fewest_steps: int = tuned(10, "steps", "read off, to name a quality", HAND)
+    many_steps: int = tuned(50, "steps", "from it on a wide interval names a quality too", HAND)
     step_percentiles: tuple[int, int] = tuned((10, 90), "%", "of single steps' qualities: the interval", CONVENTION)
-    free_misfit: float = _threshold(0.05, "distance from free steps' lattices", "0/180, 0/123", 0.01, A_COEFFICIENT)
-    widest_interval: int = tuned(20, "qualities", "a wider one names no quality", CONVENTION)
+    widest_interval: int = tuned(10, "qualities", "of fewer steps: a wider one names no quality", HAND)
+
+    # Goodness of fit of one table.
+    peak_coefficients: int = tuned(10, "coefficients", "in the first peak of an entry that is looked at", HAND)
+    peak_share: float = tuned(0.05, "", "of an entry's coefficients beyond zero that make a peak, at least", HAND)
+    peak_entries: int = tuned(4, "entries", "fewer have no spread", HAND)
+    peak_step: int = tuned(3, "", "finer steps have no peak of their own", HAND)
+    peak_reach: float = tuned(1.6, "grey levels", "of a peak to either side, at most", HAND)
+    peak_weight: float = tuned(200.0, "coefficients", "more weigh no more", HAND)
+    peak_off: float = tuned(0.5, "grey levels", "offset of a peak whose step is another", HAND)
+    off_coefficients: int = tuned(25, "coefficients", "in such a peak, at least", HAND)
+    fit_spread: float = tuned(0.2, "grey levels", "spread of the peaks' offsets that denies a table", HAND)
+    free_spread: float = tuned(0.1, "grey levels", "the same of steps that were chosen one by one", HAND)
+    untouched: float = tuned(0.8, "", "of the free steps' LLR that the entries without a lattice leave, at least", HAND)
+    fit_excess: float = tuned(0.5, "nats a coefficient", "further from the lattice than a decoder leaves them", HAND)
 
     # A file's header, and which evidence speaks.
     header_far: float = tuned(0.35, "", "share of standard tables beyond which there is no quality", CONVENTION)
     header_percentiles: tuple[int, int] = tuned((5, 95), "%", "of single steps' qualities: the interval", CONVENTION)
-    lattice_below: int = _threshold(3, "below the header's: an earlier one is seen", "0/120, 0/82", 0.001, "qualities")
-    network_below: int = tuned(10, "qualities", "the same of the upper end of the network's interval", HAND)
+    most_stored: int = tuned(65_536, "blocks", "whose stored coefficients are read of a file", TIME)
+
     lowest_never: float = tuned(90.0, "quality", "least of the network for never compressed, without a card", HAND)
 
     # The map of qualities.

@@ -1,9 +1,9 @@
-"""Does any standard table explain the coefficients at all, or were the tables other ones?
+"""Which tables explain a picture: standard ones, once or twice, a known encoder's, others, or none at all.
 
-Each AC frequency is free to choose its own step; where that explains the picture decisively better than the best of the
-100 standard tables (and than two compressions), the tables were not standard. Their number is then that of the standard
-tables nearest to them by least squares, the convention for such files: of all 64 steps where the tables are those of a
-known encoder, else of the steps that the picture determines.
+A standard table is believed where the coefficients do not deny it (`fit`) and where steps free to choose, one by one,
+do not explain far more than it does, alone or after an earlier compression. Where they do, the tables were not
+standard. Their number is then that of the standard tables nearest to them by least squares, the convention for such
+files: of all 64 steps where the tables are those of a known encoder, else of the steps that the picture determines.
 """
 
 import functools
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.lattice import likelihood
+from q1net_msroi.classifier.lattice import blocks, fit, history, likelihood
 from q1net_msroi.classifier.lattice.noise import STEPS
 from q1net_msroi.classifier.lattice.score import Reading
 from q1net_msroi.classifier.lattice.settings import LATTICE
@@ -24,13 +24,41 @@ AC = slice(1, None)
 
 @dataclass(frozen=True)
 class Tables:
-    """Tables that are not standard."""
+    """Tables that are not standard; `steps` (64,) are those read off, 0 elsewhere."""
 
     family: str  # "mozjpeg" or "unknown"
     nearest: int | None  # standard quality of the nearest tables; None where the determined steps name none
     interval: tuple[int, int] | None
-    missed: float  # nats by which the free steps beat the best standard table, less what their choice costs
-    determined: int  # AC steps that the picture determines
+    missed: float  # nats by which the free steps beat the best standard story
+    steps: NDArray[np.int64]
+
+    @property
+    def determined(self) -> int:
+        """The number of AC steps that the picture determines."""
+        return int((self.steps > 0).sum())
+
+
+@dataclass(frozen=True)
+class Standard:
+    """The standard tables that explain a picture best, alone or after an earlier compression (`first`).
+
+    `allowed` (100,) are the qualities that the coefficients do not deny; `partly` says that those of a part of the
+    picture do. `nats` of the AC of textured blocks, `margin` over the next last quality, `ties` of last ones.
+    """
+
+    quality: int
+    allowed: NDArray[np.bool_]
+    partly: bool
+    nats: float
+    first: history.First | None = None
+    ties: tuple[int, ...] = ()
+    margin: float = 0.0
+
+
+@functools.cache
+def luma_tables() -> NDArray[np.int64]:
+    """Return the standard luma tables of qualities 1..100: (100, 64)."""
+    return likelihood.steps_of_quality() + 1
 
 
 @functools.cache
@@ -48,57 +76,102 @@ def nearest_to_mozjpeg() -> NDArray[np.int64]:
     return nearest + 1
 
 
-def missed_by_standard(ratios: NDArray[np.floating]) -> tuple[float, float]:
-    """Return the nats by which free AC steps beat the best standard table, and their share of the free steps' nats.
-
-    `ratios` are (64, STEPS) log-likelihood ratios; what the choice of the free steps costs is taken off.
-    """
-    rows = np.arange(1, 64)
-    best = int(likelihood.sum_tables(ratios[AC], rows).argmax())
-    free = ratios[AC].max(1)
-    missed = float(np.maximum(free - ratios[rows, likelihood.steps_of_quality()[best, AC]] - CHOICE, 0).sum())
-    return missed, missed / max(float(free.sum()), 1e-9)
+def free_nats(ratios: NDArray[np.floating]) -> float:
+    """Return the nats of free AC steps of ratios (64, STEPS), less what their choice costs."""
+    return float(np.maximum(ratios[AC].max(1) - CHOICE, 0).sum())
 
 
-def misfit(reading: Reading) -> float:
-    """Return the nats a coefficient by which AC lies further from the free steps' lattices than decoders do."""
-    return float(reading.scores.excess[np.arange(1, 64), reading.scores.ratios[AC].argmax(1)].sum())
+def untouched(ratios: NDArray[np.floating]) -> bool:
+    """Tell whether hardly an AC entry denies every lattice, as in a decoder's own pixels; `ratios` (64, STEPS)."""
+    best = ratios[AC].max(1) - CHOICE
+    against = np.minimum(best + CHOICE, 0).sum()  # entries with a few coefficients show nothing, and deny nothing
+    return bool(best[best > 0].sum() + against > LATTICE.untouched * best[best > 0].sum())
 
 
-def other_tables(reading: Reading, explained: float = 0.0) -> Tables | None:
-    """Return which tables, not standard, explain the textured blocks far better than any standard one; else None.
+def standard(reading: Reading, residuals: fit.Residuals) -> Standard | None:
+    """Return the standard tables that explain a reading of a decoder's own pixels, None where all are denied."""
+    fits = residuals.fit(luma_tables())
+    allowed = ~fits.denied
+    if not untouched(reading.scores.ratios):
+        allowed[LATTICE.fine_last :] &= fits.entries[LATTICE.fine_last :] > 0  # steps of 1 and 2 fit whatever there is
+    firm = allowed & ~fits.loose
+    nats = likelihood.sum_tables(reading.scores.ratios[AC], np.arange(1, 64))
+    totals = np.where(firm, nats, -np.inf)
+    shown = LATTICE.last_share * free_nats(reading.scores.ratios)  # of the last lattice of two
+    firsts: dict[int, history.First] = {}
+    for index in np.argsort(-totals)[: min(LATTICE.pair_alternatives, int(firm.sum()))].tolist():
+        near = fits.excess[index] < (LATTICE.fine_excess if index >= LATTICE.fine_last else LATTICE.last_excess)
+        found = _first(reading, index + 1) if near and nats[index] > shown else None
+        alone = firm[found.quality - 1] if found is not None else True  # the first by itself explains all
+        if index >= LATTICE.fine_last and found is not None:
+            alone = fits.excess[found.quality - 1] < LATTICE.alone_excess
+        if found is not None and not alone:
+            firsts[index] = found
+            totals[index] += found.gain
+            totals[found.quality - 1] = -np.inf
+    best = int(totals.argmax())
+    partly = np.where(allowed & ~firm, nats, -np.inf)
+    if partly.max() > max(float(totals[best]), 0.0) + LATTICE.presence or not firm.any():
+        best = int(np.where(allowed & ~firm, reading.scores.nats, -np.inf).argmax())
+        return Standard(best + 1, allowed, True, float(nats[best])) if allowed.any() else None
+    ties = tuple(int(q) for q in np.flatnonzero(totals >= totals[best] - LATTICE.tie) + 1)
+    margin = float(totals[best] - np.delete(totals, best).max(initial=-np.inf))
+    return Standard(best + 1, firm, False, float(totals[best]), firsts.get(best), ties, min(margin, totals[best]))
 
-    `explained` are the nats of two standard compressions. Only pixels as they were decoded can tell.
-    """
-    ratios = reading.scores.ratios  # (64, STEPS)
-    total = float(ratios.max(1).sum())
-    if reading.noise != "exact" or total < max(LATTICE.tables_missed, explained / LATTICE.pair_share):
-        return None
-    missed, share = missed_by_standard(ratios)
-    if missed < LATTICE.tables_missed:
-        return None
-    decisive = share > LATTICE.tables_missed_share
+
+def _first(reading: Reading, quality: int) -> history.First | None:
+    """Return the compression before the last one, of `quality`, if there are traces of it."""
+    last = luma_tables()[quality - 1]
+    told = history.Aligned(history.points(reading.counts.textured, last), last)
+    return told.first(quality - LATTICE.quality_gap + 1, reading.phase)
+
+
+def missed(reading: Reading, explained: float) -> bool:
+    """Tell whether free steps explain textured blocks far better than the best standard story with its nats."""
+    ratios = reading.scores.ratios
+    total = free_nats(ratios) if untouched(ratios) else 0.0
+    return total - explained > max(LATTICE.tables_missed, LATTICE.tables_missed_share * total)
+
+
+def others(reading: Reading, residuals: fit.Residuals, explained: float = 0.0) -> Tables | None:
+    """Return which tables, not standard, explain textured blocks; None where no lattice of free steps fits."""
+    ratios = reading.scores.ratios
+    ahead = free_nats(ratios) - explained
     sure = step_margins(ratios) > LATTICE.step_margin
-    number = int(sure.sum())
-    known = ratios[np.arange(64), np.minimum(mozjpeg_tables(), STEPS) - 1].sum(1, dtype=np.float64)
-    may_miss = LATTICE.known_misses * total
-    if known.max() > total - (max(may_miss, 64 * CHOICE) if decisive else may_miss / 2):
-        near = nearest_to_mozjpeg()
-        alike = near[known > known.max() - LATTICE.tie]
-        return Tables("mozjpeg", int(near[known.argmax()]), (int(alike.min()), int(alike.max())), missed, number)
-    if not decisive or misfit(reading) > LATTICE.free_misfit:
+    steps = np.where(sure, ratios.argmax(1) + 1, 0)
+    some = ratios.max(1) > LATTICE.step_margin  # where a lattice shows, also one between whole steps
+    own = residuals.fit(np.where(some, ratios.argmax(1) + 1, 0)[None])
+    fits = not (own.denied[0] or own.loose[0] or own.spread[0] > LATTICE.free_spread)
+    if not fits or not untouched(ratios) or not (sure.sum() >= LATTICE.fewest_steps or reading.nats > LATTICE.presence):
         return None
-    nearest, interval = _nearest(ratios[sure].argmax(1) + 1, sure) if number >= LATTICE.fewest_steps else (None, None)
-    return Tables("unknown", nearest, interval, missed, number)
+    if reading.turned:  # which is told of standard tables alone
+        ratios, steps = ratios[blocks.TRANSPOSED], steps[blocks.TRANSPOSED]
+    known = ratios[np.arange(64), np.minimum(mozjpeg_tables(), STEPS) - 1].sum(1, dtype=np.float64)
+    setting = int(known.argmax())
+    if known[setting] > (1 - LATTICE.known_misses) * float(ratios.max(1).sum()):
+        mozjpeg = residuals.fit(mozjpeg_tables()[setting][blocks.TRANSPOSED if reading.turned else slice(None)][None])
+        if not (mozjpeg.denied[0] or mozjpeg.loose[0]):
+            near = nearest_to_mozjpeg()
+            alike = near[known > known[setting] - LATTICE.tie]
+            return Tables("mozjpeg", int(near[setting]), (int(alike.min()), int(alike.max())), ahead, steps)
+    nearest, interval = _nearest(steps)
+    return Tables("unknown", nearest, interval, ahead, steps)
 
 
-def _nearest(found: NDArray[np.int64], sure: NDArray[np.bool_]) -> tuple[int | None, tuple[int, int] | None]:
-    """Return the standard quality nearest to the steps found where `sure` (64,) is set, and its interval, or None."""
-    table = jpeg.standard_tables()[:, 0].reshape(100, 64)[:, sure]
-    nearest = int(((table - found) ** 2).sum(1).argmin()) + 1
-    ends = np.percentile(np.abs(table - found).argmin(0) + 1, LATTICE.step_percentiles)
+def _nearest(steps: NDArray[np.int64]) -> tuple[int | None, tuple[int, int] | None]:
+    """Return the standard quality nearest to the steps (64,) that are not 0 and its interval, or None.
+
+    Few steps, unlike those of one quality, do not tell what is nearest to all.
+    """
+    sure = steps > 0
+    if sure.sum() < LATTICE.fewest_steps:
+        return None, None
+    table = luma_tables()[:, sure]
+    nearest = int(((table - steps[sure]) ** 2).sum(1).argmin()) + 1
+    ends = np.percentile(np.abs(table - steps[sure]).argmin(0) + 1, LATTICE.step_percentiles)
     low, high = min(int(ends[0]), nearest), max(int(np.ceil(ends[1])), nearest)
-    return (nearest, (low, high)) if high - low <= LATTICE.widest_interval else (None, None)
+    told = sure.sum() >= LATTICE.many_steps or high - low <= LATTICE.widest_interval
+    return (nearest, (low, high)) if told else (None, None)
 
 
 def step_margins(ratios: NDArray[np.floating]) -> NDArray[np.floating]:

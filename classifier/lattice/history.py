@@ -1,0 +1,237 @@
+"""What a picture tells of a compression before its last one, on the same grid or on another.
+
+On one grid, a coefficient lies on the last lattice, but only at the points next to those of the first: some points
+stay empty, others are twice as full. Both stories, one compression and two, are fitted to the numbers of coefficients
+at each point (maximum likelihood, the same prior), and two are believed where they explain the numbers far better. The
+last table must be known: from the file, or because the pixels prove it. On another grid the first lattice shows as a
+period: the mean of cos(2 pi c / step) over its coefficients c stands out from the same mean on the other grids.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from q1net_msroi.classifier.lattice import blocks, grid, likelihood, prior
+from q1net_msroi.classifier.lattice.noise import RESOLUTION
+from q1net_msroi.classifier.lattice.settings import LATTICE
+
+REACH = 32  # lattice points k from 0 up; further ones say nothing new
+TAILS = 4096  # half units
+PERIOD_REACH = 64  # coefficients from here up are left out
+GRIDS = 64
+Floats = NDArray[Any]  # of single or double precision
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class First:
+    """The likeliest quality of an earlier compression, on the grid from `phase` (y, x) on.
+
+    `gain` is by how many nats two compressions explain the picture better than one, `share` which part that is of what
+    any story could gain; on another grid `gain` is by how many standard errors its lattice stands out, `share` the mean
+    cosine. `tie_set` are qualities that explain it as well.
+    """
+
+    quality: int
+    phase: tuple[int, int]
+    gain: float
+    share: float
+    tie_set: tuple[int, ...] | None = None
+
+
+def points(counts: NDArray[np.float32], steps: Integers) -> Floats:
+    """Return how many coefficients lie next to the points 0..REACH of the lattices of `steps` (64,): (64, REACH + 1).
+
+    `counts` (64, bins) are histograms of |c| in bins of 1/8.
+    """
+    bins = counts.shape[1]
+    cumulative = np.zeros((64, bins + 1))
+    np.cumsum(counts, axis=1, out=cumulative[:, 1:])
+    edges = np.maximum((2 * np.arange(REACH + 2) - 1) * np.maximum(steps, 1)[:, None] * RESOLUTION // 2 + 1, 0)
+    number: Floats = np.diff(cumulative[np.arange(64)[:, None], np.minimum(edges, bins)], axis=1)
+    return number
+
+
+def stored_points(coefficients: NDArray[np.int16]) -> Floats:
+    """Return how often |k| is 0..REACH in the stored coefficients k (blocks, 64): (64, REACH + 1).
+
+    Equal blocks are one surface and count once.
+    """
+    rows = np.ascontiguousarray(coefficients).view(np.dtype((np.void, 2 * 64))).ravel()
+    k = np.minimum(np.abs(np.unique(rows).view(np.int16).reshape(-1, 64).astype(np.int64)), REACH + 1)
+    index = k + np.arange(64) * (REACH + 2)
+    number = np.bincount(index.ravel(), minlength=64 * (REACH + 2)).reshape(64, -1)[:, : REACH + 1]
+    return number.astype(np.float64)
+
+
+@functools.lru_cache(8192)
+def _mass(last: int, first: int = 0) -> NDArray[np.float32]:
+    """Return what each component of the prior puts on the points of the last lattice: (components, REACH + 1).
+
+    With `first`, by way of the points of that lattice: one reaches a point of the last as far as the rounding of
+    pixels between the two puts it there.
+    """
+    tails = prior.half_tails(TAILS)
+    end = tails.shape[1] - 1
+
+    def cells(step: int, number: int) -> Floats:
+        k = np.arange(number)
+        low, high = (np.clip((2 * k + sign) * step, 0, end) for sign in (-1, 1))
+        mass: Floats = tails[:, low] - tails[:, high]
+        return mass
+
+    if not first:
+        return cells(last, REACH + 1).astype(np.float32)
+    number = (REACH + 1) * last // first + 3
+    distance = np.arange(REACH + 1)[None] * last - np.arange(number)[:, None] * first
+
+    def below(x: Floats) -> Floats:
+        """Approximate the normal distribution function by the logistic one (to 0.01)."""
+        share: Floats = 1 / (1 + np.exp(np.clip(-1.702 / LATTICE.pixel_sigma * x, -60, 60)))
+        return share
+
+    reached = below(distance + last / 2) - below(distance - last / 2)
+    through: Floats = cells(first, number) @ reached
+    return through.astype(np.float32)
+
+
+def _fitted(counts: Floats, masses: NDArray[np.float32], rounds: int) -> Floats:
+    """Return the log-likelihood of numbers (rows, points) under mixtures of masses (rows, components, points)."""
+    counts = counts.astype(np.float32)[:, None]
+    weights: Floats = np.full((len(counts), 1, masses.shape[1]), 1 / masses.shape[1], np.float32)
+    across = np.ascontiguousarray(masses.swapaxes(1, 2))
+    for _ in range(rounds):
+        share = counts / (weights @ masses + np.float32(1e-12))
+        weights = weights * (share @ across) + np.float32(LATTICE.component_hint)
+        weights /= weights.sum(2, keepdims=True)
+    density = (weights @ masses)[:, 0].astype(np.float64) + 1e-12
+    likely: Floats = (counts[:, 0] * np.log(density / density.sum(1, keepdims=True))).sum(1, dtype=np.float64)
+    return likely
+
+
+class Aligned:
+    """The story of one compression with the table `last` (64,), and what a first one on the same grid adds to it."""
+
+    def __init__(self, number: Floats, last: Integers) -> None:
+        """Fit the story to the numbers (64, REACH + 1) of coefficients; entries of `last` that are 0 are not known."""
+        others = number[:, 1:].sum(1) * (last > 0)
+        others[0] = 0
+        rows = np.argsort(-others)
+        self._rows = rows[others[rows] > 0]
+        self._number = number[self._rows]
+        self._last = last[self._rows]
+        self._masses = np.array([_mass(int(step)) for step in self._last], np.float32)
+        if len(self._rows):
+            self._alone = _fitted(self._number, self._masses, LATTICE.fit_rounds)
+            total = self._number.sum(1, keepdims=True)
+            best = (self._number * np.log(np.maximum(self._number, 1) / total)).sum(1)
+            self._missing = best - self._alone - (self._number > 0).sum(1) / 2  # and what chance would give
+
+    def _gains(self, qualities: Integers, most: int, rounds: int) -> Floats:
+        """Return of each first quality the gain in nats, what could be gained, and how many entries gain: 3 rows."""
+        steps = likelihood.steps_of_quality()[qualities - 1][:, self._rows[:most]] + 1
+        coarser = steps > self._last[:most]  # elsewhere the first is not seen
+        quality, entry = np.nonzero(coarser)
+        if not len(quality):
+            return np.zeros((3, len(qualities)))
+        pairs = zip(self._last[entry].tolist(), steps[coarser].tolist(), strict=True)
+        through = np.array([_mass(last, first) for last, first in pairs])
+        outliers = np.float32(LATTICE.pair_outliers)
+        both = _fitted(self._number[entry], (1 - outliers) * through + outliers * self._masses[entry], rounds)
+        gain = both - self._alone[entry]
+        sums = (gain, self._missing[entry], gain > LATTICE.entry_gain)
+        return np.stack([np.bincount(quality, values, minlength=len(qualities)) for values in sums])
+
+    def first(self, below: int, phase: tuple[int, int] = (0, 0)) -> First | None:
+        """Return the earlier compression of a quality below `below` that is believed, None without any."""
+        qualities = np.arange(1, below)
+        if not len(self._rows) or not len(qualities):
+            return None
+        glance = self._gains(qualities, LATTICE.glance_frequencies, LATTICE.glance_rounds)[0]
+        finalists = np.sort(qualities[np.argsort(-glance)[: LATTICE.first_finalists]])
+        gain, missing, entries = self._gains(finalists, 64, LATTICE.fit_rounds)
+        best = int(gain.argmax())
+        share = float(gain[best] / max(missing[best], 1.0))
+        if gain[best] < LATTICE.pair_presence or share < LATTICE.pair_share or entries[best] < LATTICE.pair_entries:
+            return None
+        ties = tuple(int(quality) for quality in finalists[gain > gain[best] - LATTICE.tie])
+        return First(int(finalists[best]), phase, float(gain[best]), share, ties)
+
+
+def _phase_histograms(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return histograms of |c| on all 64 grids in low frequencies: (64, frequencies, bins)."""
+    places = _windows(pixels)
+    y, x = (places[:, i, None] + np.arange(grid.WINDOW) for i in (0, 1))
+    windows = blocks.luma(pixels[y[:, :, None], x[:, None, :]])
+    windows = np.unique(windows, axis=0)  # equal ones are one surface
+    vertical, horizontal = _frequencies()
+    index = np.abs(grid.every_phase(windows.astype(np.float32))[..., horizontal, vertical])
+    bins = PERIOD_REACH * RESOLUTION + 1
+    rows = GRIDS * LATTICE.period_frequencies
+    index = (index * RESOLUTION + np.float32(0.5)).astype(np.int32).reshape(len(windows), rows)
+    kept = index < bins
+    index += np.arange(rows, dtype=np.int32) * bins
+    return np.bincount(index[kept], minlength=rows * bins).reshape(GRIDS, -1, bins).astype(np.float32)
+
+
+def _frequencies() -> tuple[Integers, Integers]:
+    """Return the vertical and horizontal numbers of the low frequencies that are looked at."""
+    return np.divmod(grid.zigzag()[: LATTICE.period_frequencies], 8)
+
+
+def _windows(pixels: NDArray[np.uint8]) -> Integers:
+    """Return upper left corners of windows that hold a whole block of every grid, those with texture."""
+    rows, columns = (max(side - grid.WINDOW + 1, 0) // 8 for side in pixels.shape[:2])
+    samples = pixels[: 8 * rows : 2, : 8 * columns : 2, 1].reshape(rows, 4, columns, 4).swapaxes(1, 2)
+    textured = np.flatnonzero(np.ptp(samples.reshape(rows * columns, 16), axis=1) > LATTICE.textured_range)
+    most = LATTICE.period_windows
+    chosen = textured[np.arange(most) * len(textured) // most] if len(textured) > most else textured
+    return np.stack(np.divmod(chosen, max(columns, 1)), axis=1) * 8
+
+
+@functools.cache
+def _periods() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return cos(2 pi |c| / step) beyond zero's cell and where that is: (bins, steps) each."""
+    value = np.arange(PERIOD_REACH * RESOLUTION + 1)[:, None] / RESOLUTION
+    step = np.arange(1, 256)
+    beyond = value > step / 2
+    cosine = np.where(beyond, np.cos(2 * np.pi * value / step), 0)
+    return cosine.astype(np.float32), beyond.astype(np.float32)
+
+
+def shifted(pixels: NDArray[np.uint8], phase: tuple[int, int], below: int) -> First | None:
+    """Return an earlier compression of a quality below `below` on another grid than that from `phase` on, or None.
+
+    `pixels` is (height, width, 3) RGB; what stands out is judged against the other grids of the same picture.
+    """
+    if below <= 1 or min(pixels.shape[:2]) < 2 * grid.WINDOW:
+        return None
+    histograms = _phase_histograms(pixels)
+    cosine, beyond = (histograms @ table for table in _periods())
+    vertical, horizontal = _frequencies()
+    frequency = 8 * vertical + horizontal
+    steps = likelihood.steps_of_quality()[: below - 1][:, frequency]
+    row = np.arange(len(frequency))
+    total, number = (values[:, row, steps].sum(2) for values in (cosine, beyond))  # (grids, qualities)
+    errors = total / np.sqrt(np.maximum(number, LATTICE.period_coefficients) / 2)
+    own = 8 * phase[0] + phase[1]
+    others = np.delete(errors, own, axis=0)
+    middle = np.median(others, axis=0)
+    deviation = 1.4826 * np.median(np.abs(others - middle), axis=0)
+    ahead = (errors - middle) / np.maximum(deviation, 1.0)
+    ahead[own] = -np.inf
+    place, quality = np.unravel_index(int(ahead.argmax()), ahead.shape)
+    y, x = divmod(int(place), 8)
+    best = float(ahead[place, quality])
+    next_one = float(np.delete(ahead[:, quality], place).max())
+    beside = y == phase[0] or x == phase[1]  # half of such a grid's edges are the last one's own
+    needed = LATTICE.period_beside if beside else LATTICE.period_presence
+    if best < needed or best < LATTICE.period_alone * next_one:
+        return None
+    mean = float(total[place, quality] / max(number[place, quality], 1))
+    return First(int(quality) + 1, (y, x), best, mean)
