@@ -63,7 +63,8 @@ def stored_points(coefficients: NDArray[np.int16]) -> Floats:
     Equal blocks are one surface and count once.
     """
     rows = np.ascontiguousarray(coefficients).view(np.dtype((np.void, 2 * 64))).ravel()
-    k = np.minimum(np.abs(np.unique(rows).view(np.int16).reshape(-1, 64).astype(np.int64)), REACH + 1)
+    different, _ = np.unique(rows, return_counts=True)  # without counts np.unique loads numpy.ma
+    k = np.minimum(np.abs(different.view(np.int16).reshape(-1, 64).astype(np.int64)), REACH + 1)
     index = k + np.arange(64) * (REACH + 2)
     number = np.bincount(index.ravel(), minlength=64 * (REACH + 2)).reshape(64, -1)[:, : REACH + 1]
     return number.astype(np.float64)
@@ -168,7 +169,7 @@ def _phase_histograms(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     places = _windows(pixels)
     y, x = (places[:, i, None] + np.arange(grid.WINDOW) for i in (0, 1))
     windows = blocks.luma(pixels[y[:, :, None], x[:, None, :]])
-    windows = np.unique(windows, axis=0)  # equal ones are one surface
+    windows, _ = np.unique(windows, axis=0, return_counts=True)  # equal ones are one surface
     vertical, horizontal = _frequencies()
     index = np.abs(grid.every_phase(windows.astype(np.float32))[..., horizontal, vertical])
     bins = PERIOD_REACH * RESOLUTION + 1
@@ -221,8 +222,9 @@ def shifted(pixels: NDArray[np.uint8], phase: tuple[int, int], below: int) -> Fi
     errors = total / np.sqrt(np.maximum(number, LATTICE.period_coefficients) / 2)
     own = 8 * phase[0] + phase[1]
     others = np.delete(errors, own, axis=0)
-    middle = np.median(others, axis=0)
-    deviation = 1.4826 * np.median(np.abs(others - middle), axis=0)
+    half = len(others) // 2  # np.median and np.unique load numpy.ma, a twentieth of every start
+    middle = np.sort(others, axis=0)[half]
+    deviation = 1.4826 * np.sort(np.abs(others - middle), axis=0)[half]
     ahead = (errors - middle) / np.maximum(deviation, 1.0)
     ahead[own] = -np.inf
     place, quality = np.unravel_index(int(ahead.argmax()), ahead.shape)
