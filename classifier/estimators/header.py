@@ -1,7 +1,7 @@
 """What a JPEG file's own header says: its quantisation tables, and which encoder setting writes such tables.
 
 Only the last compression is in there. The tables are compared with those that libjpeg's scaling rule makes at all 100
-qualities from known base tables; where none fits and none is near, there is no number.
+qualities from known base tables; where none fits, the number is that of the nearest, with a range.
 """
 
 import functools
@@ -94,7 +94,11 @@ class HeaderEvidence(Evidence):
         """Return the answer as a sentence: a file is saved, what pixels tell is compressed."""
         saved = "saved" + SAVED_BY.get(self.family, "")
         quality = number(answer.quality)
-        return f"{saved} at {quality}" if self.exact else f"{saved} at about {quality}{answer.range_text}"
+        if self.exact:
+            return f"{saved} at {quality}"
+        if None not in (self.luma_quality, self.chroma_quality):
+            return f"{saved} at {self.luma_quality} for luma and {self.chroma_quality} for chroma, near to {quality}"
+        return f"{saved} with tables that are not standard, near to {quality}{answer.range_text}"
 
     def lines(self) -> list[str]:
         """Return one line: the tables, how far they are from standard ones, and how the file is coded."""
@@ -218,7 +222,7 @@ def _nearest(found: NDArray[np.int64], known: NDArray[np.int64]) -> tuple[int, f
 
 
 def estimate_header(header: Header | None, without: str = NO_HEADER) -> Estimate:
-    """Return the quality of the last compression as the header tells it; None with the reason where it does not.
+    """Return the quality of the last compression as the header tells it: of other tables that of the nearest standard.
 
     `without` is the reason where there is no header.
     """
@@ -226,25 +230,19 @@ def estimate_header(header: Header | None, without: str = NO_HEADER) -> Estimate
     if header is None:
         return Estimate(None, reason=without)
     found = match(header)
-    quality, interval, reason = found.quality, None, None
+    quality = found.quality
     luma, chroma = found.luma_quality, found.chroma_quality
-    if quality is None and found.relative_distance <= LATTICE.header_far:
+    if quality is None:
         quality = found.nearest_standard
         ends = (luma or quality, chroma or quality, quality)
         interval = _bracket(header) if None in (luma, chroma) else (min(ends), max(ends))
-    elif quality is None and luma is not None and chroma is not None:
-        reason = f"luma is saved at {luma} and chroma at {chroma}: no single quality"
-    elif quality is None:
-        nearest = f"nearest: quality {found.nearest_standard}, {found.relative_distance:.0%} away"
-        reason = f"the header's tables are no standard ones ({nearest})"
     else:
         interval = (quality, quality)
     distance, relative = round(found.distance, 3), round(found.relative_distance, 4)
     evidence = replace(found, quality=quality, distance=distance, relative_distance=relative)
-    said = None if quality is None else float(quality)
-    around = None if interval is None else (float(interval[0]), float(interval[1]))
+    around = (float(interval[0]), float(interval[1]))
     ties = () if found.quality is None else (found.quality,)
-    return Estimate(said, around, ties, reason, evidence, time.perf_counter() - started)
+    return Estimate(float(quality), around, ties, None, evidence, time.perf_counter() - started)
 
 
 def _bracket(header: Header) -> tuple[int, int]:

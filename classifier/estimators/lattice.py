@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.estimators.result import Estimate, Evidence, any_of, named, number
-from q1net_msroi.classifier.lattice import blocks, chroma, clipped, fit, grid, history, score, search, tables
+from q1net_msroi.classifier.lattice import blocks, chroma, clipped, fit, grid, history, planes, score, search, tables
 from q1net_msroi.classifier.lattice.score import Reading
 from q1net_msroi.classifier.lattice.settings import LATTICE
 
@@ -53,8 +53,9 @@ class LatticeEvidence(Evidence):
 
     `verdict` is compressed, never, changed (since a compression) or unknown; `tables` standard or not standard: then
     `family` names them and `steps` of them could be read. `turned`: rows and columns changed places since, by a quarter
-    turn or a mirror; `partly`: the lattice fails in parts of the picture. `nats` is the log-likelihood ratio against no
-    lattice, `margin` against the next quality. Not `answerable`: a network's intervals do not hold either.
+    turn or a mirror; `partly`: the lattice fails in parts of the picture; `colours`: RGB where the channels hold it,
+    not luma. `nats` is the log-likelihood ratio against no lattice, `margin` against the next quality. Not
+    `answerable`: a network's intervals do not hold either.
     """
 
     kind: ClassVar[str] = "lattice"
@@ -72,6 +73,7 @@ class LatticeEvidence(Evidence):
     answerable: bool | None = None
     turned: bool | None = None
     partly: bool | None = None
+    colours: str | None = None
     earlier: Earlier | None = None
     tie_set: tuple[int, ...] | None = None
 
@@ -95,6 +97,7 @@ class LatticeEvidence(Evidence):
             said = f"compressed at {number(answer.quality)}"
         return (
             said
+            + (", as RGB" if self.colours else "")
             + (", turned by a quarter since" if self.turned else "")
             + (", changed a little since" if self.partly else "")
         )
@@ -186,6 +189,13 @@ class LatticeEstimator:
         used = seen.blocks
         verdict, answerable, reason = "unknown", True, f"no lattice shows in the {used} blocks that could say"
         if search.says_never(reading):
+            rgb = planes.read(pixels, reading.phase, LATTICE.channel_blocks)
+            if rgb.nats > LATTICE.channel_presence and rgb.scores.used >= LATTICE.never_blocks:
+                told = replace(
+                    seen, nats=round(rgb.nats, 1), blocks=rgb.scores.used, used=rgb.scores.used, colours="RGB"
+                )
+                if answer := self._exact(pixels, rgb, told):
+                    return answer
             verdict, reason = "never", "no JPEG trace: never compressed, or resized since"
             if grid.block_edges(pixels).visible:
                 verdict = "changed"
@@ -211,7 +221,9 @@ class LatticeEstimator:
                 nats=round(found.nats, 1), phase=reading.phase, noise=reading.noise, earlier=earlier_of(found.first),
             )  # fmt: skip
             return Estimate(float(found.quality), tie_set=found.ties, evidence=evidence)
-        if scores.margin < LATTICE.chroma_decides and not reading.grid_seen:  # a too smooth picture's misleads
+        if scores.margin < LATTICE.chroma_decides and not (
+            reading.grid_seen or seen.colours
+        ):  # a too smooth picture's misleads
             colour = chroma.scores(pixels, reading.phase)
             scores = search.with_chroma(scores, colour)
             shown = colour is not None and colour.nats.max() > LATTICE.presence

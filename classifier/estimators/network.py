@@ -13,6 +13,7 @@ from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate, Evidence
 from q1net_msroi.classifier.q1net import correction, fusion, intervals, patches, weights
 from q1net_msroi.classifier.q1net.configs import AREA, Config, get_config
+from q1net_msroi.classifier.q1net.settings import NETWORK
 from q1net_msroi.utils.errors import note, show
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -127,4 +128,8 @@ class NetworkEstimator:
             best = float(predictions[:, 0].max())
             reason = f"none of {len(rgb)} patches is confident (best {best:.1f}, needed more than {self.threshold:g})"
         around = self._intervals.around(fused) if self._intervals else None
-        return Estimate(fused.quality, around, (), reason, evidence, time.perf_counter() - started)
+        said_quality = fused.quality
+        if around is not None and count < NETWORK.least_share * parts:
+            reason = f"only {count} of {parts} patches are confident, about {fused.quality:.0f}: too few to rely on"
+            said_quality, around = None, None
+        return Estimate(said_quality, around, (), reason, evidence, time.perf_counter() - started)

@@ -165,9 +165,13 @@ class Lattice:
     fit_excess: float = tuned(0.5, "nats a coefficient", "further from the lattice than a decoder leaves them", HAND)
 
     # A file's header, and which evidence speaks.
-    header_far: float = tuned(0.35, "", "share of standard tables beyond which there is no quality", CONVENTION)
     header_percentiles: tuple[int, int] = tuned((5, 95), "%", "of single steps' qualities: the interval", CONVENTION)
     most_stored: int = tuned(65_536, "blocks", "whose stored coefficients are read of a file", TIME)
+
+    channel_blocks: int = tuned(3000, "blocks", "of R, G and B read as planes of their own", TIME)
+    channel_presence: float = tuned(
+        200.0, "nats", "LLR of a lattice in R, G and B", "never and WebP: below 0; YCbCr: 0"
+    )
 
     lowest_never: float = tuned(90.0, "quality", "least of the network for never compressed, without a card", HAND)
 
