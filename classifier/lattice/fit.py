@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.lattice.noise import RESOLUTION, STEPS, expected, noise_table
+from q1net_msroi.classifier.lattice.noise import RESOLUTION, SHORT, STEPS, expected, noise_table
 from q1net_msroi.classifier.lattice.settings import LATTICE
 
 Floats = NDArray[np.float64]
@@ -57,11 +57,12 @@ class Residuals:
 
     def __init__(self, counts: NDArray[np.float32], noise: str = "exact") -> None:
         """Measure histograms (64, bins) of |c| in bins of 1/8."""
-        bins = counts.shape[1]
+        bins = min(counts.shape[1], SHORT)  # hardly any but DC reaches further
+        counts = np.ascontiguousarray(counts[:, :bins])
         steps = np.arange(1, STEPS + 1)
-        cumulative = np.zeros((2, 64, bins + 1))
+        cumulative = np.zeros((2, 64, bins + 1), np.float32)
         np.cumsum(counts, axis=1, out=cumulative[0, :, 1:])
-        np.cumsum(counts * np.arange(bins), axis=1, out=cumulative[1, :, 1:])
+        np.cumsum(counts * np.arange(bins, dtype=np.float32), axis=1, out=cumulative[1, :, 1:])
 
         def between(low: NDArray[np.int64], high: NDArray[np.int64]) -> Floats:
             ends = (np.clip(end, 0, bins) for end in (low, high + 1))

@@ -57,14 +57,14 @@ def _sum_inside(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return sums[:, 8:, 8:] - sums[:, :-8, 8:] - sums[:, 8:, :-8] + sums[:, :-8, :-8]
 
 
-def every_phase(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+def every_phase(windows: NDArray[np.float32], most: int = 8) -> NDArray[np.float32]:
     """Return the DCT of the block of every phase in (windows, 15, 15) values.
 
-    It is (windows, 8 y, 8 x, 8 horizontal frequencies, 8 vertical ones).
+    It is (windows, 8 y, 8 x, horizontal frequencies, vertical ones), the lowest `most` of both.
     """
-    matrix = jpeg.dct_matrix()
+    matrix = jpeg.dct_matrix()[:most]
     slide = np.lib.stride_tricks.sliding_window_view
-    rows = slide(windows, 8, axis=2) @ matrix.T  # (windows, 15, 8 x, 8 horizontal)
+    rows = slide(windows, 8, axis=2) @ matrix.T  # (windows, 15, 8 x, horizontal)
     coefficients: NDArray[np.float32] = slide(rows, 8, axis=1) @ matrix.T
     return coefficients
 

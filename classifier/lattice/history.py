@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.lattice import blocks, grid, likelihood, prior
-from q1net_msroi.classifier.lattice.noise import RESOLUTION
+from q1net_msroi.classifier.lattice.noise import RESOLUTION, STEPS
 from q1net_msroi.classifier.lattice.settings import LATTICE
 
 REACH = 32  # lattice points k from 0 up; further ones say nothing new
@@ -49,9 +49,9 @@ def points(counts: NDArray[np.float32], steps: Integers) -> Floats:
 
     `counts` (64, bins) are histograms of |c| in bins of 1/8.
     """
-    bins = counts.shape[1]
+    bins = min(counts.shape[1], int(likelihood.occupied(counts[1:]).max()) * RESOLUTION + 1)  # DC reaches further
     cumulative = np.zeros((64, bins + 1))
-    np.cumsum(counts, axis=1, out=cumulative[:, 1:])
+    np.cumsum(counts[:, :bins], axis=1, out=cumulative[:, 1:])
     edges = np.maximum((2 * np.arange(REACH + 2) - 1) * np.maximum(steps, 1)[:, None] * RESOLUTION // 2 + 1, 0)
     number: Floats = np.diff(cumulative[np.arange(64)[:, None], np.minimum(edges, bins)], axis=1)
     return number
@@ -164,60 +164,70 @@ class Aligned:
         return First(int(finalists[best]), phase, float(gain[best]), share, ties)
 
 
-def _phase_histograms(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return histograms of |c| on all 64 grids in low frequencies: (64, frequencies, bins)."""
-    places = _windows(pixels)
+def _phase_histograms(pixels: NDArray[np.uint8], windows: int, frequencies: Integers) -> NDArray[np.float32]:
+    """Return histograms of |c| on all 64 grids in some low frequencies, of so many windows: (64, frequencies, bins)."""
+    places = _windows(pixels, windows)
     y, x = (places[:, i, None] + np.arange(grid.WINDOW) for i in (0, 1))
-    windows = blocks.luma(pixels[y[:, :, None], x[:, None, :]])
-    windows, _ = np.unique(windows, axis=0, return_counts=True)  # equal ones are one surface
-    vertical, horizontal = _frequencies()
-    index = np.abs(grid.every_phase(windows.astype(np.float32))[..., horizontal, vertical])
-    bins = PERIOD_REACH * RESOLUTION + 1
-    rows = GRIDS * LATTICE.period_frequencies
-    index = (index * RESOLUTION + np.float32(0.5)).astype(np.int32).reshape(len(windows), rows)
+    values, _ = np.unique(blocks.luma(pixels[y[:, :, None], x[:, None, :]]), axis=0, return_counts=True)  # once each
+    vertical, horizontal = np.divmod(frequencies, 8)
+    most = int(max(vertical.max(), horizontal.max())) + 1
+    index = np.abs(grid.every_phase(values.astype(np.float32), most)[..., horizontal, vertical])
+    bins, rows = PERIOD_REACH * RESOLUTION + 1, GRIDS * len(frequencies)
+    index = (index * RESOLUTION + np.float32(0.5)).astype(np.int32).reshape(len(values), rows)
     kept = index < bins
     index += np.arange(rows, dtype=np.int32) * bins
     return np.bincount(index[kept], minlength=rows * bins).reshape(GRIDS, -1, bins).astype(np.float32)
 
 
-def _frequencies() -> tuple[Integers, Integers]:
-    """Return the vertical and horizontal numbers of the low frequencies that are looked at."""
-    return np.divmod(grid.zigzag()[: LATTICE.period_frequencies], 8)
-
-
-def _windows(pixels: NDArray[np.uint8]) -> Integers:
-    """Return upper left corners of windows that hold a whole block of every grid, those with texture."""
+def _windows(pixels: NDArray[np.uint8], most: int) -> Integers:
+    """Return upper left corners of at most so many windows with texture that hold a whole block of every grid."""
     rows, columns = (max(side - grid.WINDOW + 1, 0) // 8 for side in pixels.shape[:2])
     samples = pixels[: 8 * rows : 2, : 8 * columns : 2, 1].reshape(rows, 4, columns, 4).swapaxes(1, 2)
     textured = np.flatnonzero(np.ptp(samples.reshape(rows * columns, 16), axis=1) > LATTICE.textured_range)
-    most = LATTICE.period_windows
     chosen = textured[np.arange(most) * len(textured) // most] if len(textured) > most else textured
     return np.stack(np.divmod(chosen, max(columns, 1)), axis=1) * 8
 
 
+def _within() -> Integers:
+    """Return the last bin of zero's cell of steps 1..255."""
+    return np.minimum(np.arange(1, STEPS + 1) * RESOLUTION // 2, PERIOD_REACH * RESOLUTION)
+
+
 @functools.cache
-def _periods() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return cos(2 pi |c| / step) beyond zero's cell and where that is: (bins, steps) each."""
-    value = np.arange(PERIOD_REACH * RESOLUTION + 1)[:, None] / RESOLUTION
-    step = np.arange(1, 256)
-    beyond = value > step / 2
-    cosine = np.where(beyond, np.cos(2 * np.pi * value / step), 0)
-    return cosine.astype(np.float32), beyond.astype(np.float32)
+def _periods() -> NDArray[np.float32]:
+    """Return cos(2 pi |c| / step) beyond zero's cell: (bins, steps)."""
+    place = np.arange(PERIOD_REACH * RESOLUTION + 1)[:, None]
+    cosine = np.where(place > _within(), np.cos(2 * np.pi * place / RESOLUTION / np.arange(1, STEPS + 1)), 0)
+    return cosine.astype(np.float32)
 
 
 def shifted(pixels: NDArray[np.uint8], phase: tuple[int, int], below: int) -> First | None:
     """Return an earlier compression of a quality below `below` on another grid than that from `phase` on, or None.
 
-    `pixels` is (height, width, 3) RGB; what stands out is judged against the other grids of the same picture.
+    `pixels` is (height, width, 3) RGB; what stands out is judged against the other grids of the same picture, after a
+    glance at few windows.
     """
     if below <= 1 or min(pixels.shape[:2]) < 2 * grid.WINDOW:
         return None
-    histograms = _phase_histograms(pixels)
-    cosine, beyond = (histograms @ table for table in _periods())
-    vertical, horizontal = _frequencies()
-    frequency = 8 * vertical + horizontal
+    few, more = LATTICE.period_glance, LATTICE.period_windows
+    if _standing_out(pixels, phase, below, few, LATTICE.glance_frequencies)[0].gain < LATTICE.period_worth:
+        return None
+    best, next_one = _standing_out(pixels, phase, below, more, LATTICE.period_frequencies)
+    beside = best.phase[0] == phase[0] or best.phase[1] == phase[1]  # half of its edges are the last one's own
+    needed = LATTICE.period_beside if beside else LATTICE.period_presence
+    return best if best.gain >= max(needed, LATTICE.period_alone * next_one) else None
+
+
+def _standing_out(
+    pixels: NDArray[np.uint8], phase: tuple[int, int], below: int, windows: int, frequencies: int
+) -> tuple[First, float]:
+    """Return the lattice that stands out most on another grid, and how far its quality does on the next such grid."""
+    frequency = grid.zigzag()[:frequencies]
+    histograms = _phase_histograms(pixels, windows, frequency)
+    cosine = histograms @ _periods()
+    beyond = histograms.sum(2, keepdims=True) - np.cumsum(histograms, axis=2)[:, :, _within()]
     steps = likelihood.steps_of_quality()[: below - 1][:, frequency]
-    row = np.arange(len(frequency))
+    row = np.arange(frequencies)
     total, number = (values[:, row, steps].sum(2) for values in (cosine, beyond))  # (grids, qualities)
     errors = total / np.sqrt(np.maximum(number, LATTICE.period_coefficients) / 2)
     own = 8 * phase[0] + phase[1]
@@ -228,12 +238,6 @@ def shifted(pixels: NDArray[np.uint8], phase: tuple[int, int], below: int) -> Fi
     ahead = (errors - middle) / np.maximum(deviation, 1.0)
     ahead[own] = -np.inf
     place, quality = np.unravel_index(int(ahead.argmax()), ahead.shape)
-    y, x = divmod(int(place), 8)
-    best = float(ahead[place, quality])
-    next_one = float(np.delete(ahead[:, quality], place).max())
-    beside = y == phase[0] or x == phase[1]  # half of such a grid's edges are the last one's own
-    needed = LATTICE.period_beside if beside else LATTICE.period_presence
-    if best < needed or best < LATTICE.period_alone * next_one:
-        return None
     mean = float(total[place, quality] / max(number[place, quality], 1))
-    return First(int(quality) + 1, (y, x), best, mean)
+    best = First(int(quality) + 1, divmod(int(place), 8), float(ahead[place, quality]), mean)
+    return best, float(np.delete(ahead[:, quality], place).max())
