@@ -98,7 +98,7 @@ class LatticeEvidence(Evidence):
         return (
             said
             + (", as RGB" if self.colours else "")
-            + (", turned by a quarter since" if self.turned else "")
+            + (", turned by a quarter since (or its table was, which is not standard)" if self.turned else "")
             + (", changed a little since" if self.partly else "")
         )
 

@@ -135,6 +135,8 @@ def read_more(pixels: NDArray[np.uint8], reading: Reading) -> Reading:
     if most < LATTICE.clipped_presence or nats(picture.cut(phase), tables.mozjpeg_tables()).max() > most:
         return reading  # mozjpeg's coarse steps are multiples of fine standard ones
     own = reading if phase == reading.phase else score.read(pixels, phase)
+    if own.nats < LATTICE.presence:  # clipped blocks alone do not tell fine steps from none
+        found[phase][LATTICE.inexact_finest :] = min(0.0, float(found[phase].min()))
     used = own.scores.used + len(picture.cut(phase).values)
     more = replace(own, scores=replace(own.scores, nats=own.scores.nats + found[phase], used=used))
     return more if more.nats > reading.nats else reading

@@ -22,25 +22,28 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Fit:
-    """How tables fit: `excess` in nats a coefficient, `spread` of the peaks' offsets in grey levels, (tables,) each.
+    """How tables fit their `number` of coefficients beyond zero: `excess` in nats a coefficient, `spread` of the peaks'
+    offsets in grey levels, (tables,) each.
 
-    `off` of the `entries` whose peak could be seen have it beside their step.
+    `entries` is the number of those whose peak could be seen.
     """
 
+    number: Floats
     excess: Floats
     spread: Floats
-    off: NDArray[np.int64]
     entries: NDArray[np.int64]
 
     @property
     def denied(self) -> NDArray[np.bool_]:
         """Whether the peaks deny the table: their steps are others, or were scaled since."""
-        return (self.spread > LATTICE.fit_spread) | ((self.off > 0) & ~self.loose)
+        return self.spread > LATTICE.fit_spread
 
     @property
     def loose(self) -> NDArray[np.bool_]:
         """Whether coefficients lie between the lattice's points: part of the picture was changed, or it is finer."""
-        return self.excess > LATTICE.fit_excess
+        chance = LATTICE.excess_error / np.sqrt(np.maximum(self.number, 1))
+        loose: NDArray[np.bool_] = self.excess > LATTICE.fit_excess + chance
+        return loose
 
 
 @functools.cache
@@ -90,5 +93,16 @@ class Residuals:
         total, entries = np.maximum(weights.sum(1), 1), seen.sum(1)
         middle = (weights * offset).sum(1) / total
         spread = np.sqrt((weights * (offset - middle[:, None]) ** 2).sum(1) / total)
-        off = (seen & (peak >= LATTICE.off_coefficients) & (np.abs(offset) > LATTICE.peak_off)).sum(1)
-        return Fit(excess, np.where(entries >= LATTICE.peak_entries, spread, 0.0), off, entries)
+        return Fit(number, excess, np.where(entries >= LATTICE.peak_entries, spread, 0.0), entries)
+
+    def foreign(self, ratios: NDArray[np.floating], tables: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how many AC entries of `tables` (n, 64) have another step for sure: (n,).
+
+        Their coefficients lie between the points of the table's step, and on those of another; `ratios` (64, STEPS).
+        """
+        index, rows = np.clip(tables[:, 1:], 1, STEPS) - 1, np.arange(1, 64)
+        better = ratios[1:].max(1) - ratios[rows, index]
+        excess, number = self.excess[rows, index], self.number[rows, index]
+        sure = (np.minimum(better, excess) > LATTICE.entry_denial) & (excess > LATTICE.fit_excess * number)
+        count: NDArray[np.int64] = sure.sum(1)
+        return count

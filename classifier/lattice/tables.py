@@ -20,6 +20,7 @@ from q1net_msroi.utils import jpeg
 
 CHOICE = float(np.log(STEPS))  # nats that a free step costs: it is one of 255
 AC = slice(1, None)
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -83,40 +84,56 @@ def free_nats(ratios: NDArray[np.floating]) -> float:
 
 def untouched(ratios: NDArray[np.floating]) -> bool:
     """Tell whether hardly an AC entry denies every lattice, as in a decoder's own pixels; `ratios` (64, STEPS)."""
-    best = ratios[AC].max(1) - CHOICE
-    against = np.minimum(best + CHOICE, 0).sum()  # entries with a few coefficients show nothing, and deny nothing
-    return bool(best[best > 0].sum() + against > LATTICE.untouched * best[best > 0].sum())
+    best = ratios[AC].max(1)  # entries with few coefficients show nothing, and deny nothing
+    return bool(best.sum() >= LATTICE.untouched * best[best > 0].sum())
 
 
 def standard(reading: Reading, residuals: fit.Residuals) -> Standard | None:
     """Return the standard tables that explain a reading of a decoder's own pixels, None where all are denied."""
-    fits = residuals.fit(luma_tables())
-    allowed = ~fits.denied
-    if not untouched(reading.scores.ratios):
+    ratios, fits = reading.scores.ratios, residuals.fit(luma_tables())
+    nats = likelihood.sum_tables(ratios[AC], np.arange(1, 64))
+    allowed = ~fits.denied & (nats > -LATTICE.standard_denial)
+    if not untouched(ratios):
         allowed[LATTICE.fine_last :] &= fits.entries[LATTICE.fine_last :] > 0  # steps of 1 and 2 fit whatever there is
     firm = allowed & ~fits.loose
-    nats = likelihood.sum_tables(reading.scores.ratios[AC], np.arange(1, 64))
-    totals = np.where(firm, nats, -np.inf)
-    shown = LATTICE.last_share * free_nats(reading.scores.ratios)  # of the last lattice of two
-    firsts: dict[int, history.First] = {}
-    for index in np.argsort(-totals)[: min(LATTICE.pair_alternatives, int(firm.sum()))].tolist():
-        near = fits.excess[index] < (LATTICE.fine_excess if index >= LATTICE.fine_last else LATTICE.last_excess)
-        found = _first(reading, index + 1) if near and nats[index] > shown else None
-        alone = firm[found.quality - 1] if found is not None else True  # the first by itself explains all
-        if index >= LATTICE.fine_last and found is not None:
-            alone = fits.excess[found.quality - 1] < LATTICE.alone_excess
-        if found is not None and not alone:
-            firsts[index] = found
-            totals[index] += found.gain
-            totals[found.quality - 1] = -np.inf
+    single = np.where(firm, nats, -np.inf)
+    if untouched(ratios) and reading.counts.textured[0].any():  # not without DC, where brightness was changed since
+        single[residuals.foreign(ratios, luma_tables()) > 0] = -np.inf
+    totals, firsts = _with_firsts(reading, fits, np.where(firm, nats, -np.inf), single)
     best = int(totals.argmax())
     partly = np.where(allowed & ~firm, nats, -np.inf)
-    if partly.max() > max(float(totals[best]), 0.0) + LATTICE.presence or not firm.any():
+    if partly.max() > max(float(totals[best]), 0.0) + LATTICE.presence or not np.isfinite(totals[best]):
         best = int(np.where(allowed & ~firm, reading.scores.nats, -np.inf).argmax())
-        return Standard(best + 1, allowed, True, float(nats[best])) if allowed.any() else None
+        return Standard(best + 1, allowed, True, float(nats[best])) if (allowed & ~firm).any() else None
     ties = tuple(int(q) for q in np.flatnonzero(totals >= totals[best] - LATTICE.tie) + 1)
     margin = float(totals[best] - np.delete(totals, best).max(initial=-np.inf))
-    return Standard(best + 1, firm, False, float(totals[best]), firsts.get(best), ties, min(margin, totals[best]))
+    margin = min(margin, float(totals[best]))
+    return Standard(best + 1, np.isfinite(single), False, float(totals[best]), firsts.get(best), ties, margin)
+
+
+def _with_firsts(
+    reading: Reading, fits: fit.Fit, nats: Floats, single: Floats
+) -> tuple[Floats, dict[int, history.First]]:
+    """Return the nats (100,) of the best story with each last quality, and the earlier ones of those with two.
+
+    `nats` (100,) are those of last qualities that may be looked at, `single` of those that explain all alone; -inf
+    marks the others.
+    """
+    totals, firsts = single.copy(), {}
+    shown = LATTICE.last_share * free_nats(reading.scores.ratios)  # of the last lattice of two
+    for index in np.argsort(-nats)[: min(LATTICE.pair_alternatives, int(np.isfinite(nats).sum()))].tolist():
+        fine = index >= LATTICE.fine_last
+        near = fits.excess[index] < (LATTICE.fine_excess if fine else LATTICE.last_excess)
+        found = _first(reading, index + 1) if near and nats[index] > shown else None
+        if found is None:
+            continue
+        first, total = found.quality - 1, float(nats[index]) + found.gain
+        # Else the first lattice alone explains all. A fine last one hardly moves coefficients from it.
+        moved = fine and (fits.excess[first] > LATTICE.alone_excess or total > single[first] + LATTICE.presence)
+        if moved or not np.isfinite(single[first]):
+            firsts[index], totals[index] = found, total
+            totals[first] = -np.inf
+    return totals, firsts
 
 
 def _first(reading: Reading, quality: int) -> history.First | None:
@@ -138,24 +155,32 @@ def others(reading: Reading, residuals: fit.Residuals, explained: float = 0.0) -
     ratios = reading.scores.ratios
     ahead = free_nats(ratios) - explained
     sure = step_margins(ratios) > LATTICE.step_margin
-    steps = np.where(sure, ratios.argmax(1) + 1, 0)
+    back = blocks.TRANSPOSED if reading.turned else np.arange(64)  # turning is told of standard tables alone
+    steps = np.where(sure, ratios.argmax(1) + 1, 0)[back]
+    mozjpeg = _mozjpeg(ratios, residuals, back)
+    if mozjpeg is not None:
+        return Tables("mozjpeg", *mozjpeg, ahead, steps)
     some = ratios.max(1) > LATTICE.step_margin  # where a lattice shows, also one between whole steps
     own = residuals.fit(np.where(some, ratios.argmax(1) + 1, 0)[None])
     fits = not (own.denied[0] or own.loose[0] or own.spread[0] > LATTICE.free_spread)
     if not fits or not untouched(ratios) or not (sure.sum() >= LATTICE.fewest_steps or reading.nats > LATTICE.presence):
         return None
-    if reading.turned:  # which is told of standard tables alone
-        ratios, steps = ratios[blocks.TRANSPOSED], steps[blocks.TRANSPOSED]
-    known = ratios[np.arange(64), np.minimum(mozjpeg_tables(), STEPS) - 1].sum(1, dtype=np.float64)
+    return Tables("unknown", *_nearest(steps), ahead, steps)
+
+
+def _mozjpeg(
+    ratios: NDArray[np.floating], residuals: fit.Residuals, back: NDArray[np.int64]
+) -> tuple[int, tuple[int, int]] | None:
+    """Return the standard quality nearest to mozjpeg's tables, and an interval, where these explain nearly all."""
+    tables = np.where(mozjpeg_tables() <= STEPS, mozjpeg_tables(), 0)[:, back]
+    known = ratios[np.arange(64), np.minimum(mozjpeg_tables(), STEPS)[:, back] - 1].sum(1, dtype=np.float64)
     setting = int(known.argmax())
-    if known[setting] > (1 - LATTICE.known_misses) * float(ratios.max(1).sum()):
-        mozjpeg = residuals.fit(mozjpeg_tables()[setting][blocks.TRANSPOSED if reading.turned else slice(None)][None])
-        if not (mozjpeg.denied[0] or mozjpeg.loose[0]):
-            near = nearest_to_mozjpeg()
-            alike = near[known > known[setting] - LATTICE.tie]
-            return Tables("mozjpeg", int(near[setting]), (int(alike.min()), int(alike.max())), ahead, steps)
-    nearest, interval = _nearest(steps)
-    return Tables("unknown", nearest, interval, ahead, steps)
+    fits = residuals.fit(tables[setting][None])
+    if known[setting] < (1 - LATTICE.known_misses) * float(ratios.max(1).sum()) or fits.denied[0] or fits.loose[0]:
+        return None
+    near = nearest_to_mozjpeg()
+    alike = near[known > known[setting] - LATTICE.tie]
+    return int(near[setting]), (int(alike.min()), int(alike.max()))
 
 
 def _nearest(steps: NDArray[np.int64]) -> tuple[int | None, tuple[int, int] | None]:
