@@ -1,4 +1,4 @@
-"""Which evidence speaks, and what is said of an earlier compression."""
+"""Which evidence speaks, and what is said of an earlier compression; whole answers are in test_answers.py."""
 
 import json
 from collections.abc import Callable
@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from q1net_msroi.classifier.estimators import auto
-from q1net_msroi.classifier.estimators.auto import AutoEvidence
+from q1net_msroi.classifier.estimators.auto import AutoEvidence, HistoryEvidence
 from q1net_msroi.classifier.estimators.header import Header, estimate_header
 from q1net_msroi.classifier.estimators.lattice import Earlier, LatticeEvidence
 from q1net_msroi.classifier.estimators.network import NetworkEvidence
 from q1net_msroi.classifier.estimators.options import Asked
-from q1net_msroi.classifier.estimators.result import Estimate
+from q1net_msroi.classifier.estimators.result import Estimate, number
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.utils import files, images, jpeg
 
@@ -56,40 +56,41 @@ def header(quality: int) -> Estimate:
     return estimate_header(Header(tables[0], tables[1], 3, "4:2:0", False))
 
 
-@pytest.mark.parametrize(
-    ("said", "seen", "asked", "earlier"),
-    [
-        (95, lattice(95), None, None),
-        (95, lattice(40), None, 40),
-        (95, lattice(94), None, None),  # a neighbour is not an earlier compression
-        (40, lattice(95), None, None),  # nor a weaker one
-        (95, lattice(95, earlier=38), None, 38),
-        (95, lattice(None, "unknown"), network(50), 50),
-        (95, lattice(None, "unknown"), network(89), None),  # within what the network is off by
-        (95, lattice(None, "unknown"), network(80, half=12), None),
-        (95, lattice(None, "never"), network(None), None),
-    ],
-)
-def test_a_jpeg_file(said: int, seen: Estimate, asked: Estimate | None, earlier: float | None) -> None:
-    answer = auto.with_header(header(said), seen, asked)
-    assert (answer.quality, answer.interval) == (said, (said, said))
+def history(earlier: int | None = None) -> HistoryEvidence:
+    return HistoryEvidence(500, None if earlier is None else Earlier(earlier, (0, 0), 99.0))
+
+
+@pytest.mark.parametrize("seen", [None, lattice(40), lattice(95, earlier=38), lattice(None, "changed")])
+@pytest.mark.parametrize("asked", [None, network(50), network(None)])
+@pytest.mark.parametrize("earlier", [None, 38])
+def test_of_a_jpeg_file_only_header_and_coefficients_speak(
+    seen: Estimate | None, asked: Estimate | None, earlier: int | None
+) -> None:
+    """What lattice and network make of its pixels is shown, and changes nothing."""
+    answer = auto.with_header(header(95), history(earlier), seen, asked)
+    assert (answer.quality, answer.interval, answer.tie_set) == (95, (95, 95), (95,))
     assert (spoke(answer), answer.evidence.earlier_quality) == ("header", earlier)
+    kinds = ["header", "history", *("lattice" for _ in [seen] if seen), *("network" for _ in [asked] if asked)]
+    assert [said.kind for said in answer.evidence.asked] == kinds
 
 
-def test_a_mozjpeg_file_holds_no_earlier_compression_by_its_own_tables() -> None:
-    """Setting 50 is nearest to quality 40, which is what the pixels tell."""
-    table = jpeg.MOZJPEG_BASE
-    seen = lattice(40, tables="not standard")
-    answer = auto.with_header(estimate_header(Header(table, table, 3, "4:2:0", False)), seen, None)
-    assert (answer.quality, answer.evidence.earlier_quality) == (50, None)
-
-
-def test_strange_tables_leave_the_last_compression_unknown() -> None:
+def test_tables_that_are_not_standard_have_an_earlier_compression_too() -> None:
     flat = np.full((8, 8), 16)
-    answer = auto.with_header(estimate_header(Header(flat, flat, 3, "4:2:0", False)), lattice(20), None)
-    assert answer.quality is None
-    assert "no standard ones" in (answer.reason or "")
-    assert answer.evidence.earlier_quality == 20
+    answer = auto.with_header(estimate_header(Header(flat, flat, 3, "4:2:0", False)), history(20), None, None)
+    near = number(answer.quality)
+    assert answer.sentence().startswith(f"saved with tables that are not standard, near to {near} (")
+    assert answer.sentence().endswith("), but compressed at about 20 before")
+
+
+def test_without_stored_coefficients_the_pixels_lattice_tells_of_an_earlier_compression(
+    photograph: np.ndarray,
+) -> None:
+    tables = jpeg.standard_tables()[94]
+    seen = lattice(95, earlier=40).evidence
+    assert isinstance(seen, LatticeEvidence)
+    said = Header(tables[0], tables[1], 3, "4:2:0", False)
+    assert auto.history(said, estimate_header(said), None, photograph, seen) == HistoryEvidence(0, seen.earlier)
+    assert auto.history(said, estimate_header(said), None, photograph, None) == HistoryEvidence(0, None)
 
 
 @pytest.mark.parametrize(
@@ -97,13 +98,15 @@ def test_strange_tables_leave_the_last_compression_unknown() -> None:
     [
         (lattice(63), None, 63, "lattice"),
         (lattice(63), network(80), 63, "lattice"),
-        (lattice(None, "unknown"), network(72), 72, "network"),
-        (lattice(None, "unknown"), network(97), 97, "network"),
-        (lattice(None, "unknown"), network(None), None, None),
-        (lattice(None, "never"), network(97), None, None),
-        (lattice(None, "never"), network(88), None, None),  # its interval reaches what it says of such photographs
-        (lattice(None, "never"), network(60), None, None),  # resized: no grid is left
+        (lattice(None, "unknown", answerable=True), network(72), 72, "network"),
+        (lattice(None, "unknown", answerable=True), network(86), 86, "network"),
+        (lattice(None, "unknown", answerable=True), network(87), None, None),  # its interval reaches the least of never
+        (lattice(None, "unknown", answerable=True), network(None), None, None),
+        (lattice(None, "unknown", answerable=False), network(72), None, None),
+        (lattice(None, "unknown", answerable=True, tables="not standard"), network(72), None, None),
+        (lattice(None, "never"), network(60), None, None),
         (lattice(None, "never"), None, None, None),
+        (lattice(None, "changed"), network(60), None, None),
     ],
 )
 def test_pixels_alone(seen: Estimate, asked: Estimate | None, quality: float | None, whose: str | None) -> None:
@@ -113,18 +116,25 @@ def test_pixels_alone(seen: Estimate, asked: Estimate | None, quality: float | N
     assert (answer.quality is None) == (answer.interval is None)
 
 
-def test_the_network_is_not_believed_where_blocks_deny_or_none_speaks() -> None:
-    seen = lattice(None, "unknown", answerable=False)
-    answer = auto.without_header(seen, network(72), 90.0)
-    assert (answer.quality, spoke(answer)) == (None, None)
-    assert answer.reason == "lattice: unknown; the network says about 72"
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (network(None), "lattice: unknown; no patch is confident"),
+        (network(88), "lattice: unknown; to the network it may never have been compressed"),
+        (replace(network(60), interval=None), "lattice: unknown; to the network it may never have been compressed"),
+    ],
+)
+def test_why_the_network_has_no_answer_either(asked: Estimate, reason: str) -> None:
+    answer = auto.without_header(lattice(None, "unknown", answerable=True), asked, 90.0)
+    assert (answer.quality, answer.reason) == (None, reason)
 
 
 @pytest.mark.parametrize(
     ("left", "quality"), [((), 6.3), ((4, 8, 12), 8), ((5, 6, 7), 6), ((1, 9, 50), 9), ((20, 50), None)]
 )
 def test_the_network_chooses_among_what_the_lattice_leaves(left: tuple[int, ...], quality: float | None) -> None:
-    answer = auto.without_header(replace(lattice(None, "unknown"), tie_set=left), network(6.3), 90.0)
+    seen = replace(lattice(None, "unknown", answerable=True), tie_set=left)
+    answer = auto.without_header(seen, network(6.3), 90.0)
     assert answer.quality == quality
     if quality is None:
         assert answer.reason == "the lattice leaves 20 or 50, the network says about 6: they do not agree"
@@ -190,7 +200,9 @@ def test_one_picture_of_each_kind(call: Call, tmp_path: Path, photograph: np.nda
     done = call(PREDICT, "--in_path", tmp_path / "again.jpg", "--comp_type", "auto", "--explain")
     assert done.lines[0].startswith("predicted quality 95.00, estimated in ")
     assert done.lines[1] == again["evidence"]["sentence"]
-    assert [line.split(":")[0].strip() for line in done.lines[2:]] == ["header", "lattice", "network", "interval"]
+    assert [line.split(":")[0].strip() for line in done.lines[2:]] == [
+        "header", "history", "lattice", "network", "interval",
+    ]  # fmt: skip
 
 
 @needs_weights
@@ -210,27 +222,6 @@ def test_missing_weights_are_said(call: Call, tmp_path: Path) -> None:
     done.fails(2, "comp_cls.tflite is missing")
 
 
-@pytest.mark.parametrize("asked", [None, network(62.0), network(None)])
-def test_no_number_where_only_block_edges_are_left(asked: Estimate | None) -> None:
-    """Noise hides the lattice, and the network takes it for another quality."""
-    answer = auto.without_header(lattice(None, "changed"), asked, 90.0)
-    assert answer.quality is None
-    assert answer.reason == "lattice: changed"
-    assert spoke(answer) is None
-
-
-def test_the_network_sees_traces_where_no_lattice_is() -> None:
-    """Only where its whole interval lies below what it says of photographs never compressed."""
-    seen = "no lattice, but the network sees traces (about 60): changed after a compression?"
-    assert auto.without_header(lattice(None, "never"), network(60), 90.0).reason == seen
-    for quality, lowest in ((88, 90.0), (60, 63.0)):
-        answer = auto.without_header(lattice(None, "never"), network(quality), lowest)
-        assert answer.reason == "lattice: never"
-    assert auto.without_header(lattice(None, "unknown"), network(None), 90.0).reason == (
-        "lattice: unknown; no patch is confident"
-    )
-
-
 @needs_weights
 def test_what_the_network_says_of_photographs_never_compressed(save_path: Path) -> None:
     asked = Asked("jpeg_paper", str(save_path), patches="grid", fusion="median")
@@ -238,25 +229,6 @@ def test_what_the_network_says_of_photographs_never_compressed(save_path: Path) 
     weights.update_card(save_path / "jpeg_paper", fusion={"float32": {"grid/median": entry}})
     assert auto.lowest_never(asked) == 77.5
     assert auto.lowest_never(replace(asked, fusion="mode")) == 90.0
-
-
-def test_not_standard_tables_hold_an_earlier_compression_below_their_whole_interval() -> None:
-    """Of tables that are not standard only a range is known: all of it must lie below the header's."""
-    seen = replace(lattice(80, tables="not standard"), interval=(70.0, 93.0))
-    assert auto.with_header(header(95), seen, None).evidence.earlier_quality is None
-    seen = replace(seen, interval=(70.0, 92.0))
-    assert auto.with_header(header(95), seen, None).evidence.earlier_quality == 80
-
-
-@pytest.mark.parametrize(("seen", "earlier"), [(92, 92), (93, None)])
-def test_three_below_the_header_is_an_earlier_compression(seen: int, earlier: float | None) -> None:
-    assert auto.with_header(header(95), lattice(seen), None).evidence.earlier_quality == earlier
-
-
-@pytest.mark.parametrize(("said", "earlier"), [(82, 82), (82.5, None)])
-def test_ten_below_the_header_is_one_by_the_network(said: float, earlier: float | None) -> None:
-    answer = auto.with_header(header(95), lattice(None, "unknown"), network(said))
-    assert answer.evidence.earlier_quality == earlier
 
 
 @needs_weights
