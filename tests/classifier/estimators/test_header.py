@@ -1,4 +1,4 @@
-"""What the header tells: exact for known encoders, near for near tables, nothing for strange ones."""
+"""What the header tells: exact for known encoders, for all other tables the nearest quality and a range."""
 
 import io
 import struct
@@ -109,9 +109,11 @@ def test_two_qualities() -> None:
     assert (evidence.luma_quality, evidence.chroma_quality, evidence.family) == (90, 70, "standard")
     estimate = estimate_header(found)
     assert not evidence.exact
-    assert (estimate.quality, estimate.interval) == (None, None) or estimate.interval == (70, 90)
+    assert (estimate.quality, estimate.interval) == (evidence.nearest_standard, (70, 90))
     apart = estimate_header(of(tables[94, 0], tables[9, 1]))
-    assert (apart.quality, apart.reason) == (None, "luma is saved at 95 and chroma at 10: no single quality")
+    near = f"{apart.evidence.nearest_standard}"
+    assert apart.sentence() == f"saved at 95 for luma and 10 for chroma, near to {near}"
+    assert apart.interval == (10, 95)
 
 
 def test_the_nearest_is_the_least_squares_one() -> None:
@@ -132,12 +134,14 @@ def test_the_nearest_is_the_least_squares_one() -> None:
         assert estimate.interval[0] <= estimate.quality <= estimate.interval[1]
 
 
-def test_strange_tables_get_no_number() -> None:
+def test_strange_tables_get_the_nearest_number_and_a_wide_range() -> None:
+    """Coarse where standard ones are fine and the other way round: single steps are those of 43 to 92."""
     flat = np.full((8, 8), 16)
     estimate = estimate_header(of(flat, flat))
-    assert (estimate.quality, estimate.interval) == (None, None)
-    assert "no standard ones (nearest: quality" in (estimate.reason or "")
-    assert estimate.evidence.family == "unknown"
+    errors = ((jpeg.standard_tables() - 16) ** 2).sum(axis=(1, 2, 3))
+    assert (estimate.quality, estimate.interval) == (int(errors.argmin()) + 1, (43, 92))
+    assert estimate.sentence() == "saved with tables that are not standard, near to 91 (43 to 92)"
+    assert (estimate.evidence.family, estimate.evidence.exact, estimate.tie_set) == ("unknown", False, ())
 
 
 def test_photoshop_by_its_own_record(tmp_path: Path, textured: Texture) -> None:
@@ -216,15 +220,19 @@ def test_libjpeg_9_begins_chroma_with_16(quality: int) -> None:
     assert (found.family, found.quality) == ("standard", quality)
 
 
-@pytest.mark.parametrize(("share", "answered"), [(0.1, True), (0.3, True), (0.4, False), (0.55, False)])
-def test_far_from_every_standard_table_there_is_no_number(share: float, answered: bool) -> None:
+@pytest.mark.parametrize(("share", "widest"), [(0.1, 10), (0.3, 24), (0.55, 65)])
+def test_the_further_from_every_standard_table_the_wider_the_range(share: float, widest: int) -> None:
     """Every second step of quality 30 is larger by a share of it, every other smaller: no scaling comes nearer."""
     table = jpeg.standard_tables()[29, 0].astype(float)
     sign = np.where(np.indices((8, 8)).sum(0) % 2, 1, -1)
     strange = np.rint(table * (1 + share * sign)).astype(np.int64)
     found = header.match(of(strange))
     assert (found.nearest_standard, found.relative_distance) == (30, pytest.approx(share, abs=0.01))
-    assert (estimate_header(of(strange)).quality == 30) == answered
+    estimate = estimate_header(of(strange))
+    assert (estimate.quality, estimate.reason) == (30, None)
+    assert estimate.interval is not None
+    low, high = estimate.interval
+    assert (low < 30 < high, widest / 2 < high - low <= widest) == (True, True)
 
 
 def test_nine_tenths_of_the_steps_lie_in_the_interval() -> None:

@@ -125,10 +125,18 @@ def test_unknown_tables_near_standard_ones(estimator: LatticeEstimator, photogra
 
 
 def test_tables_like_no_standard_ones(estimator: LatticeEstimator, photograph: np.ndarray) -> None:
-    answer = estimator.estimate(saved_with(photograph, np.full((8, 8), 23)))
-    assert answer.quality is None
-    assert "tables are not standard" in (answer.reason or "")
-    assert answer.evidence.verdict == "compressed"
+    """Nearly all steps are read: the nearest of all is named, with a range that says how little it means."""
+    table = np.full((8, 8), 23)
+    nearest = int(((jpeg.standard_tables()[:, 0] - table) ** 2).sum(axis=(1, 2)).argmin()) + 1
+    answer = estimator.estimate(saved_with(photograph, table))
+    assert (answer.evidence.tables, answer.evidence.steps > 50) == ("not standard", True)
+    assert answer.quality == pytest.approx(nearest, abs=1)
+    assert answer.interval is not None
+    assert answer.interval[1] - answer.interval[0] > 50
+    few = estimator.estimate(saved_with(photograph[:96, :96], np.full((8, 8), 60)))  # few steps and far apart: none
+    assert few.quality is None
+    assert "tables are not standard" in (few.reason or "")
+    assert few.evidence.verdict == "compressed"
 
 
 @pytest.mark.parametrize("quality", [20, 50, 70, 90])
@@ -151,13 +159,13 @@ def test_compressed_twice_on_shifted_grids(estimator: LatticeEstimator, photogra
     answer = estimator.estimate(jpeg.compress(cropped, 85))
     assert answer.quality == 85
     assert answer.evidence.earlier.phase == (5, 3)
-    assert abs(answer.evidence.earlier.quality - 30) <= 1
+    assert answer.evidence.earlier.quality == pytest.approx(30, abs=2)  # neighbours' periods are nearly the same
 
 
 def test_never_compressed(estimator: LatticeEstimator, textured: Callable[..., np.ndarray]) -> None:
     answer = estimator.estimate(textured(200, 240))
     assert answer.quality is None
-    assert answer.reason == "no JPEG trace"
+    assert answer.reason == "no JPEG trace: never compressed, or resized since"
     assert answer.evidence.verdict == "never"
     assert answer.tie_set == ()
 
@@ -228,5 +236,5 @@ def test_never_is_not_said_where_block_edges_stand_out(
     noisy = np.clip(decoded + np.random.default_rng(0).normal(0, 6, decoded.shape), 0, 255).round().astype(np.uint8)
     answer = estimator.estimate(noisy)
     assert answer.evidence.verdict == "changed"
-    assert "changed after the compression" in str(answer.reason)
+    assert answer.reason == "edges of blocks show, but no JPEG's lattice: another codec's, or changed since"
     assert estimator.estimate(textured(200, 260)).evidence.verdict == "never"

@@ -143,18 +143,22 @@ def test_who_needs_pixels_refuses(call: Call, unread: dict[str, Path], tmp_path:
         assert not done.out, said
 
 
-def test_no_number_is_said_with_both_reasons(call: Call, tmp_path: Path, textured: Texture) -> None:
+def test_strange_tables_of_an_unread_file(call: Call, tmp_path: Path, textured: Texture) -> None:
+    """The nearest quality, its range and the damage are all said."""
     path = tmp_path / "strange.jpg"
     Image.fromarray(textured(80, 64)).save(path, qtables=[[16] * 64, [16] * 64])
     path.write_bytes(path.read_bytes()[:-400])
     done = call(PREDICT, "--in_path", path, "--comp_type", "jpeg_header")
     assert done.code == 0
-    assert done.out.startswith("predicted quality unknown: the header's tables are no standard ones (")
-    assert done.out.endswith(f"; {EARLY}\n")
-    record = json.loads(
-        call(PREDICT, "--in_path", path, "--comp_type", "jpeg_header", "--json", "--fallback", "100").out
-    )
-    assert record["quality"] == 100
+    assert done.lines[0].startswith("predicted quality 91.00, estimated in ")
+    assert done.lines[1] == f"saved with tables that are not standard, near to 91 (43 to 92); {EARLY}"
+    flags = ("--comp_type", "jpeg_header", "--json", "--fallback", "100")
+    record = json.loads(call(PREDICT, "--in_path", path, *flags).out)
+    assert (record["quality"], record["interval"], record["reason"]) == (
+        91,
+        [43, 92],
+        None,
+    )  # nothing to fall back from
 
 
 @pytest.mark.parametrize("comp_type", BY)

@@ -10,18 +10,20 @@ import pytest
 from PIL import Image
 
 from q1net_msroi.classifier.estimators import registry
-from q1net_msroi.classifier.estimators.auto import AutoEvidence
+from q1net_msroi.classifier.estimators.auto import AutoEvidence, HistoryEvidence
 from q1net_msroi.classifier.estimators.baseline import BaselineEvidence
 from q1net_msroi.classifier.estimators.header import HeaderEvidence
-from q1net_msroi.classifier.estimators.lattice import Earlier, LatticeEvidence
+from q1net_msroi.classifier.estimators.lattice import Earlier, LatticeEvidence, earlier_of
 from q1net_msroi.classifier.estimators.network import NetworkEvidence
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate, Evidence, any_of
+from q1net_msroi.classifier.lattice.history import First
 
 HEADER = HeaderEvidence("standard", 95, True, 95, 0.0, 0.0, 95, 95, None, 2, 3, "4:2:0", False)
 LATTICE = LatticeEvidence(verdict="compressed", tables="standard", quality=40, margin=12.5, phase=(3, 5))
 NETWORK = NetworkEvidence(63.4, 60.1, 64, 0.25, 93.5, "median", "grid", used=64, parts=256, spread=2.25)
 HISTORY = replace(LATTICE, tie_set=(40, 41), earlier=Earlier(20, (0, 0), 50.0))
+BEFORE = HistoryEvidence(900, Earlier(20, (0, 0), 50.0))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,14 @@ def test_any_of(qualities: Any, words: str) -> None:
         (Estimate(95.0, evidence=AutoEvidence(HEADER, 40.2)), "saved at 95, but compressed at about 40 before"),
         (Estimate(75.0, evidence=replace(HEADER, family="mozjpeg")), "saved by mozjpeg at 75"),
         (Estimate(75.0, evidence=replace(HEADER, family="photoshop")), "saved by Photoshop at 75"),
-        (Estimate(88.0, (82, 91), evidence=replace(HEADER, exact=False)), "saved at about 88 (82 to 91)"),
+        (
+            Estimate(88.0, (82, 91), evidence=replace(HEADER, exact=False, luma_quality=None, chroma_quality=None)),
+            "saved with tables that are not standard, near to 88 (82 to 91)",
+        ),
+        (
+            Estimate(77.0, (72, 80), evidence=replace(HEADER, exact=False, luma_quality=72, chroma_quality=80)),
+            "saved at 72 for luma and 80 for chroma, near to 77",
+        ),
         (Estimate(40.0, tie_set=(40,), evidence=LATTICE), "compressed at 40"),
         (Estimate(40.0, tie_set=(40,), evidence=HISTORY), "compressed at 40, but compressed at about 20 before"),
         (
@@ -58,6 +67,15 @@ def test_any_of(qualities: Any, words: str) -> None:
         ),
         (Estimate(63.4, (58.1, 66), evidence=NETWORK), "compressed at about 63 (58 to 66)"),
         (Estimate(63.4, (63.1, 63.4), evidence=AutoEvidence(NETWORK)), "compressed at about 63"),
+        (
+            Estimate(40.0, tie_set=(40,), evidence=replace(LATTICE, turned=True)),
+            "compressed at 40, turned by a quarter since (or its table was, which is not standard)",
+        ),
+        (
+            Estimate(40.0, tie_set=(40,), evidence=replace(LATTICE, partly=True)),
+            "compressed at 40, changed a little since",
+        ),
+        (Estimate(40.0, tie_set=(40,), evidence=replace(LATTICE, colours="RGB")), "compressed at 40, as RGB"),
         (Estimate(63.4, evidence=BaselineEvidence("x", 63.4, 9)), "compressed at about 63"),
         (Estimate(63.4), "compressed at about 63"),
         (Estimate(None, reason="no JPEG trace", evidence=AutoEvidence()), "unknown: no JPEG trace"),
@@ -85,23 +103,25 @@ def test_short() -> None:
 
 
 def test_every_evidence_has_its_line() -> None:
-    evidence = AutoEvidence(HEADER, 20.0, (HEADER, HISTORY, NETWORK))
+    evidence = AutoEvidence(HEADER, 20.0, (HEADER, BEFORE, HISTORY, NETWORK))
     lines = Estimate(95.0, (95, 95), evidence=evidence).lines()
     assert lines[
         0
     ] == "header: quality 95, standard tables, nearest standard quality 95 at a distance of 0 (0.0%), " + (
         "4:2:0, baseline"
     )
+    assert lines[1] == "history: quality 20 before, on the grid at [0, 0]"
+    assert HistoryEvidence(9, None).lines() == ["history: no earlier compression shows"]
     assert lines[
-        1
+        2
     ] == "lattice: verdict compressed, tables standard, quality 40, margin 12.5, nats 0, phase [3, 5], " + (
-        "blocks 0, tie set 40 or 41, earlier quality 20 on the grid at [0, 0]"
+        "blocks 0, tie set 40 or 41, quality 20 before, on the grid at [0, 0]"
     )
     assert (
-        lines[2]
+        lines[3]
         == "network: quality 63.40, 64 confident patches (25%, confidence above 93.5), median of patches by grid"
     )
-    assert lines[3:] == ["interval: 95 alone"]
+    assert lines[4:] == ["interval: 95 alone"]
     assert Estimate(50, (40, 60.5), evidence=LATTICE).lines()[-1] == "interval: 40 to 60.5"
     held = "interval: 40 to 60.5, which held for 9 of 10 answers on validation photographs"
     for measured in (NETWORK, AutoEvidence(NETWORK, None, (NETWORK,))):
@@ -128,6 +148,10 @@ def test_every_evidence_has_its_line() -> None:
                          noise="exact", steps=3),
          (0, 0, None), "verdict tables family quality margin nats phase noise steps blocks earlier"),
         (LatticeEvidence(verdict="never", answerable=True), (0, 0, None), "verdict nats blocks answerable"),
+        (replace(LATTICE, turned=True, partly=True, colours="RGB"), (0, 0, None),
+         "verdict tables quality margin nats phase subsampling blocks turned partly colours earlier"),
+        (BEFORE, (0, 0, None), "blocks earlier"),
+        (HistoryEvidence(9, None), (0, 0, None), "blocks earlier"),
         (LatticeEvidence(verdict="unknown", phase=(0, 0), tie_set=()), (0, 0, None),
          "verdict nats phase blocks tie_set"),
     ],
@@ -141,15 +165,33 @@ def test_json_keys(evidence: Evidence, counts: tuple[Any, ...], keys: str) -> No
 
 
 def test_json_of_an_earlier_compression() -> None:
-    assert HISTORY.values()["earlier"] == {"quality": 20, "phase": (0, 0), "nats": 50.0}
-    pair = replace(HISTORY, earlier=Earlier(20, (0, 0), 50.0, (20, 21)))
-    assert pair.values()["earlier"]["tie_set"] == (20, 21)
+    on_its_grid = {"quality": 20, "phase": (0, 0), "nats": 50.0}
+    assert HISTORY.values()["earlier"] == BEFORE.values()["earlier"] == on_its_grid
+    pair = replace(HISTORY, earlier=Earlier(20, (0, 0), 50.0, tie_set=(20, 21)))
+    assert pair.values()["earlier"] == {**on_its_grid, "tie_set": (20, 21)}
+    assert pair.lines()[0].endswith(", quality 20 or 21 before, on the grid at [0, 0]")
+    elsewhere = replace(BEFORE, earlier=Earlier(20, (5, 3), standard_errors=12.5))
+    assert elsewhere.values()["earlier"] == {"quality": 20, "phase": (5, 3), "standard_errors": 12.5}
+    assert HistoryEvidence(9, None).values() == {"blocks": 9, "earlier": None}
+
+
+@pytest.mark.parametrize("first", [
+    First(20, (0, 0), 50.04, 0.5, (20, 21)),
+    First(20, (5, 3), 12.54, 0.5),
+])  # fmt: skip
+def test_on_one_grid_nats_tell_of_an_earlier_compression_on_two_standard_errors(first: First) -> None:
+    earlier = earlier_of(first)
+    assert earlier is not None
+    assert (earlier.quality, earlier.phase, earlier.tie_set) == (20, first.phase, first.tie_set)
+    assert (earlier.nats, earlier.standard_errors) == ((50.0, None) if first.tie_set else (None, 12.5))
+    assert earlier_of(None) is None
 
 
 def test_json_of_auto() -> None:
-    evidence = AutoEvidence(HEADER, 40.0, (HEADER, LATTICE, NETWORK), used=64, parts=256, spread=2.25)
+    evidence = AutoEvidence(HEADER, 40.0, (HEADER, BEFORE, LATTICE, NETWORK), used=64, parts=256, spread=2.25)
     record = Estimate(95.0, evidence=evidence).record("a.jpg", "auto")
-    assert set(record["evidence"]) == {"spoke", "earlier_quality", "header", "lattice", "network", "sentence"}
+    kinds = ["header", "history", "lattice", "network"]
+    assert list(record["evidence"]) == ["spoke", "earlier_quality", *kinds, "sentence"]
     assert record["evidence"]["spoke"] == "header"
     assert record["evidence"]["sentence"] == "saved at 95, but compressed at about 40 before"
     assert (record["confident_patches"], record["patches"], record["spread"]) == (64, 256, 2.25)
