@@ -27,9 +27,9 @@ class Scores:
 
     @property
     def margin(self) -> float:
-        """Nats by which the likeliest quality is ahead of the next."""
+        """Nats by which the likeliest quality is ahead of the next, of none where all others are left out."""
         second, best = np.sort(self.nats)[-2:]
-        return float(best - second)
+        return float(best - second) if np.isfinite(second) else float(best)
 
 
 def table_scores(counts: blocks.Histograms, noise: str = "exact", channel: int = 0) -> Scores:

@@ -1,6 +1,7 @@
 """The lattice estimator on pictures: right where the pixels tell, silent where they do not."""
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from q1net_msroi.classifier.estimators.lattice import LatticeEstimator
-from q1net_msroi.utils import jpeg
+from q1net_msroi.utils import files, jpeg
 from q1net_msroi.utils.codecs import CODECS
 
 
@@ -238,3 +239,12 @@ def test_never_is_not_said_where_block_edges_stand_out(
     assert answer.evidence.verdict == "changed"
     assert answer.reason == "edges of blocks show, but no JPEG's lattice: another codec's, or changed since"
     assert estimator.estimate(textured(200, 260)).evidence.verdict == "never"
+
+
+def test_the_margin_is_a_number_where_all_other_qualities_are_denied(estimator: LatticeEstimator) -> None:
+    """Every record is JSON that any program reads: it knows no infinity."""
+    sample = Image.open(files.REPOSITORY / "sample_image" / "coffee_jpeg_q20.png").convert("RGB")
+    answer = estimator.estimate(np.asarray(sample)[101:237, 203:403])
+    assert answer.quality == 20
+    json.dumps(answer.record("x.png", "jpeg_lattice"), allow_nan=False)
+    assert answer.evidence.margin == pytest.approx(answer.evidence.nats)  # ahead of none
