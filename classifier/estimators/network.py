@@ -130,6 +130,6 @@ class NetworkEstimator:
         around = self._intervals.around(fused) if self._intervals else None
         said_quality = fused.quality
         if around is not None and count < NETWORK.least_share * parts:
-            reason = f"only {count} of {parts} patches are confident, about {fused.quality:.0f}: too few to rely on"
+            reason = f"too few confident patches to rely on: {count} of {parts}, about {fused.quality:.0f}"
             said_quality, around = None, None
         return Estimate(said_quality, around, (), reason, evidence, time.perf_counter() - started)
