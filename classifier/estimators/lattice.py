@@ -148,26 +148,28 @@ class LatticeEstimator:
         explained = found.nats if found else 0.0
         missed = tables.missed(reading, explained)
         others = tables.others(reading, residuals, explained) if missed else None
-        if others is not None:
+        if others is not None and search.proves(reading, seen.parts):
             return self._not_standard(pixels, reading, others, seen)
-        shown = reading.grid_seen or reading.nats > LATTICE.presence
+        shown = (reading.grid_seen or reading.nats > LATTICE.presence) and search.proves(reading, seen.parts)
         if not shown and (found is None or found.first is None):
             return None
         if found is None or missed:
             return self._denied(reading, seen)
         return self._compressed(pixels, reading, found, seen)
 
-    def _inexact(self, reading: Reading, seen: LatticeEvidence) -> Estimate:
-        """Return the answer for pixels that were changed a little since."""
+    def _inexact(self, reading: Reading, seen: LatticeEvidence) -> Estimate | None:
+        """Return the answer for pixels that were changed a little since, None where hardly a coefficient tells."""
         fits = fit.Residuals(reading.counts.textured, reading.noise).fit(tables.luma_tables())
         ties = search.tied(reading.scores)
+        if search.beyond_zero(reading) < LATTICE.drawn_points:
+            return None
         if fits.spread[[quality - 1 for quality in ties]].max() > LATTICE.fit_spread:
             return self._denied(reading, seen)
         return self._named(reading, reading.scores, ties, seen)
 
     def _denied(self, reading: Reading, seen: LatticeEvidence) -> Estimate:
         """Return that a lattice shows, but none of a table: contrast or brightness were scaled since, or the like."""
-        reason = "compressed, but no table fits: contrast, brightness, levels or colours were changed since"
+        reason = "no quantisation table fits: contrast, levels or colours were changed since a compression, or none was"
         return Estimate(None, reason=reason, evidence=replace(seen, verdict="changed", phase=reading.phase))
 
     def _named(self, reading: Reading, scores: score.Scores, ties: tuple[int, ...], seen: LatticeEvidence) -> Estimate:
@@ -200,6 +202,8 @@ class LatticeEstimator:
             if grid.block_edges(pixels).visible:
                 verdict = "changed"
                 reason = "edges of blocks show, but no JPEG's lattice: another codec's, or changed since"
+        elif search.is_drawn(reading, seen.parts):
+            answerable, reason = False, f"only {used} of {seen.parts} blocks differ enough to say something"
         elif used == 0:
             answerable, reason = False, "no block could say, all are flat or clipped"
         elif reading.nats < -max(LATTICE.never_per_block * used, LATTICE.tie):
@@ -215,6 +219,12 @@ class LatticeEstimator:
     ) -> Estimate:
         """Return the last quality, what it is tied with, and an earlier one if there are traces of it."""
         scores = search.without(reading.scores, found.allowed)
+        wide = tables.of_16_bits(reading.counts.textured) if found.quality <= LATTICE.low_quality else None
+        if wide is not None:
+            evidence = replace(
+                seen, verdict="compressed", tables="standard", quality=wide, phase=reading.phase, noise=reading.noise
+            )
+            return Estimate(float(wide), tie_set=(wide,), evidence=evidence)
         if found.first is not None:
             evidence = replace(
                 seen, verdict="compressed", tables="standard", quality=found.quality, margin=round(found.margin, 1),

@@ -137,6 +137,7 @@ def read_more(pixels: NDArray[np.uint8], reading: Reading) -> Reading:
     own = reading if phase == reading.phase else score.read(pixels, phase)
     if own.nats < LATTICE.presence:  # clipped blocks alone do not tell fine steps from none
         found[phase][LATTICE.inexact_finest :] = min(0.0, float(found[phase].min()))
-    used = own.scores.used + len(picture.cut(phase).values)
-    more = replace(own, scores=replace(own.scores, nats=own.scores.nats + found[phase], used=used))
+    number = len(picture.cut(phase).values)
+    scores = replace(own.scores, nats=own.scores.nats + found[phase], used=own.scores.used + number)
+    more = replace(own, scores=scores, clipped=number)
     return more if more.nats > reading.nats else reading

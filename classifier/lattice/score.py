@@ -62,6 +62,7 @@ class Reading:
     scores: Scores
     counts: blocks.Histograms
     grid_seen: bool = False  # block edges stand out at this phase: compressed, however little the blocks say
+    clipped: int = 0  # blocks with clipped pixels that were asked too
     turned: bool = False  # rows and columns changed places since: `scores` and `counts` are of the picture turned back
 
     @property

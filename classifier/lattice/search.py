@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.lattice import chroma, fit, grid, score, tables
+from q1net_msroi.classifier.lattice import blocks, chroma, fit, grid, likelihood, score, tables
+from q1net_msroi.classifier.lattice.noise import RESOLUTION
 from q1net_msroi.classifier.lattice.score import Reading, Scores
 from q1net_msroi.classifier.lattice.settings import LATTICE
 
@@ -40,6 +41,34 @@ def says_never(reading: Reading) -> bool:
     """Tell whether blocks enough say that there never was a lattice."""
     used = reading.scores.used
     return used >= LATTICE.never_blocks and reading.nats < -LATTICE.never_per_block * used
+
+
+def is_drawn(reading: Reading, parts: int) -> bool:
+    """Tell whether few of a picture's `parts` blocks differ from each other and from flat ones, as in drawings."""
+    return reading.scores.used < LATTICE.drawn_share * parts
+
+
+def proves(reading: Reading, parts: int) -> bool:
+    """Tell whether a lattice that shows is more than chance.
+
+    The lines and letters of a drawing repeat, and its few colours are multiples of something.
+    """
+    if not is_drawn(reading, parts):
+        return True
+    here = reading.phase == (0, 0) or reading.grid_seen
+    points = beyond_zero(reading) >= LATTICE.drawn_points or reading.clipped > 0
+    return points and reading.nats > (LATTICE.drawn_presence if here else LATTICE.drawn_elsewhere)
+
+
+def beyond_zero(reading: Reading) -> int:
+    """Return how many AC coefficients lie beyond zero under the likeliest table, repeated blocks counted once."""
+    steps = likelihood.steps_of_quality()[reading.scores.best - 1] + 1
+    both = ((reading.counts.textured, np.arange(64)), (reading.counts.lines, blocks.LINE_FREQUENCIES))
+    number = 0.0
+    for counts, frequency in both:
+        beyond = 2 * np.arange(counts.shape[1]) > (steps[frequency] * RESOLUTION)[:, None]
+        number += float(counts[(frequency > 0)[:, None] & beyond].sum())
+    return int(number)
 
 
 def tied(scores: Scores) -> tuple[int, ...]:

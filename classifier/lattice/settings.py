@@ -105,6 +105,12 @@ class Lattice:
     inexact_finest: int = tuned(94, "quality", "finer steps are no wider than these noises", HAND)
     inexact_presence: float = _threshold(60.0, "LLR of a lattice in changed pixels", "0/240, 0/164", 0.01)
 
+    # Drawings: few blocks that differ.
+    drawn_share: float = tuned(0.2, "", "of all blocks that speak, below which a picture is a drawing", HAND)
+    drawn_points: int = tuned(10, "coefficients", "beyond zero that show a lattice in a drawing, at least", HAND)
+    drawn_presence: float = tuned(30.0, "nats", "LLR of a lattice in a drawing", HAND)
+    drawn_elsewhere: float = tuned(200.0, "nats", "the same on another grid than the picture's own", HAND)
+
     # Two compressions on one grid, then on two.
     pixel_sigma: float = tuned(0.289, "grey levels", "rounding of pixels between the two", "the root of 1/12")
     pair_outliers: float = tuned(0.01, "", "share of coefficients that the first leaves unexplained", PRIOR)
@@ -151,6 +157,13 @@ class Lattice:
     many_steps: int = tuned(50, "steps", "from it on a wide interval names a quality too", HAND)
     step_percentiles: tuple[int, int] = tuned((10, 90), "%", "of single steps' qualities: the interval", CONVENTION)
     widest_interval: int = tuned(10, "qualities", "of fewer steps: a wider one names no quality", HAND)
+
+    coarsest_eight_bits: int = tuned(
+        5, "quality", "below it steps over 255 may be other ones", "5 clips none that show"
+    )
+    low_quality: int = tuned(10, "quality", "up to it steps over 255 are looked for", HAND)
+    coarse_coefficients: int = tuned(10, "coefficients", "beyond zero that show steps over 255", HAND)
+    coarse_off: float = tuned(0.05, "", "of them that may lie off, at most", HAND)
 
     # Goodness of fit of one table.
     peak_coefficients: int = tuned(10, "coefficients", "in the first peak of an entry that is looked at", HAND)

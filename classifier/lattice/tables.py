@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.lattice import blocks, fit, history, likelihood
-from q1net_msroi.classifier.lattice.noise import STEPS
+from q1net_msroi.classifier.lattice.noise import RESOLUTION, STEPS
 from q1net_msroi.classifier.lattice.score import Reading
 from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils import jpeg
@@ -109,6 +109,24 @@ def standard(reading: Reading, residuals: fit.Residuals) -> Standard | None:
     margin = float(totals[best] - np.delete(totals, best).max(initial=-np.inf))
     margin = min(margin, float(totals[best]))
     return Standard(best + 1, np.isfinite(single), False, float(totals[best]), firsts.get(best), ties, margin)
+
+
+def of_16_bits(counts: NDArray[np.float32]) -> int | None:
+    """Return the quality, 1 to 4, of standard tables with steps over 255, where all coefficients lie on their lattice.
+
+    `counts` (64, bins) are histograms of |c| of textured blocks. Finer tables, whose points these are too, would be
+    seen at others.
+    """
+    base = luma_tables()[49]
+    value = np.arange(counts.shape[1]) / RESOLUTION
+    for quality in range(1, LATTICE.coarsest_eight_bits):
+        step = (base * jpeg.quality_scale()[quality - 1] + 50)[:, None] // 100
+        far = np.abs(value - np.rint(value / step) * step) > LATTICE.peak_reach
+        beyond = value > step / 2
+        number, off = float(counts[beyond].sum()), float(counts[far].sum())
+        if number >= LATTICE.coarse_coefficients and off < LATTICE.coarse_off * number:
+            return quality
+    return None
 
 
 def _with_firsts(
