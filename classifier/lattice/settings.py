@@ -173,7 +173,7 @@ class Lattice:
     peak_reach: float = tuned(1.6, "grey levels", "of a peak to either side, at most", HAND)
     peak_weight: float = tuned(200.0, "coefficients", "more weigh no more", HAND)
     fit_spread: float = tuned(0.2, "grey levels", "spread of the peaks' offsets that denies a table", HAND)
-    entry_denial: float = tuned(10.0, "nats", "LLR and distance that give an entry another step", HAND)
+    entry_denial: float = tuned(30.0, "nats", "LLR and distance that give an entry another step", HAND)
     standard_denial: float = tuned(30.0, "nats", "LLR below which textured blocks deny a table", HAND)
     free_spread: float = tuned(0.1, "grey levels", "the same of steps that were chosen one by one", HAND)
     untouched: float = tuned(0.8, "", "of the free steps' LLR that entries without a lattice leave, at least", HAND)
