@@ -122,7 +122,8 @@ def count(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @functools.cache
 def _key() -> NDArray[np.float64]:
-    return np.random.default_rng(0).normal(size=64)
+    """Return whole numbers: sums with them are exact, so that equal blocks have equal ones wherever they stand."""
+    return np.random.default_rng(0).integers(-(2**32), 2**32, 64).astype(np.float64)
 
 
 def distinct(values: NDArray[np.float32]) -> NDArray[np.float32]:

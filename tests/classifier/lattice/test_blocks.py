@@ -107,3 +107,33 @@ def test_what_repeats_is_one_surface() -> None:
     np.testing.assert_array_equal(one.flat, many.flat)
     np.testing.assert_array_equal(one.lines, many.lines)
     assert (one.line_blocks, many.line_blocks) == (1, 1)
+
+
+def test_equal_blocks_count_once(photograph: np.ndarray) -> None:
+    """A texture that a drawing repeats is one surface, whatever lies between its blocks."""
+    values = np.rint(np.random.default_rng(4).normal(0, 40, (20, 64))).astype(np.float32)
+    some = values[[0, 3, 0, 5, 3, 3, 7]]
+    np.testing.assert_array_equal(blocks.distinct(some), values[[0, 3, 5, 7]])
+    for copies in range(2, 9):  # a matrix product may sum its last rows in another order
+        assert len(blocks.distinct(np.tile(values[:13], (copies, 1)))) == 13
+    assert blocks.distinct(values[:0]).shape == (0, 64)
+    swapped = values[:1].copy()
+    swapped[0, [0, 1]] = swapped[0, [1, 0]]  # the same values in another order are another block
+    assert len(blocks.distinct(np.concatenate([values[:1], swapped]))) == 2
+    part = photograph[:64, :64]
+    one, many = (blocks.histograms(blocks.cut(picture)) for picture in (part, np.tile(part, (3, 2, 1))))
+    np.testing.assert_array_equal(one.textured, many.textured)
+    assert one.textured_blocks == many.textured_blocks
+
+
+def test_turned_histograms_are_those_of_the_turned_picture(photograph: np.ndarray) -> None:
+    part = photograph[:96, :96].copy()
+    part[:8, :40] = np.arange(60, 68, dtype=np.uint8)[:, None, None]  # lines
+    part[8:16, 8:32] = np.arange(60, 84, dtype=np.uint8)[None, :, None]
+    part[40:48] = 90
+    upright, across = (blocks.histograms(blocks.cut(picture)) for picture in (part, part.swapaxes(0, 1).copy()))
+    back = blocks.turned(across)
+    assert np.abs(back.textured - upright.textured).sum() < 0.002 * upright.textured.sum()  # rounding to bins
+    np.testing.assert_array_equal(back.lines, upright.lines)
+    np.testing.assert_array_equal(back.flat, upright.flat)
+    assert (upright.line_blocks, upright.lines[:8, 8:].sum() != upright.lines[8:, 8:].sum()) == (4, True)
