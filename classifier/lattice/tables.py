@@ -194,7 +194,7 @@ def _mozjpeg(
     known = ratios[np.arange(64), np.minimum(mozjpeg_tables(), STEPS)[:, back] - 1].sum(1, dtype=np.float64)
     setting = int(known.argmax())
     fits = residuals.fit(tables[setting][None])
-    if known[setting] < (1 - LATTICE.known_misses) * float(ratios.max(1).sum()) or fits.denied[0] or fits.loose[0]:
+    if known[setting] <= (1 - LATTICE.known_misses) * float(ratios.max(1).sum()) or fits.denied[0] or fits.loose[0]:
         return None
     near = nearest_to_mozjpeg()
     alike = near[known > known[setting] - LATTICE.tie]
