@@ -2,15 +2,17 @@
 """Which false-alarm rates do the thresholds of the lattice family keep, and which values would keep those asked for?
 
 A threshold is compared with what the code compares with it, on pictures where an alarm is false: crops that were never
-compressed, the wrong grid of compressed ones, single compressions (with standard tables and with near ones) for pairs.
-No value is changed: the table and fit_lattice.json show the alarms at the present value, the upper 95 % bound of their
-rate, and the value that the rate asked for needs, also on other photographs. A run that was cut off is taken up.
+compressed, the wrong grid of compressed ones, single compressions (with standard tables, near ones, those of --tables)
+for pairs, from their pixels and from their stored coefficients. No value is changed: the table and fit_lattice.json
+show the alarms at the present value, the upper 95 % bound of their rate, and the value that the rate asked for needs,
+also on other photographs. A run that was cut off is taken up.
 """
 
 import argparse
+import csv
 import functools
-import io
 import sys
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from q1net_msroi.classifier.lattice import clipped, grid, likelihood, pairs, score, search, tables
+from q1net_msroi.classifier.lattice import blocks, clipped, fit, grid, history, likelihood, score, search, tables
 from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils import files, images, jpeg, results, tasks
 from q1net_msroi.utils import options as flags
@@ -29,6 +32,7 @@ from q1net_msroi.utils.jpeg import Pixels
 from q1net_msroi.utils.settings import describe, fingerprint
 
 Statistics = dict[str, list[float]]
+Tables = tuple[list[int], list[int]]  # luma and chroma, 64 steps each
 SIDES = (32, 64, 128, 256)  # of crops that were never compressed
 AC = np.arange(1, 64)
 
@@ -37,7 +41,8 @@ AC = np.arange(1, 64)
 class Case:
     """A picture in which an alarm is false, and what thresholds are compared with, as methods.
 
-    `table` (64,) holds its last luma steps, `quality` names them, at `phase` its blocks begin.
+    `table` (64,) holds its last luma steps, `quality` names them (or the nearest standard ones), at `phase` its blocks
+    begin, `stored` (blocks, 64) are the luma coefficients of its file.
     """
 
     kind: str
@@ -45,6 +50,7 @@ class Case:
     quality: int = 0
     table: tuple[int, ...] = ()
     phase: tuple[int, int] = (0, 0)
+    stored: NDArray[np.int16] | None = None
 
     @functools.cached_property
     def aligned(self) -> score.Reading:
@@ -86,39 +92,116 @@ class Case:
         ac, dc = likelihood.sum_tables(ratios[1:], AC), likelihood.sum_tables(ratios[:1], np.zeros(1, np.int64))
         return float(ac.max()) if dc[ac > ac.max() - LATTICE.ac_tie].max() < LATTICE.dc_denial else 0.0
 
-    def pair(self, fine: bool) -> float | None:
-        scores = self.aligned.scores
-        pair = pairs.likeliest(self.aligned.counts.textured, scores.textured, scores.misfit)
-        if ((pair.last if pair else self.quality) > LATTICE.fine_last) != fine:
-            return None
-        return pairs.lead(pair, scores.textured) if pair else 0.0
+    @functools.cached_property
+    def residuals(self) -> fit.Residuals:
+        return fit.Residuals(self.aligned.counts.textured)
 
-    def shifted(self) -> float:
-        finest = min(self.quality, LATTICE.finest_last) - LATTICE.quality_gap
-        found = pairs.best_of(self.pixels, pairs.standing_out(self.pixels, (0, 0)) or [(3, 5), (0, 4)], finest)
-        return found.nats if found else 0.0
+    @functools.cached_property
+    def story(self) -> tables.Standard | None:
+        return tables.standard(self.aligned, self.residuals)
 
-    def off_grid(self, of: Callable[..., float]) -> float:
-        rows, columns = grid.edges(self.pixels)
-        return float(of(rows[1:].max(), columns[1:].max()))
+    @property
+    def below(self) -> int:
+        return self.quality - LATTICE.quality_gap + 1
+
+    @property
+    def own(self) -> NDArray[np.int64]:
+        """The table as the reading of the pixels sees it."""
+        table = np.array(self.table)
+        return table[blocks.TRANSPOSED] if self.aligned.turned else table
+
+    @functools.cached_property
+    def own_fit(self) -> fit.Fit:
+        return self.residuals.fit(self.own[None])
+
+    def aligned_pairs(self) -> list[history.First | None]:
+        """Return the likeliest two compressions on one grid, as a file tells them and as its pixels do."""
+        assert self.stored is not None
+        from_file = history.Aligned(history.stored_points(self.stored), np.array(self.table)).likeliest(self.below)
+        told = self.story
+        if told is not None and told.first is not None and not tables.missed(self.aligned, told.nats):
+            return [from_file, told.first]
+        counts = self.aligned.counts.textured
+        return [from_file, history.Aligned(history.points(counts, self.own), self.own).likeliest(self.below)]
+
+    def pair_gains(self) -> list[float]:
+        found = self.aligned_pairs()
+        return [first.gain if first is not None and first.share >= LATTICE.pair_share else 0.0 for first in found]
+
+    def pair_shares(self) -> list[float]:
+        found = self.aligned_pairs()
+        return [first.share if first is not None and first.gain >= LATTICE.pair_presence else 0.0 for first in found]
+
+    @functools.cached_property
+    def other_grid(self) -> tuple[history.First, float]:
+        how = (LATTICE.period_windows, LATTICE.period_frequencies)
+        return history.standing_out(self.pixels, self.phase, self.below, *how)
+
+    def period(self, beside: bool) -> float:
+        """Return how far another grid stands out; a glance at fewer windows, which few pictures pass, is left out."""
+        if self.below <= 1:
+            return 0.0
+        found, next_one = self.other_grid
+        alone = found.gain >= LATTICE.period_alone * next_one
+        return found.gain if alone and history.beside(found.phase, self.phase) == beside else 0.0
 
     def clipped_blocks(self) -> float:
         picture, phases = clipped.Picture(self.pixels), {(0, 0), grid.block_edges(self.pixels).phase, (3, 5), (4, 2)}
         own = {self.phase} if self.quality else set()
         return max(float(clipped.nats(picture.cut(phase)).max()) for phase in phases - own)
 
+    @property
+    def free(self) -> float:
+        """Nats of free steps, where hardly an entry denies every lattice."""
+        ratios = self.aligned.scores.ratios
+        return tables.free_nats(ratios) if tables.untouched(ratios) else 0.0
+
     def missed(self, as_share: bool) -> float:
-        nats, share = tables.missed_by_standard(self.aligned.scores.ratios)
+        nats = self.free - (self.story.nats if self.story is not None else 0.0)
+        share = nats / self.free if self.free > 0 else float(nats > 0)
         others = (share > LATTICE.tables_missed_share, nats > LATTICE.tables_missed)
         return (nats, share)[as_share] * others[as_share]
 
+    def left_untouched(self) -> float | None:
+        """Return the share of the free steps' nats that entries without a lattice leave, None without such nats."""
+        best = self.aligned.scores.ratios[AC].max(1)
+        shown = np.maximum(best, 0).sum()
+        return float(best.sum() / shown) if shown > 0 else None
+
+    def free_spread(self) -> float:
+        ratios = self.aligned.scores.ratios
+        shown = ratios.max(1) > LATTICE.step_margin
+        return float(self.residuals.fit(np.where(shown, ratios.argmax(1) + 1, 0)[None]).spread[0])
+
+    def foreign_entry(self) -> float:
+        """Return how surely one of the table's own entries would be given another step."""
+        step = self.own[AC] - 1
+        ratios = self.aligned.scores.ratios
+        better = ratios[AC].max(1) - ratios[AC, step]
+        excess, number = (values[AC, step] for values in (self.residuals.excess, self.residuals.number))
+        return float((np.minimum(better, excess) * (excess > LATTICE.fit_excess * number)).max())
+
+    def explained(self) -> float:
+        """Return the nats of the table's own AC entries, as far as they speak against it."""
+        return -float(self.aligned.scores.ratios[AC, self.own[AC] - 1].sum())
+
+    def fit_beyond_chance(self) -> float:
+        fits = self.own_fit
+        return float(fits.excess[0] - LATTICE.excess_error / np.sqrt(max(float(fits.number[0]), 1.0)))
+
+    def own_excess(self) -> float:
+        return float(self.own_fit.excess[0])
+
     def wrong_steps(self) -> list[float]:
         ratios = self.aligned.scores.ratios
-        wrong = ratios[AC].argmax(1) + 1 != np.array(self.table)[AC]
+        wrong = ratios[AC].argmax(1) + 1 != self.own[AC]
         return [float(margin) for margin in tables.step_margins(ratios)[AC] * wrong]
 
 
-NEVER, ONCE, NEAR, TWICE = ("never",), ("single",), ("single", "near"), ("single", "double")
+NEVER, ONCE, TWICE = ("never",), ("single",), ("single", "double")
+NEAR = ("single", "near")
+FILES = ("single", "near", "table")
+FINE = ("fine",)
 Statistic = Callable[[Case], float | list[float] | None]
 MEASURES: dict[str, tuple[tuple[str, ...], Statistic]] = {  # an alarm is a value above the threshold of this name
     "ac_presence": (ONCE, Case.ac_alone),
@@ -131,37 +214,71 @@ MEASURES: dict[str, tuple[tuple[str, ...], Statistic]] = {  # an alarm is a valu
     "tie": (ONCE, lambda c: float(c.aligned.nats - c.aligned.scores.nats[c.quality - 1])),
     "chroma_decides": (ONCE, lambda c: float(c.aligned.nats - c.aligned.scores.nats[c.quality - 1])),
     "inexact_presence": (NEVER, Case.changed),
-    "pair_presence": (NEAR, lambda c: c.pair(fine=False)),
-    "fine_pair_presence": (NEAR, lambda c: c.pair(fine=True)),
-    "shifted_presence": (ONCE, Case.shifted),
-    "edges_both_ways": (ONCE, lambda c: c.off_grid(min)),
-    "edges_one_way": (ONCE, lambda c: c.off_grid(max)),
+    "alone_excess": (ONCE, Case.own_excess),
+    "last_excess": (TWICE, Case.own_excess),
+    "fine_excess": (FINE, Case.own_excess),
+    "pair_presence": (FILES, Case.pair_gains),
+    "pair_share": (FILES, Case.pair_shares),
+    "period_presence": ((*FILES, "wrong"), lambda c: c.period(beside=False)),
+    "period_beside": ((*FILES, "wrong"), lambda c: c.period(beside=True)),
     "clipped_presence": (("overexposed", "wrong"), Case.clipped_blocks),
     "tables_missed": (TWICE, lambda c: c.missed(as_share=False)),
     "tables_missed_share": (TWICE, lambda c: c.missed(as_share=True)),
     "step_margin": (NEAR, Case.wrong_steps),
-    "free_misfit": (NEAR, lambda c: tables.misfit(c.aligned)),
-    "lattice_below": (ONCE, lambda c: c.quality - c.found.scores.best if c.found.nats > LATTICE.presence else 0.0),
+    "fit_spread": ((*FILES, "double"), lambda c: float(c.own_fit.spread[0])),
+    "entry_denial": (FILES, Case.foreign_entry),
+    "standard_denial": (TWICE, Case.explained),
+    "free_spread": (FILES, Case.free_spread),
+    "untouched": (FILES, Case.left_untouched),
+    "fit_excess": ((*FILES, "double"), Case.fit_beyond_chance),
     "window_presence": (NEVER, lambda c: c.window.nats),
     "window_foreign": (ONCE, Case.foreign),
 }
+BELOW = ("untouched",)  # an alarm is a value below the threshold
 
 
-def cases(pixels: Pixels, random: np.random.Generator) -> Iterator[Case]:
-    """Yield the pictures made of one photograph that was never compressed, another crop and quality each time."""
+def read_tables(path: str) -> list[Tables]:
+    """Return the tables of a CSV with columns `luma` and `chroma` of 64 steps, those that fit a baseline file."""
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as handle:
+            read = [
+                [[int(n) for n in row[name].split()] for name in ("luma", "chroma")] for row in csv.DictReader(handle)
+            ]
+    except (OSError, KeyError, ValueError) as error:
+        raise UserError(f"{path} does not hold tables: {error!r}") from error
+    whole = [
+        (one, two) for one, two in read if len(one) == len(two) == 64 and 0 < min(one + two) <= max(one + two) < 256
+    ]
+    if not whole:
+        raise UserError(f"{path} does not hold tables of 64 steps from 1 to 255")
+    return whole
+
+
+def cases(pixels: Pixels, random: np.random.Generator, others: Sequence[Tables] = ()) -> Iterator[Case]:
+    """Yield the pictures made of one photograph that was never compressed, another crop and quality each time.
+
+    `others` are tables of which one is drawn.
+    """
+    standard = jpeg.standard_tables().reshape(100, 2, 64)
 
     def crop(side: int) -> Pixels:
         top, left = (int(random.integers(0, max(length - side, 0) + 1)) for length in pixels.shape[:2])
         return np.ascontiguousarray(pixels[top : top + side, left : left + side])
 
     def saved(kind: str, part: Pixels, y: int = 0, x: int = 0) -> Case:
-        quality, buffer = int(random.integers(1, 101)), io.BytesIO()
-        luma, chroma = jpeg.standard_tables()[quality - 1].reshape(2, 64)
+        quality = int(random.integers(LATTICE.fine_last + 1 if kind == "fine" else 1, 101))
+        luma, chroma = standard[quality - 1]
         if kind == "near":  # one step in five is off by one
             luma = np.clip(luma + random.choice([-1, 0, 1], 64, p=[0.1, 0.8, 0.1]), 1, 255)
-        Image.fromarray(part).save(buffer, "JPEG", qtables=[luma.tolist(), chroma.tolist()], subsampling="4:2:0")
-        made = np.ascontiguousarray(jpeg.decode(buffer.getvalue())[y:, x:])
-        return Case(kind, made, quality, tuple(luma.tolist()), (-y % 8, -x % 8))
+        elif kind == "table":
+            luma, chroma = np.array(others[int(random.integers(len(others)))])
+            quality = int(((standard - np.stack([luma, chroma])) ** 2).sum((1, 2)).argmin()) + 1
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "saved.jpg")
+            Image.fromarray(part).save(path, qtables=[luma.tolist(), chroma.tolist()], subsampling="4:2:0")
+            made = np.ascontiguousarray(jpeg.decode(path.read_bytes())[y:, x:])
+            stored = jpeg.luma_coefficients(path, LATTICE.most_stored)
+        return Case(kind, made, quality, tuple(luma.tolist()), (-y % 8, -x % 8), stored)
 
     yield from (Case("never", crop(side)) for side in SIDES)
     yield Case("overexposed", np.minimum(crop(128) * 1.7, 255).astype(np.uint8))
@@ -169,12 +286,16 @@ def cases(pixels: Pixels, random: np.random.Generator) -> Iterator[Case]:
     yield from (saved("single", crop(side)) for side in (64, 256))
     yield saved("near", crop(256))
     yield saved("double", saved("double", crop(256)).pixels)
+    yield saved("fine", saved("double", crop(256)).pixels)
+    if others:
+        yield from (saved("table", crop(256)) for _ in range(2))
 
 
-def measure(path: Path, names: Sequence[str]) -> Statistics:
+def measure(path: Path, names: Sequence[str], others: Sequence[Tables]) -> Statistics:
     """Return the values of the named settings' statistics on the cases of one photograph."""
     made: Statistics = {name: [] for name in names}
-    for case in cases(images.read_rgb(path).pixels, np.random.default_rng(zlib.crc32(path.name.encode()))):
+    random = np.random.default_rng(zlib.crc32(path.name.encode()))
+    for case in cases(images.read_rgb(path).pixels, random, others):
         for name in names:
             kinds, statistic = MEASURES[name]
             value = statistic(case) if case.kind in kinds else None
@@ -182,31 +303,37 @@ def measure(path: Path, names: Sequence[str]) -> Statistics:
     return made
 
 
-def gather(folder: str, pictures: int, names: Sequence[str], partial: Path) -> Statistics:
+def gather(
+    folder: str, pictures: int, names: Sequence[str], partial: Path, others: Sequence[Tables] = ()
+) -> Statistics:
     """Return the statistics of up to `pictures` photographs of a folder, those in the file `partial` as they are."""
+    about = f"{fingerprint(LATTICE)} {zlib.crc32(repr(others).encode()):08x}"
     found = images.find_images(folder)
     found = found[:: max(1, len(found) // pictures)][:pictures]
     done: dict[str, Statistics] = files.read_json(partial) if partial.exists() else {}
-    kept = [done.setdefault(f"{fingerprint(LATTICE)} {path}", {}) for path in found]
+    kept = [done.setdefault(f"{about} {path}", {}) for path in found]
     for path, known in zip(tasks.progress(found, unit="picture"), kept, strict=True):
         if missing := [name for name in names if name not in known]:
-            known.update(measure(path, missing))
+            known.update(measure(path, missing, others))
             files.write_json(partial, done)
     return {name: [value for known in kept for value in known[name]] for name in names}
 
 
-def judged(values: Sequence[float], threshold: float, target: float) -> dict[str, Any]:
-    """Return the share of values above the threshold, its upper 95 % bound (Clopper and Pearson), the value needed.
+def judged(values: Sequence[float], threshold: float, target: float, below: bool = False) -> dict[str, Any]:
+    """Return how many values lie above (or `below`) the threshold, and the value needed.
 
-    That is null where the values are too few to show the target rate.
+    `bound` is the upper 95 % bound of their share (Clopper and Pearson), `extreme` the value furthest on that side. The
+    value needed is null where the values are too few to show the target rate.
     """
     from scipy.stats import beta
 
-    count, alarms = len(values), int((np.array(values) > threshold).sum())
+    sign = -1 if below else 1
+    signed = sign * np.array(values, float)
+    count, alarms = len(signed), int((signed > sign * threshold).sum())
     bound = float(beta.ppf(0.95, alarms + 1, count - alarms)) if alarms < count else 1.0
-    needed = float(np.quantile(values, 1 - target, method="higher")) if count * target >= 1 else None
-    largest = max(values, default=0.0)
-    return {"values": count, "alarms": alarms, "bound": round(bound, 6), "largest": largest, "needed": needed}
+    needed = sign * float(np.quantile(signed, 1 - target, method="higher")) if count * target >= 1 else None
+    extreme = sign * float(signed.max(initial=-np.inf)) if count else 0.0
+    return {"values": count, "alarms": alarms, "bound": round(bound, 6), "extreme": extreme, "needed": needed}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -216,25 +343,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--val_path", required=True, help="folder of others, to confirm")
     flags.out_path(parser, "fit_lattice.json")
     parser.add_argument("--only", nargs="+", metavar="NAME", default=list(MEASURES), help="settings, e.g. presence tie")
+    parser.add_argument("--tables", metavar="CSV", help="columns luma and chroma: tables of which more files are made")
     parser.add_argument("--pictures", type=int, default=60, help="of each folder at most (default: %(default)s)")
     parser.add_argument("--rate", type=float, help="false-alarm rate 0..1 (default: each setting's own target)")
     options = parser.parse_args(arguments)
     if not MEASURES.keys() >= set(options.only) or options.pictures < 1:
         raise UserError(f"--only knows {', '.join(MEASURES)}, and --pictures begins at 1")
+    others = read_tables(options.tables) if options.tables else []
     out = files.output_folder(options.out_path)
     measured = {
-        part: gather(folder, options.pictures, options.only, out / f"fit_lattice_{part}.partial.json")
+        part: gather(folder, options.pictures, options.only, out / f"fit_lattice_{part}.partial.json", others)
         for part, folder in (("fit", options.in_path), ("val", options.val_path))
     }
-    print(f"{'setting':20} {'value':>8} {'target':>7}" + "  alarms of n    95 %    needed   largest" * 2)
+    print(f"{'setting':20} {'value':>8} {'target':>7}" + "  alarms of n    95 %    needed   extreme" * 2)
     rows = []
     for entry in (entry for entry in describe(LATTICE) if entry.name in options.only):
         target = options.rate or entry.target or 0.01
-        parts = {part: judged(values[entry.name], float(entry.value), target) for part, values in measured.items()}
+        parts = {
+            part: judged(values[entry.name], float(entry.value), target, entry.name in BELOW)
+            for part, values in measured.items()
+        }
         text = f"{entry.name:20} {entry.value:>8g} {target:7.2%}"
         for found in parts.values():
             needed = "none" if found["needed"] is None else found["needed"]
-            text += "  {alarms:6}/{values:<6} <{bound:8.2%} {0:>8} {largest:>9}".format(needed, **found)
+            text += "  {alarms:6}/{values:<6} <{bound:8.2%} {0:>8} {extreme:>9}".format(needed, **found)
         print(text)
         rows.append({"setting": entry.name, "value": entry.value, "target": target, **parts})
     command = results.command_line("scripts/fit_lattice.py", arguments)

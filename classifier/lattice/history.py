@@ -148,8 +148,8 @@ class Aligned:
         sums = (gain, self._missing[entry], gain > LATTICE.entry_gain)
         return np.stack([np.bincount(quality, values, minlength=len(qualities)) for values in sums])
 
-    def first(self, below: int, phase: tuple[int, int] = (0, 0)) -> First | None:
-        """Return the earlier compression of a quality below `below` that is believed, None without any."""
+    def likeliest(self, below: int, phase: tuple[int, int] = (0, 0)) -> First | None:
+        """Return the earlier compression of a quality below `below` that explains most; None where few entries gain."""
         qualities = np.arange(1, below)
         if not len(self._rows) or not len(qualities):
             return None
@@ -157,11 +157,17 @@ class Aligned:
         finalists = np.sort(qualities[np.argsort(-glance)[: LATTICE.first_finalists]])
         gain, missing, entries = self._gains(finalists, 64, LATTICE.fit_rounds)
         best = int(gain.argmax())
-        share = float(gain[best] / max(missing[best], 1.0))
-        if gain[best] < LATTICE.pair_presence or share < LATTICE.pair_share or entries[best] < LATTICE.pair_entries:
+        if entries[best] < LATTICE.pair_entries:
             return None
+        share = float(gain[best] / max(missing[best], 1.0))
         ties = tuple(int(quality) for quality in finalists[gain > gain[best] - LATTICE.tie])
         return First(int(finalists[best]), phase, float(gain[best]), share, ties)
+
+    def first(self, below: int, phase: tuple[int, int] = (0, 0)) -> First | None:
+        """Return the earlier compression of a quality below `below` that is believed, None without any."""
+        found = self.likeliest(below, phase)
+        believed = found and found.gain >= LATTICE.pair_presence and found.share >= LATTICE.pair_share
+        return found if believed else None
 
 
 def _phase_histograms(pixels: NDArray[np.uint8], windows: int, frequencies: Integers) -> NDArray[np.float32]:
@@ -210,15 +216,19 @@ def shifted(pixels: NDArray[np.uint8], phase: tuple[int, int], below: int) -> Fi
     if below <= 1 or min(pixels.shape[:2]) < 2 * grid.WINDOW:
         return None
     few, more = LATTICE.period_glance, LATTICE.period_windows
-    if _standing_out(pixels, phase, below, few, LATTICE.glance_frequencies)[0].gain < LATTICE.period_worth:
+    if standing_out(pixels, phase, below, few, LATTICE.glance_frequencies)[0].gain < LATTICE.period_worth:
         return None
-    best, next_one = _standing_out(pixels, phase, below, more, LATTICE.period_frequencies)
-    beside = best.phase[0] == phase[0] or best.phase[1] == phase[1]  # half of its edges are the last one's own
-    needed = LATTICE.period_beside if beside else LATTICE.period_presence
+    best, next_one = standing_out(pixels, phase, below, more, LATTICE.period_frequencies)
+    needed = LATTICE.period_beside if beside(best.phase, phase) else LATTICE.period_presence
     return best if best.gain >= max(needed, LATTICE.period_alone * next_one) else None
 
 
-def _standing_out(
+def beside(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Tell whether half of the edges of two grids are the same."""
+    return one[0] == other[0] or one[1] == other[1]
+
+
+def standing_out(
     pixels: NDArray[np.uint8], phase: tuple[int, int], below: int, windows: int, frequencies: int
 ) -> tuple[First, float]:
     """Return the lattice that stands out most on another grid, and how far its quality does on the next such grid."""

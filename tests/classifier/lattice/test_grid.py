@@ -1,5 +1,6 @@
 """The grid's phase: found on crops, (0, 0) wherever nothing else is decisive."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -25,6 +26,24 @@ def test_an_uncropped_picture_stays_where_it_is(photograph: np.ndarray, quality:
     found = grid.find_phase(jpeg.compress(photograph, quality))
     assert found.phase == (0, 0)
     assert found.nats > 15
+
+
+@pytest.mark.parametrize("quality", [30, 75])
+@pytest.mark.parametrize("free", [False, True])
+def test_the_phase_of_what_was_turned_or_has_other_tables(photograph: np.ndarray, quality: int, free: bool) -> None:
+    """A standard table's lattice turned by a quarter, and one whose steps no standard table has."""
+    random = np.random.default_rng(quality)
+    table = jpeg.standard_tables()[quality - 1, 0].ravel()
+    table = random.permutation(table).tolist() if free else table.tolist()
+    made = pictures.saved(photograph, qtables=[table, table], subsampling="4:2:0").pixels
+    cropped = np.rot90(made)[5:, 2:]
+    scores, _ = grid.score_phases(np.ascontiguousarray(cropped))
+    best = np.unravel_index(scores.argmax(), scores.shape)
+    rows, columns = made.shape[:2]
+    assert (rows, columns) == (300, 451)  # the first column is the last row of the turned picture
+    assert best == ((columns - 5) % 8, 6)
+    others = np.delete(scores.ravel(), scores.argmax())
+    assert scores.max() > others.max() + 1000
 
 
 def test_a_small_crop(photograph: np.ndarray) -> None:
@@ -138,7 +157,8 @@ def lone_cost(pixels: np.ndarray, phase: tuple[int, int]) -> float:
 def test_the_scores_of_phases_against_a_loop(quality: int, place: int, number: int) -> None:
     """A score is the lattice against a code without grid, and against the same coefficients without lattice.
 
-    Of the best phases all frequencies speak, of the worst the first 20.
+    Of the best phases all frequencies speak, of the worst the first 20. A lattice is of a standard table, upright or
+    turned by a quarter, or of steps that are chosen one by one, each at the cost of one of 255.
     """
     pixels = np.clip(pictures.photographs()["coffee"][:40, :56], 1, 254)
     pixels = np.clip(jpeg.compress(np.ascontiguousarray(pixels), quality), 1, 254)
@@ -151,7 +171,11 @@ def test_the_scores_of_phases_against_a_loop(quality: int, place: int, number: i
         counts = blocks.histograms(blocks.cut(pixels[: 32 + phase[0], : 48 + phase[1]], phase)).textured
         counts = np.pad(counts, ((0, 0), (0, bins - counts.shape[1])))
         ratio = likelihood.ratios(counts[1:, :513], "exact")
-        likeliest = max(sum(ratio[f - 1, table[f] - 1] for f in grid.zigzag()[:number]) for table in tables)
+        chosen = grid.zigzag()[:number]
+        both = [*tables, *(table.reshape(8, 8).T.ravel() for table in tables)]
+        known = max(sum(ratio[f - 1, table[f] - 1] for f in chosen) for table in both)
+        free = sum(max(ratio[f - 1].max() - math.log(255), 0) for f in chosen)
+        likeliest = max(known, free)
         coarse = np.add.reduceat(counts, grid.coarse_edges(bins)[:-1], 1)
         expected.append(2 * likeliest + lone_cost(pixels, phase) + likelihood.reference(coarse, bins)[1:].sum())
     assert (best[-1] == (0, 0)) == (place == -4)

@@ -47,3 +47,36 @@ def test_a_flat_area_weighs_as_one_block() -> None:
     small, large = (score.read(np.tile(flat, (n, n, 1)), (0, 0)).scores for n in (1, 9))
     np.testing.assert_allclose(small.nats, large.nats, atol=1e-4)
     assert (small.used, large.used) == (1, 1)
+
+
+@pytest.mark.parametrize("turn", ["upright", "half", "quarter", "mirrored"])
+@pytest.mark.parametrize("quality", [20, 50, 75, 90])
+def test_a_quarter_turn_is_seen_and_turned_back(quality: int, turn: str) -> None:
+    """The standard tables are not symmetric; a half turn and a mirror from left to right leave rows and columns."""
+    pixels = jpeg.compress(part("coffee", 96), quality)
+    made = {
+        "upright": pixels,
+        "half": pixels[::-1, ::-1],
+        "quarter": np.rot90(pixels),
+        "mirrored": pixels.swapaxes(0, 1),
+    }[turn]
+    reading = score.read(np.ascontiguousarray(made), (0, 0))
+    assert reading.turned is (turn in ("quarter", "mirrored"))
+    assert reading.scores.best == quality
+
+
+@pytest.mark.parametrize(("ahead", "turned"), [(14.9, False), (15.1, True)])
+@pytest.mark.parametrize("least", [-300.0, 0.0, 80.0])
+def test_a_turn_needs_the_presence_of_a_lattice(ahead: float, turned: bool, least: float) -> None:
+    """Turned tables must be ahead of upright ones and of none."""
+    table = jpeg.standard_tables()[59, 0]
+    ratios = np.full((64, 255), -1000.0)
+    ratios[np.arange(64), table.T.ravel() - 1] = (max(least, 0) + ahead) / 64
+    any_scores = score.read(part("coffee", 16), (0, 0)).scores
+    scores = score.replace(any_scores, ratios=ratios, textured=np.full(100, least))
+    assert score.is_turned(scores) is turned
+
+
+def test_never_compressed_pictures_are_not_turned() -> None:
+    for name in pictures.SAMPLES:
+        assert not score.read(pictures.photographs()[name], (0, 0)).turned

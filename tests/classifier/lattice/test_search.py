@@ -80,19 +80,71 @@ def test_chroma_decides_only_among_what_luma_leaves(reading: Reading) -> None:
     assert search.with_chroma(luma, None) is luma
 
 
+def test_what_is_denied_never_wins(reading: Reading) -> None:
+    allowed = np.arange(1, 101) >= 70
+    left = search.without(scored(reading, ramp(60)).scores, allowed)
+    assert left.nats.argmax() + 1 == 70
+    assert search.tied(left) == (70, 71, 72, 73, 74, 75)
+    assert np.isneginf(left.nats[:69]).all()
+
+
+def noisy(name: str, side: int, quality: int) -> np.ndarray:
+    """A small JPEG with noise of one grey level."""
+    pixels = np.ascontiguousarray(pictures.photographs()[name][:side, :side])
+    decoded = jpeg.compress(pixels, quality).astype(int)
+    return np.clip(decoded + np.random.default_rng(0).integers(-1, 2, decoded.shape), 0, 255).astype(np.uint8)
+
+
 def test_changed_pixels_need_sixty_nats() -> None:
     """Noise of one grey level over small JPEGs: what an inexact lattice gains by chance is not believed."""
-    tempting = 0
+    tempting = believed = 0
     for name in ("astronaut", "coffee", "rocket"):
-        for side, quality in ((24, 50), (32, 20), (32, 50)):
-            pixels = pictures.photographs()[name]
-            decoded = jpeg.compress(np.ascontiguousarray(pixels[:side, :side]), quality).astype(int)
-            noisy = decoded + np.random.default_rng(0).integers(-1, 2, decoded.shape)
-            found = search.find(np.clip(noisy, 0, 255).astype(np.uint8))
-            others = [search.strong_only(score.with_noise(found, name)).nats for name in ("blurred", "noisy", "coarse")]
-            tempting += 20 < max(others) < 60 and found.noise == "exact"
-            assert (found.noise == "exact") == (max(others) <= 60)
+        for side, quality in ((24, 50), (32, 20), (32, 50), (96, 40)):
+            found = search.find(noisy(name, side, quality))
+            assert found.noise == "exact"
+            others = [search.strong_only(score.with_noise(found, kind)).nats for kind in ("blurred", "noisy", "coarse")]
+            other = search.inexact(found)
+            assert (other is not None) is (max(others) > max(60, found.nats))
+            if other is not None:
+                believed += 1
+                assert other.nats == max(others)
+                assert other.noise == ("blurred", "noisy", "coarse")[int(np.argmax(others))]
+            tempting += 20 < max(others) < 60
     assert tempting >= 5
+    assert believed >= 2
+
+
+def test_changed_pixels_need_more_than_an_exact_lattice_says(monkeypatch: pytest.MonkeyPatch, reading: Reading) -> None:
+    monkeypatch.setattr(
+        search.score, "with_noise", lambda found, noise: replace(scored(found, ramp(50, 90)), noise=noise)
+    )
+    other = search.inexact(scored(reading, ramp(50, 89)))
+    assert other is not None
+    assert (other.noise, other.nats) == ("blurred", 90)
+    assert search.inexact(scored(reading, ramp(50, 91))) is None
+
+
+def test_an_inexact_lattice_is_never_a_fine_one(reading: Reading) -> None:
+    found = search.inexact(reading)
+    assert found is None or found.scores.best <= 94
+
+
+@pytest.mark.parametrize(("nats", "free", "fits", "searched"), [
+    (1001.0, 0.0, False, False),
+    (999.0, 0.0, False, True),
+    (50.0, 1001.0, True, False),  # tables that are not standard
+    (50.0, 1001.0, False, True),
+    (50.0, 999.0, True, True),
+])  # fmt: skip
+def test_no_other_grid_is_looked_for_where_one_is_sure(
+    monkeypatch: pytest.MonkeyPatch, reading: Reading, nats: float, free: float, fits: bool, searched: bool
+) -> None:
+    first, second = scored(reading, ramp(50, nats)), scored(reading, ramp(70, 2000.0))
+    monkeypatch.setattr(search.score, "read", lambda *_: first)
+    monkeypatch.setattr(search.tables, "free_nats", lambda _: free)
+    monkeypatch.setattr(search.tables, "others", lambda *_: "tables" if fits else None)
+    monkeypatch.setattr(search.grid, "find_phase", lambda _: second)
+    assert search.find(np.zeros((32, 32, 3), np.uint8)) is (second if searched else first)
 
 
 @pytest.mark.parametrize(("nats", "seen"), [(-10.0, False), (1.0, False), (3.0, True)])
@@ -101,8 +153,7 @@ def test_visible_edges_alone_name_no_quality(
 ) -> None:
     weak = scored(reading, ramp(30, nats))
     monkeypatch.setattr(search.score, "read", lambda *_: weak)
-    monkeypatch.setattr(search.tables, "other_tables", lambda _: None)
+    monkeypatch.setattr(search.tables, "others", lambda *_: None)
     monkeypatch.setattr(search.grid, "find_phase", lambda _: weak)
     monkeypatch.setattr(search.grid, "block_edges", lambda _: grid.BlockEdges((0, 0), 9.0))
-    monkeypatch.setattr(search.score, "with_noise", lambda found, _: found)
     assert search.find(np.zeros((32, 32, 3), np.uint8)).grid_seen is seen

@@ -26,4 +26,4 @@ def test_noises_are_sorted_by_what_they_leave() -> None:
     for kind in NOISES.values():
         assert 0 < kind.sigma < kind.tail_sigma
         assert 0 < kind.outliers < kind.tail < 0.5
-    assert set(LATTICE.inexact_noises) < set(LATTICE.left_noises) < set(NOISES)
+    assert set(LATTICE.inexact_noises) < set(NOISES)
