@@ -120,7 +120,13 @@ def test_thirty_nats_make_an_entry_foreign() -> None:
     assert fit.Residuals(histograms(few)).foreign(ratios, table[None])[0] == 0
     few[:12] = 21
     assert fit.Residuals(histograms(few)).foreign(ratios, table[None])[0] == 63
-    few[12:400] = 22  # most lie on the table's step
+    few[:] = 22  # most lie on the table's step
+    few[:60] = 21
+    many = fit.Residuals(histograms(few))
+    assert many.excess[5, 21] > 30
+    assert many.foreign(ratios, table[None])[0] == 0
+    ratios[:, 21] = 980  # the table's own steps explain nearly as much
+    few[:] = 21
     assert fit.Residuals(histograms(few)).foreign(ratios, table[None])[0] == 0
 
 

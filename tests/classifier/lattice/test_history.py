@@ -131,6 +131,20 @@ def cell(component: int, step: int, k: int) -> float:
     return (1 if k == 0 else tail(component, (k - 0.5) * step)) - tail(component, (k + 0.5) * step)
 
 
+@pytest.mark.parametrize(("third", "entries"), [((9, 1, 0, 0), 2), ((1500, 900, 450, 150), 3)])
+def test_an_entry_must_gain_three_nats_to_speak(third: tuple[int, ...], entries: int) -> None:
+    """Of three entries one, with a single coefficient beyond zero, gains something, but less."""
+    number = np.zeros((64, 33))
+    for row, numbers in ((1, (1500, 900, 450, 150)), (2, (1500, 900, 450, 150)), (3, third)):
+        number[row, np.rint(np.arange(4) * standard(20)[row] / standard(80)[row]).astype(int)] = numbers
+    three, two = (
+        history.Aligned(kept, standard(80))._gains(np.array([20]), 64, LATTICE.fit_rounds)[:, 0]
+        for kept in (number, number * (np.arange(64) < 3)[:, None])
+    )
+    assert three[0] > two[0]
+    assert (two[2], three[2]) == (2, entries)
+
+
 @pytest.mark.parametrize("last", [1, 2, 3, 16, 61])
 def test_the_mass_of_one_story_against_a_loop(last: int) -> None:
     expected = [[cell(j, last, k) for k in range(33)] for j in range(COMPONENTS)]

@@ -157,3 +157,55 @@ def test_visible_edges_alone_name_no_quality(
     monkeypatch.setattr(search.grid, "find_phase", lambda _: weak)
     monkeypatch.setattr(search.grid, "block_edges", lambda _: grid.BlockEdges((0, 0), 9.0))
     assert search.find(np.zeros((32, 32, 3), np.uint8)).grid_seen is seen
+
+
+@pytest.mark.parametrize(("used", "drawn"), [(19, True), (20, False)])
+def test_a_drawing_has_few_blocks_that_differ(reading: Reading, used: int, drawn: bool) -> None:
+    assert search.is_drawn(scored(reading, ramp(50), used), 100) is drawn
+
+
+@pytest.mark.parametrize(
+    ("used", "nats", "points", "about", "proved"),
+    [
+        (20, 1.0, 0, {}, True),  # no drawing
+        (19, 31.0, 10, {}, True),
+        (19, 29.0, 10, {}, False),
+        (19, 31.0, 9, {}, False),
+        (19, 31.0, 9, {"clipped": 1}, True),
+        (19, 199.0, 10, {"phase": (0, 3)}, False),
+        (19, 201.0, 10, {"phase": (0, 3)}, True),
+        (19, 31.0, 10, {"phase": (0, 3), "grid_seen": True}, True),
+    ],
+)
+def test_what_proves_a_lattice_in_a_drawing(
+    monkeypatch: pytest.MonkeyPatch, reading: Reading, used: int, nats: float, points: int, about: dict, proved: bool
+) -> None:
+    monkeypatch.setattr(search, "beyond_zero", lambda _: points)
+    said = replace(scored(reading, ramp(50, nats), used), **about)
+    assert search.proves(said, 100) is proved
+
+
+@pytest.mark.parametrize("quality", [20, 60, 90])
+def test_coefficients_beyond_zero_against_a_loop(quality: int) -> None:
+    """Those of textured blocks and of lines, DC left out, rounded to eighths."""
+    pixels = jpeg.compress(np.ascontiguousarray(np.clip(pictures.photographs()["coffee"][:48, :48], 100, 150)), quality)
+    pixels = pixels.copy()
+    pixels[:8] = np.arange(60, 108, dtype=np.uint8)[None, :, None]  # lines, the same ramp at other heights
+    read = score.read(pixels, (0, 0))
+    table = jpeg.standard_tables()[read.scores.best - 1, 0].ravel()
+    matrix, expected, lines = jpeg.dct_matrix().astype(float), 0, set()
+    for y in range(0, 48, 8):
+        for x in range(0, 48, 8):
+            block = search.blocks.luma(pixels[y : y + 8, x : x + 8]).astype(float)
+            down, across = (block == block[:, :1]).all(), (block == block[:1]).all()
+            if down and across:
+                continue
+            if down or across:
+                line = (down, *(block[:, 0] if down else block[0]))
+                if line in lines:
+                    continue
+                lines.add(line)
+            coefficients = np.floor(np.abs(matrix @ block @ matrix.T) * 8 + 0.5).ravel() / 8
+            expected += int((2 * coefficients > table)[1:].sum())
+    assert len(lines) > 1
+    assert search.beyond_zero(read) == expected >= 18

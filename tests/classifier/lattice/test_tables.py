@@ -349,7 +349,9 @@ def test_steps_are_read_off_where_they_are_ten_nats_ahead() -> None:
     assert (tables.step_margins(ratios) > 10).nonzero()[0].tolist() == [1, 4]  # never DC
 
 
-@pytest.mark.parametrize(("contrast", "other"), [(1.0, True), (1.012, True), (1.04, False), (1.3, False)])
+@pytest.mark.parametrize(
+    ("contrast", "other"), [(1.0, True), (1.012, True), (1.025, False), (1.04, False), (1.3, False)]
+)
 def test_pixels_off_every_lattice_show_no_tables(contrast: float, other: bool) -> None:
     """Free steps are chosen one by one, so that their peaks must lie closer than those of a standard table."""
     steps = np.where(np.arange(64) % 2, 8, 20)
@@ -386,3 +388,28 @@ def test_flat_pictures_have_no_tables(value: int) -> None:
         assert found is None or (found.first is None and found.nats < LATTICE.presence)
         assert not tables.missed(said, 0.0)
         assert tables.others(said, fit.Residuals(said.counts.textured)) is None
+
+
+def steps_of(quality: int) -> np.ndarray:
+    """Standard luma steps that are not clipped to eight bits."""
+    return np.maximum((table_of(50) * (5000 // quality) + 50) // 100, 1)
+
+
+@pytest.mark.parametrize("quality", [1, 2, 3, 4, 5, 10])
+def test_steps_over_255(quality: int) -> None:
+    """Told for qualities whose clipped steps would be other ones, where all coefficients lie on their lattice."""
+    random = np.random.default_rng(quality)
+    steps = steps_of(quality)
+    values = steps * ((random.random((200, 64)) < 0.05) & (steps < 1000)) + random.normal(0, 0.28, (200, 64))
+    found = tables.of_16_bits(blocks.count(values.astype(np.float32)))
+    assert found == (quality if quality < 5 else None)
+
+
+@pytest.mark.parametrize(("number", "off", "told"), [(9, 0, None), (10, 0, 3), (100, 4, 3), (100, 6, None)])
+def test_how_many_coefficients_show_steps_over_255(number: int, off: int, told: int | None) -> None:
+    steps = steps_of(3)
+    values = np.zeros((200, 64))
+    values[:number, 1] = steps[1]
+    values[:off, 1] = steps[1] + 2.0  # beyond the reach of a peak
+    assert tables.of_16_bits(blocks.count(values.astype(np.float32))) == told
+    assert tables.of_16_bits(blocks.count(np.zeros((0, 64), np.float32))) is None
