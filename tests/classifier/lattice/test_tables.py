@@ -166,10 +166,10 @@ def test_the_last_of_two_is_told(photograph: np.ndarray) -> None:
 
 def stories(
     monkeypatch: pytest.MonkeyPatch, excess: dict[int, float], nats: dict[int, float], first: dict[int, int],
-    foreign: tuple[int, ...] = (),
+    foreign: tuple[int, ...] = (), entries: int = 9,
 ) -> tables.Standard:  # fmt: skip
     """What is told of made fits: qualities not in `nats` are denied, `first` are those of an earlier compression."""
-    fits = fit.Fit(np.full(100, 1e8), np.zeros(100), np.full(100, 1.0), np.full(100, 9))
+    fits = fit.Fit(np.full(100, 1e8), np.zeros(100), np.full(100, 1.0), np.full(100, entries))
     ratios = np.full((64, 255), -5.0)
     ratios[1:, 0] = 20.0  # some free steps
     for quality in nats:
@@ -239,6 +239,22 @@ def test_a_table_with_a_foreign_entry_explains_nothing_alone(monkeypatch: pytest
     assert told(stories(monkeypatch, {}, nats, {61: 30}, foreign=(61,))) == (61, 30)
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_where_pixels_were_touched(monkeypatch: pytest.MonkeyPatch, whole: bool) -> None:
+    """Steps of 1 and 2 fit whatever there is: they need a peak. Foreign entries may come from what was done."""
+    monkeypatch.setattr(tables, "untouched", lambda _: whole)
+    nats = {60: 100.0, 94: 150.0, 95: 300.0}
+    assert stories(monkeypatch, {}, nats, {}, entries=0).quality == (95 if whole else 94)
+    assert stories(monkeypatch, {}, nats, {}).quality == 95
+    assert stories(monkeypatch, {}, nats, {}, foreign=(95,)).quality == (94 if whole else 95)
+
+
+def test_the_first_of_two_is_no_rival_of_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The story of two has no other to be ahead of but none at all."""
+    found = stories(monkeypatch, {40: 0.11}, {96: 300.0, 40: 799.0}, {96: 40})
+    assert (told(found), found.ties, found.margin) == ((96, 40), (96,), 800.0)
+
+
 @pytest.mark.parametrize(("nats", "allowed"), [(-29.0, True), (-31.0, False)])
 def test_thirty_nats_deny_a_table(monkeypatch: pytest.MonkeyPatch, nats: float, allowed: bool) -> None:
     found = stories(monkeypatch, {}, {60: nats, 90: 1.0}, {})
@@ -270,7 +286,7 @@ def test_tables_of_a_known_encoder_may_miss_a_fifth(share: float, family: str) -
         distance = ((jpeg.standard_tables() - tables.mozjpeg_tables()[59].reshape(8, 8)) ** 2).sum((1, 2, 3))
         assert found.nearest == distance.argmin() + 1
         assert found.interval is not None
-        assert found.interval[0] <= found.nearest <= found.interval[1]
+        assert found.interval[0] <= found.nearest <= found.interval[1] <= found.interval[0] + 3
 
 
 def test_tables_of_a_known_encoder_must_fit_too() -> None:
