@@ -202,10 +202,11 @@ class LatticeEstimator:
             if grid.block_edges(pixels).visible:
                 verdict = "changed"
                 reason = "edges of blocks show, but no JPEG's lattice: another codec's, or changed since"
-        elif search.is_drawn(reading, seen.parts):
-            answerable, reason = False, f"only {used} of {seen.parts} blocks differ enough to say something"
         elif used == 0:
             answerable, reason = False, "no block could say, all are flat or clipped"
+        elif search.is_drawn(reading, seen.parts):
+            others = "the others are flat, clipped or alike"
+            answerable, reason = False, f"only {used} of {seen.parts} blocks could say something, {others}"
         elif reading.nats < -max(LATTICE.never_per_block * used, LATTICE.tie):
             answerable, reason = False, f"the {used} blocks that could say deny a lattice, too few to be sure"
         left = search.tied(reading.scores)

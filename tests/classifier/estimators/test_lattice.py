@@ -222,11 +222,16 @@ def smooth(seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("quality", [4, 8, 12, 17, 24])
 def test_smooth_crops_are_read_where_their_block_edges_stand_out(estimator: LatticeEstimator, quality: int) -> None:
+    """At 4 so few blocks differ that they prove nothing; what they leave is right."""
     for seed in range(4):
         answer = estimator.estimate(jpeg.compress(smooth(seed), quality)[35:99, 22:86])
-        assert answer.quality is not None
         assert quality in answer.tie_set
-        assert answer.evidence.phase == (5, 2)
+        assert len(answer.tie_set) <= 3
+        if quality > 4:
+            assert answer.quality is not None
+            assert answer.evidence.phase == (5, 2)
+        else:
+            assert "blocks could say something, the others are flat, clipped or alike" in str(answer.reason)
 
 
 def test_never_is_not_said_where_block_edges_stand_out(
