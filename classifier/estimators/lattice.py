@@ -145,15 +145,14 @@ class LatticeEstimator:
         """Return the answer for a decoder's own pixels, None where no lattice shows."""
         residuals = fit.Residuals(reading.counts.textured)
         found = tables.standard(reading, residuals)
-        explained = found.nats if found else 0.0
-        missed = tables.missed(reading, explained)
-        others = tables.others(reading, residuals, explained) if missed else None
+        missed = tables.missed(reading, found)
+        others = tables.others(reading, residuals, found.nats if found else 0.0) if missed else None
         if others is not None and search.proves(reading, seen.parts):
             return self._not_standard(pixels, reading, others, seen)
         shown = (reading.grid_seen or reading.nats > LATTICE.presence) and search.proves(reading, seen.parts)
         if not shown and (found is None or found.first is None):
             return None
-        if found is None or missed:
+        if found is None or (missed and not found.sure):
             return self._denied(reading, seen)
         return self._compressed(pixels, reading, found, seen)
 

@@ -153,6 +153,7 @@ class Lattice:
     # Quantisation tables that are not standard.
     tables_missed: float = _threshold(100.0, "LLR of free steps that the best story misses", "1/180, 1/123", 0.001)
     tables_missed_share: float = _threshold(0.5, "the same, a share of all", "1/180, 1/123", 0.001, "")
+    fine_missed_share: float = tuned(0.05, "", "the same where the best table is fine and none was before", HAND)
     known_misses: float = tuned(0.2, "", "share that a known encoder's tables may miss", HAND)
     step_margin: float = _threshold(10.0, "LLR of a step over all others that is read off", "6/11340, 10/7749", 0.01)
     fewest_steps: int = tuned(10, "steps", "read off, to name a quality", HAND)
@@ -178,6 +179,7 @@ class Lattice:
     entry_denial: float = _threshold(
         30.0, "LLR and distance that give an entry another step", "0/300, 1/205", 0.01, "nats"
     )
+    few_foreign: int = tuned(2, "entries", "that clipping may disturb where brightness was changed since", HAND)
     standard_denial: float = _threshold(
         30.0, "LLR below which textured blocks deny a table", "0/180, 0/123", 0.01, "nats"
     )

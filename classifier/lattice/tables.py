@@ -44,13 +44,15 @@ class Standard:
     """The standard tables that explain a picture best, alone or after an earlier compression (`first`).
 
     `allowed` (100,) are the qualities that the coefficients do not deny; `partly` says that those of a part of the
-    picture do. `nats` of the AC of textured blocks, `margin` over the next last quality, `ties` of last ones.
+    picture do, `sure` that nearly none do. `nats` of the AC of textured blocks, `margin` over the next last quality,
+    `ties` of last ones.
     """
 
     quality: int
     allowed: NDArray[np.bool_]
     partly: bool
     nats: float
+    sure: bool = False
     first: history.First | None = None
     ties: tuple[int, ...] = ()
     margin: float = 0.0
@@ -97,8 +99,9 @@ def standard(reading: Reading, residuals: fit.Residuals) -> Standard | None:
         allowed[LATTICE.fine_last :] &= fits.entries[LATTICE.fine_last :] > 0  # steps of 1 and 2 fit whatever there is
     firm = allowed & ~fits.loose
     single = np.where(firm, nats, -np.inf)
-    if untouched(ratios) and reading.counts.textured[0].any():  # not without DC, where brightness was changed since
-        single[residuals.foreign(ratios, luma_tables()) > 0] = -np.inf
+    if untouched(ratios):  # without DC, brightness was changed since, and clipped pixels disturb an entry or two
+        few = 0 if reading.counts.textured[0].any() else LATTICE.few_foreign
+        single[residuals.foreign(ratios, luma_tables()) > few] = -np.inf
     totals, firsts = _with_firsts(reading, fits, np.where(firm, nats, -np.inf), single)
     best = int(totals.argmax())
     partly = np.where(allowed & ~firm, nats, -np.inf)
@@ -108,7 +111,13 @@ def standard(reading: Reading, residuals: fit.Residuals) -> Standard | None:
     ties = tuple(int(q) for q in np.flatnonzero(totals >= totals[best] - LATTICE.tie) + 1)
     margin = float(totals[best] - np.delete(totals, best).max(initial=-np.inf))
     margin = min(margin, float(totals[best]))
-    return Standard(best + 1, np.isfinite(single), False, float(totals[best]), firsts.get(best), ties, margin)
+    sure = bool(_near(fits, best) and nats[best] > LATTICE.last_share * free_nats(ratios))
+    return Standard(best + 1, np.isfinite(single), False, float(totals[best]), sure, firsts.get(best), ties, margin)
+
+
+def _near(fits: fit.Fit, index: int) -> bool:
+    """Tell whether coefficients lie as near to the lattice of a quality (its index) as those of a last one do."""
+    return bool(fits.excess[index] < (LATTICE.fine_excess if index >= LATTICE.fine_last else LATTICE.last_excess))
 
 
 def of_16_bits(counts: NDArray[np.float32]) -> int | None:
@@ -140,14 +149,14 @@ def _with_firsts(
     totals, firsts = single.copy(), {}
     shown = LATTICE.last_share * free_nats(reading.scores.ratios)  # of the last lattice of two
     for index in np.argsort(-nats)[: min(LATTICE.pair_alternatives, int(np.isfinite(nats).sum()))].tolist():
-        fine = index >= LATTICE.fine_last
-        near = fits.excess[index] < (LATTICE.fine_excess if fine else LATTICE.last_excess)
-        found = _first(reading, index + 1) if near and nats[index] > shown else None
+        found = _first(reading, index + 1) if _near(fits, index) and nats[index] > shown else None
         if found is None:
             continue
         first, total = found.quality - 1, float(nats[index]) + found.gain
         # Else the first lattice alone explains all. A fine last one hardly moves coefficients from it.
-        moved = fine and (fits.excess[first] > LATTICE.alone_excess or total > single[first] + LATTICE.presence)
+        moved = index >= LATTICE.fine_last and (
+            fits.excess[first] > LATTICE.alone_excess or total > single[first] + LATTICE.presence
+        )
         if moved or not np.isfinite(single[first]):
             firsts[index], totals[index] = found, total
             totals[first] = -np.inf
@@ -161,11 +170,16 @@ def _first(reading: Reading, quality: int) -> history.First | None:
     return told.first(quality - LATTICE.quality_gap + 1, reading.phase)
 
 
-def missed(reading: Reading, explained: float) -> bool:
-    """Tell whether free steps explain textured blocks far better than the best standard story with its nats."""
+def missed(reading: Reading, found: Standard | None) -> bool:
+    """Tell whether free steps explain textured blocks far better than the best standard story does.
+
+    An earlier compression that is not found may be the reason, but hardly before a fine last one.
+    """
     ratios = reading.scores.ratios
     total = free_nats(ratios) if untouched(ratios) else 0.0
-    return total - explained > max(LATTICE.tables_missed, LATTICE.tables_missed_share * total)
+    fine = found is not None and found.first is None and found.quality > LATTICE.fine_last
+    share = LATTICE.fine_missed_share if fine else LATTICE.tables_missed_share
+    return total - (found.nats if found else 0.0) > max(LATTICE.tables_missed, share * total)
 
 
 def others(reading: Reading, residuals: fit.Residuals, explained: float = 0.0) -> Tables | None:
