@@ -145,8 +145,10 @@ class LatticeEstimator:
         """Return the answer for a decoder's own pixels, None where no lattice shows."""
         residuals = fit.Residuals(reading.counts.textured)
         found = tables.standard(reading, residuals)
-        missed = tables.missed(reading, found)
-        others = tables.others(reading, residuals, found.nats if found else 0.0) if missed else None
+        explained = found.nats if found else 0.0
+        fine = found is not None and found.first is None and found.quality > LATTICE.fine_last
+        missed = tables.missed(reading, explained, fine)
+        others = tables.others(reading, residuals, explained) if missed else None
         if others is not None and search.proves(reading, seen.parts):
             return self._not_standard(pixels, reading, others, seen)
         shown = (reading.grid_seen or reading.nats > LATTICE.presence) and search.proves(reading, seen.parts)
@@ -219,6 +221,8 @@ class LatticeEstimator:
     ) -> Estimate:
         """Return the last quality, what it is tied with, and an earlier one if there are traces of it."""
         scores = search.without(reading.scores, found.allowed)
+        if found.quality > LATTICE.fine_last:  # tables that hardly differ from turned ones
+            seen = replace(seen, turned=None)
         wide = tables.of_16_bits(reading.counts.textured) if found.quality <= LATTICE.low_quality else None
         if wide is not None:
             evidence = replace(
@@ -231,9 +235,8 @@ class LatticeEstimator:
                 nats=round(found.nats, 1), phase=reading.phase, noise=reading.noise, earlier=earlier_of(found.first),
             )  # fmt: skip
             return Estimate(float(found.quality), tie_set=found.ties, evidence=evidence)
-        if scores.margin < LATTICE.chroma_decides and not (
-            reading.grid_seen or seen.colours
-        ):  # a too smooth picture's misleads
+        misleads = reading.grid_seen or seen.colours is not None  # a too smooth picture's chroma; and RGB has none
+        if scores.margin < LATTICE.chroma_decides and not misleads:
             colour = chroma.scores(pixels, reading.phase)
             scores = search.with_chroma(scores, colour)
             shown = colour is not None and colour.nats.max() > LATTICE.presence

@@ -97,6 +97,7 @@ def _mass(last: int, first: int = 0) -> NDArray[np.float32]:
         return share
 
     reached = below(distance + last / 2) - below(distance - last / 2)
+    reached[0, 1:] *= 2  # zero reaches +k and -k
     through: Floats = cells(first, number) @ reached
     return through.astype(np.float32)
 
@@ -187,7 +188,7 @@ def _phase_histograms(pixels: NDArray[np.uint8], windows: int, frequencies: Inte
 
 def _windows(pixels: NDArray[np.uint8], most: int) -> Integers:
     """Return upper left corners of at most so many windows with texture that hold a whole block of every grid."""
-    rows, columns = (max(side - grid.WINDOW + 1, 0) // 8 for side in pixels.shape[:2])
+    rows, columns = (max(side - 7, 0) // 8 for side in pixels.shape[:2])
     samples = pixels[: 8 * rows : 2, : 8 * columns : 2, 1].reshape(rows, 4, columns, 4).swapaxes(1, 2)
     textured = np.flatnonzero(np.ptp(samples.reshape(rows * columns, 16), axis=1) > LATTICE.textured_range)
     chosen = textured[np.arange(most) * len(textured) // most] if len(textured) > most else textured

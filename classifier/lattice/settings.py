@@ -49,8 +49,6 @@ class Lattice:
     noise_blurred: Noise = tuned(Noise(0.289, 0.82, 0.30, 5e-3), "", "changed a little since", HAND)
     noise_noisy: Noise = tuned(Noise(0.85, 1.3, 0.10, 1e-2), "", "noise of about 1 grey level since", HAND)
     noise_coarse: Noise = tuned(Noise(1.50, 2.5, 0.20, 1e-2), "", "quantised again, finely", HAND)
-    noise_rough: Noise = tuned(Noise(2.5, 4.0, 0.20, 1e-2), "", "quantised again on another grid", HAND)
-    noise_rougher: Noise = tuned(Noise(4.5, 7.0, 0.20, 1e-2), "", "the same, coarser", HAND)
 
     # Blocks that are read.
     most_blocks: int = tuned(8192, "blocks", "the sample of a large picture", "0.5 megapixels have 8000; enough")

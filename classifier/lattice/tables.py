@@ -170,16 +170,15 @@ def _first(reading: Reading, quality: int) -> history.First | None:
     return told.first(quality - LATTICE.quality_gap + 1, reading.phase)
 
 
-def missed(reading: Reading, found: Standard | None) -> bool:
-    """Tell whether free steps explain textured blocks far better than the best standard story does.
+def missed(reading: Reading, explained: float, fine: bool = False) -> bool:
+    """Tell whether free steps explain textured blocks far better than the best standard story with its nats.
 
-    An earlier compression that is not found may be the reason, but hardly before a fine last one.
+    An earlier compression that is not found may be the reason, but hardly before a `fine` last one.
     """
     ratios = reading.scores.ratios
     total = free_nats(ratios) if untouched(ratios) else 0.0
-    fine = found is not None and found.first is None and found.quality > LATTICE.fine_last
     share = LATTICE.fine_missed_share if fine else LATTICE.tables_missed_share
-    return total - (found.nats if found else 0.0) > max(LATTICE.tables_missed, share * total)
+    return total - explained > max(LATTICE.tables_missed, share * total)
 
 
 def others(reading: Reading, residuals: fit.Residuals, explained: float = 0.0) -> Tables | None:
