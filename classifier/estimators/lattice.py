@@ -149,9 +149,12 @@ class LatticeEstimator:
         fine = found is not None and found.first is None and found.quality > LATTICE.fine_last
         missed = tables.missed(reading, explained, fine)
         others = tables.others(reading, residuals, explained) if missed else None
-        if others is not None and search.proves(reading, seen.parts):
+        free, points = tables.free_nats(reading.scores.ratios), search.beyond_zero(reading)
+        unsure = others is not None and others.determined < LATTICE.fewest_steps and found is not None and found.sure
+        if others is not None and not unsure and search.proves(reading, seen.parts, free, LATTICE.drawn_points):
             return self._not_standard(pixels, reading, others, seen)
-        shown = (reading.grid_seen or reading.nats > LATTICE.presence) and search.proves(reading, seen.parts)
+        shown = reading.grid_seen or reading.nats > LATTICE.presence
+        shown = shown and search.proves(reading, seen.parts, reading.nats, points)
         if not shown and (found is None or found.first is None):
             return None
         if found is None or (missed and not found.sure):
@@ -164,7 +167,7 @@ class LatticeEstimator:
         ties = search.tied(reading.scores)
         if search.beyond_zero(reading) < LATTICE.drawn_points:
             return None
-        if fits.spread[[quality - 1 for quality in ties]].max() > LATTICE.fit_spread:
+        if fits.spread[[quality - 1 for quality in ties]].max() > LATTICE.fit_spread_inexact:
             return self._denied(reading, seen)
         return self._named(reading, reading.scores, ties, seen)
 

@@ -48,16 +48,15 @@ def is_drawn(reading: Reading, parts: int) -> bool:
     return reading.scores.used < LATTICE.drawn_share * parts
 
 
-def proves(reading: Reading, parts: int) -> bool:
-    """Tell whether a lattice that shows is more than chance.
+def proves(reading: Reading, parts: int, nats: float, points: int) -> bool:
+    """Tell whether a lattice with so many nats and coefficients at `points` beyond zero is more than chance.
 
     The lines and letters of a drawing repeat, and its few colours are multiples of something.
     """
     if not is_drawn(reading, parts):
         return True
-    here = reading.phase == (0, 0) or reading.grid_seen
-    points = beyond_zero(reading) >= LATTICE.drawn_points or reading.clipped > 0
-    return points and reading.nats > (LATTICE.drawn_presence if here else LATTICE.drawn_elsewhere)
+    few = points < LATTICE.drawn_points
+    return (not few or reading.clipped > 0) and nats > (LATTICE.drawn_clipped if few else LATTICE.drawn_presence)
 
 
 def beyond_zero(reading: Reading) -> int:

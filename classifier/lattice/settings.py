@@ -105,9 +105,9 @@ class Lattice:
 
     # Drawings: few blocks that differ.
     drawn_share: float = tuned(0.2, "", "of all blocks that speak, below which a picture is a drawing", HAND)
-    drawn_points: int = tuned(10, "coefficients", "beyond zero that show a lattice in a drawing, at least", HAND)
+    drawn_points: int = tuned(4, "coefficients", "beyond zero that show a lattice in a drawing, at least", HAND)
     drawn_presence: float = tuned(30.0, "nats", "LLR of a lattice in a drawing", HAND)
-    drawn_elsewhere: float = tuned(200.0, "nats", "the same on another grid than the picture's own", HAND)
+    drawn_clipped: float = tuned(200.0, "nats", "the same where clipped blocks alone show it", HAND)
 
     # Two compressions on one grid, then on two.
     pixel_sigma: float = tuned(0.289, "grey levels", "rounding of pixels between the two", "the root of 1/12")
@@ -121,8 +121,9 @@ class Lattice:
         0.1, "beside the first lattice: less, it explains all", "7/120, 8/82", 0.01, A_COEFFICIENT
     )
     last_excess: float = _threshold(0.2, "beside the last lattice, at most", "9/180, 8/123", 0.01, A_COEFFICIENT)
-    fine_last: int = tuned(94, "quality", "from it on steps are so small that any coefficient is near a point", HAND)
-    fine_excess: float = _threshold(0.005, "the same from there on", "8/60, 3/41", 0.01, A_COEFFICIENT)
+    fine_last: int = tuned(95, "quality", "from it on steps are so small that any coefficient is near a point", HAND)
+    fine_excess: float = tuned(0.01, A_COEFFICIENT, "the same from there on", HAND)
+    fine_error: float = tuned(1.0, "nats", "over the root of their number: what chance adds to it", HAND)
     last_share: float = tuned(0.05, "", "of the free steps' LLR that the last of two has by itself, at least", HAND)
     entry_gain: float = tuned(3.0, "nats", "by which an entry speaks for two compressions", HAND)
     pair_entries: int = tuned(3, "entries", "that speak for two, at least", HAND)
@@ -181,6 +182,7 @@ class Lattice:
     standard_denial: float = _threshold(
         30.0, "LLR below which textured blocks deny a table", "0/180, 0/123", 0.01, "nats"
     )
+    fit_spread_inexact: float = tuned(0.24, GREYS, "the same where pixels were changed a little since", HAND)
     free_spread: float = _threshold(0.1, "the same of steps that were chosen one by one", "4/300, 1/205", 0.01, GREYS)
     untouched: float = _threshold(
         0.8, "of the free steps' LLR that entries without a lattice leave, at least", "3/289, 1/200", 0.01, ""

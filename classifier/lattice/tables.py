@@ -117,7 +117,10 @@ def standard(reading: Reading, residuals: fit.Residuals) -> Standard | None:
 
 def _near(fits: fit.Fit, index: int) -> bool:
     """Tell whether coefficients lie as near to the lattice of a quality (its index) as those of a last one do."""
-    return bool(fits.excess[index] < (LATTICE.fine_excess if index >= LATTICE.fine_last else LATTICE.last_excess))
+    if index < LATTICE.fine_last:
+        return bool(fits.excess[index] < LATTICE.last_excess)
+    chance = LATTICE.fine_error / np.sqrt(max(float(fits.number[index]), 1.0))
+    return bool(fits.excess[index] < LATTICE.fine_excess + chance)
 
 
 def of_16_bits(counts: NDArray[np.float32]) -> int | None:
