@@ -224,7 +224,7 @@ def history(
     if coefficients is None:
         return HistoryEvidence(0, shown.earlier if shown is not None else None)
     below = _of(HeaderEvidence, said).nearest_standard - LATTICE.quality_gap + 1
-    number = stories.stored_points(coefficients)
+    number = stories.stored_points(coefficients, stories.reach(header.luma.ravel()))
     first = stories.Aligned(number, header.luma.ravel()).first(below)
     return HistoryEvidence(len(coefficients), earlier_of(first or stories.shifted(pixels, (0, 0), below)))
 

@@ -20,7 +20,8 @@ from q1net_msroi.classifier.lattice import blocks, grid, likelihood, prior
 from q1net_msroi.classifier.lattice.noise import RESOLUTION, STEPS
 from q1net_msroi.classifier.lattice.settings import LATTICE
 
-REACH = 32  # lattice points k from 0 up; further ones say nothing new
+REACH, FAR = 32, 128  # lattice points k from 0 up: further ones say nothing new; with fine steps
+FINE = 4  # a step below it is fine
 TAILS = 4096  # half units
 PERIOD_REACH = 64  # coefficients from here up are left out
 GRIDS = 64
@@ -44,35 +45,41 @@ class First:
     tie_set: tuple[int, ...] | None = None
 
 
+def reach(steps: Integers) -> int:
+    """Return the furthest lattice point that is counted where the last table is `steps` (64,), 0 what is not known."""
+    known = steps[1:][steps[1:] > 0]
+    return FAR if len(known) and known.min() < FINE else REACH
+
+
 def points(counts: NDArray[np.float32], steps: Integers) -> Floats:
-    """Return how many coefficients lie next to the points 0..REACH of the lattices of `steps` (64,): (64, REACH + 1).
+    """Return how many coefficients lie next to the points 0, 1, ... of the lattices of `steps` (64,): (64, reach + 1).
 
     `counts` (64, bins) are histograms of |c| in bins of 1/8.
     """
     bins = min(counts.shape[1], int(likelihood.occupied(counts[1:]).max()) * RESOLUTION + 1)  # DC reaches further
     cumulative = np.zeros((64, bins + 1))
     np.cumsum(counts[:, :bins], axis=1, out=cumulative[:, 1:])
-    edges = np.maximum((2 * np.arange(REACH + 2) - 1) * np.maximum(steps, 1)[:, None] * RESOLUTION // 2 + 1, 0)
+    edges = np.maximum((2 * np.arange(reach(steps) + 2) - 1) * np.maximum(steps, 1)[:, None] * RESOLUTION // 2 + 1, 0)
     number: Floats = np.diff(cumulative[np.arange(64)[:, None], np.minimum(edges, bins)], axis=1)
     return number
 
 
-def stored_points(coefficients: NDArray[np.int16]) -> Floats:
-    """Return how often |k| is 0..REACH in the stored coefficients k (blocks, 64): (64, REACH + 1).
+def stored_points(coefficients: NDArray[np.int16], most: int = REACH) -> Floats:
+    """Return how often |k| is 0..most in the stored coefficients k (blocks, 64): (64, most + 1).
 
     Equal blocks are one surface and count once.
     """
     rows = np.ascontiguousarray(coefficients).view(np.dtype((np.void, 2 * 64))).ravel()
     different, _ = np.unique(rows, return_counts=True)  # without counts np.unique loads numpy.ma
-    k = np.minimum(np.abs(different.view(np.int16).reshape(-1, 64).astype(np.int64)), REACH + 1)
-    index = k + np.arange(64) * (REACH + 2)
-    number = np.bincount(index.ravel(), minlength=64 * (REACH + 2)).reshape(64, -1)[:, : REACH + 1]
+    k = np.minimum(np.abs(different.view(np.int16).reshape(-1, 64).astype(np.int64)), most + 1)
+    index = k + np.arange(64) * (most + 2)
+    number = np.bincount(index.ravel(), minlength=64 * (most + 2)).reshape(64, -1)[:, : most + 1]
     return number.astype(np.float64)
 
 
-@functools.lru_cache(8192)
-def _mass(last: int, first: int = 0) -> NDArray[np.float32]:
-    """Return what each component of the prior puts on the points of the last lattice: (components, REACH + 1).
+@functools.lru_cache(4096)
+def _mass(last: int, first: int = 0, most: int = REACH) -> NDArray[np.float32]:
+    """Return what each component of the prior puts on the points 0..most of the last lattice: (components, most + 1).
 
     With `first`, by way of the points of that lattice: one reaches a point of the last as far as the rounding of
     pixels between the two puts it there.
@@ -87,9 +94,9 @@ def _mass(last: int, first: int = 0) -> NDArray[np.float32]:
         return mass
 
     if not first:
-        return cells(last, REACH + 1).astype(np.float32)
-    number = (REACH + 1) * last // first + 3
-    distance = np.arange(REACH + 1)[None] * last - np.arange(number)[:, None] * first
+        return cells(last, most + 1).astype(np.float32)
+    number = (most + 1) * last // first + 3
+    distance = np.arange(most + 1)[None] * last - np.arange(number)[:, None] * first
 
     def below(x: Floats) -> Floats:
         """Approximate the normal distribution function by the logistic one (to 0.01)."""
@@ -120,14 +127,15 @@ class Aligned:
     """The story of one compression with the table `last` (64,), and what a first one on the same grid adds to it."""
 
     def __init__(self, number: Floats, last: Integers) -> None:
-        """Fit the story to the numbers (64, REACH + 1) of coefficients; entries of `last` that are 0 are not known."""
+        """Fit the story to the numbers (64, points) of coefficients; entries of `last` that are 0 are not known."""
+        self._most = number.shape[1] - 1
         others = number[:, 1:].sum(1) * (last > 0)
         others[0] = 0
         rows = np.argsort(-others)
         self._rows = rows[others[rows] > 0]
         self._number = number[self._rows]
         self._last = last[self._rows]
-        self._masses = np.array([_mass(int(step)) for step in self._last], np.float32)
+        self._masses = np.array([_mass(int(step), 0, self._most) for step in self._last], np.float32)
         if len(self._rows):
             self._alone = _fitted(self._number, self._masses, LATTICE.fit_rounds)
             total = self._number.sum(1, keepdims=True)
@@ -142,7 +150,7 @@ class Aligned:
         if not len(quality):
             return np.zeros((3, len(qualities)))
         pairs = zip(self._last[entry].tolist(), steps[coarser].tolist(), strict=True)
-        through = np.array([_mass(last, first) for last, first in pairs])
+        through = np.array([_mass(last, first, self._most) for last, first in pairs])
         outliers = np.float32(LATTICE.pair_outliers)
         both = _fitted(self._number[entry], (1 - outliers) * through + outliers * self._masses[entry], rounds)
         gain = both - self._alone[entry]

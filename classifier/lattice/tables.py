@@ -105,6 +105,8 @@ def standard(reading: Reading, residuals: fit.Residuals) -> Standard | None:
     totals, firsts = _with_firsts(reading, fits, np.where(firm, nats, -np.inf), single)
     best = int(totals.argmax())
     partly = np.where(allowed & ~firm, nats, -np.inf)
+    if best in firsts:
+        partly[firsts[best].quality - 1] = -np.inf  # its lattice shows, as it must
     if partly.max() > max(float(totals[best]), 0.0) + LATTICE.presence or not np.isfinite(totals[best]):
         best = int(np.where(allowed & ~firm, reading.scores.nats, -np.inf).argmax())
         return Standard(best + 1, allowed, True, float(nats[best])) if (allowed & ~firm).any() else None
@@ -157,10 +159,9 @@ def _with_firsts(
             continue
         first, total = found.quality - 1, float(nats[index]) + found.gain
         # Else the first lattice alone explains all. A fine last one hardly moves coefficients from it.
-        moved = index >= LATTICE.fine_last and (
-            fits.excess[first] > LATTICE.alone_excess or total > single[first] + LATTICE.presence
-        )
-        if moved or not np.isfinite(single[first]):
+        chance = LATTICE.excess_error / np.sqrt(max(float(fits.number[first]), 1.0))
+        beside = fits.excess[first] > LATTICE.alone_excess + chance or total > single[first] + LATTICE.presence
+        if not np.isfinite(single[first]) or (index >= LATTICE.moving_last and beside):
             firsts[index], totals[index] = found, total
             totals[first] = -np.inf
     return totals, firsts
