@@ -167,7 +167,7 @@ class LatticeEstimator:
         ties = search.tied(reading.scores)
         if search.beyond_zero(reading) < LATTICE.drawn_points:
             return None
-        if fits.spread[[quality - 1 for quality in ties]].max() > LATTICE.fit_spread_inexact:
+        if fits.spread[[quality - 1 for quality in ties]].max() > LATTICE.fit_spread:
             return self._denied(reading, seen)
         return self._named(reading, reading.scores, ties, seen)
 

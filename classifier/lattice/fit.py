@@ -63,9 +63,10 @@ class Residuals:
         bins = min(counts.shape[1], SHORT)  # hardly any but DC reaches further
         counts = np.ascontiguousarray(counts[:, :bins])
         steps = np.arange(1, STEPS + 1)
-        cumulative = np.zeros((2, 64, bins + 1), np.float32)
-        np.cumsum(counts, axis=1, out=cumulative[0, :, 1:])
-        np.cumsum(counts * np.arange(bins, dtype=np.float32), axis=1, out=cumulative[1, :, 1:])
+        value = np.arange(bins) / RESOLUTION
+        cumulative = np.zeros((3, 64, bins + 1))
+        for power, sums in enumerate(cumulative):
+            np.cumsum(counts * value**power, axis=1, out=sums[:, 1:])
 
         def between(low: NDArray[np.int64], high: NDArray[np.int64]) -> Floats:
             ends = (np.clip(end, 0, bins) for end in (low, high + 1))
@@ -76,8 +77,10 @@ class Residuals:
         self.excess: NDArray[np.float32] = counts @ _beyond(noise, bins)
         self.number = cumulative[0, :, -1:] - cumulative[0][:, np.minimum(steps * RESOLUTION // 2 + 1, bins)]
         reach = np.minimum(steps * RESOLUTION // 2 - 1, int(LATTICE.peak_reach * RESOLUTION))
-        self.peak, total = between(steps * RESOLUTION - reach, steps * RESOLUTION + reach)
-        self.offset = total / np.maximum(self.peak, 1) / RESOLUTION - steps
+        self.peak, total, squares = between(steps * RESOLUTION - reach, steps * RESOLUTION + reach)
+        mean = total / np.maximum(self.peak, 1)
+        self.offset = mean - steps
+        self.chance = (squares / np.maximum(self.peak, 1) - mean**2) / np.maximum(self.peak, 1)  # variance of `offset`
 
     def fit(self, tables: NDArray[np.int64]) -> Fit:
         """Return how `tables` (n, 64) fit in their AC entries; entries of 0 are not known and not looked at."""
@@ -92,7 +95,8 @@ class Residuals:
         weights = np.where(seen, np.minimum(peak, LATTICE.peak_weight), 0)
         total, entries = np.maximum(weights.sum(1), 1), seen.sum(1)
         middle = (weights * offset).sum(1) / total
-        spread = np.sqrt((weights * (offset - middle[:, None]) ** 2).sum(1) / total)
+        squares = (offset - middle[:, None]) ** 2 - self.chance[rows, index]
+        spread = np.sqrt(np.maximum((weights * squares).sum(1) / total, 0))
         return Fit(number, excess, np.where(entries >= LATTICE.peak_entries, spread, 0.0), entries)
 
     def foreign(self, ratios: NDArray[np.floating], tables: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -103,6 +107,6 @@ class Residuals:
         index, rows = np.clip(tables[:, 1:], 1, STEPS) - 1, np.arange(1, 64)
         better = ratios[1:].max(1) - ratios[rows, index]
         excess, number = self.excess[rows, index], self.number[rows, index]
-        sure = (np.minimum(better, excess) > LATTICE.entry_denial) & (excess > LATTICE.fit_excess * number)
+        sure = (np.minimum(better, excess) > LATTICE.entry_denial) & (excess > LATTICE.foreign_excess * number)
         count: NDArray[np.int64] = sure.sum(1)
         return count

@@ -126,6 +126,7 @@ class Lattice:
     fine_excess: float = tuned(0.01, A_COEFFICIENT, "the same from there on", HAND)
     fine_error: float = tuned(1.0, "nats", "over the root of their number: what chance adds to it", HAND)
     last_share: float = tuned(0.05, "", "of the free steps' LLR that the last of two has by itself, at least", HAND)
+    last_presence: float = tuned(30.0, "nats", "the same, whatever the share", HAND)
     entry_gain: float = tuned(3.0, "nats", "by which an entry speaks for two compressions", HAND)
     pair_entries: int = tuned(3, "entries", "that speak for two, at least", HAND)
     pair_presence: float = _threshold(60.0, "LLR of two compressions over one", "0/600, 0/410", 0.001)
@@ -175,15 +176,18 @@ class Lattice:
     peak_step: int = tuned(3, "", "finer steps have no peak of their own", HAND)
     peak_reach: float = tuned(1.6, "grey levels", "of a peak to either side, at most", HAND)
     peak_weight: float = tuned(200.0, "coefficients", "more weigh no more", HAND)
-    fit_spread: float = _threshold(0.2, "spread of the peaks' offsets that denies a table", "0/360, 0/246", 0.01, GREYS)
+    fit_spread: float = _threshold(
+        0.15, "spread of the peaks' offsets that denies a table", "0/360, 0/246", 0.01, GREYS
+    )
     entry_denial: float = _threshold(
         30.0, "LLR and distance that give an entry another step", "0/300, 1/205", 0.01, "nats"
     )
-    few_foreign: int = tuned(2, "entries", "that clipping may disturb where brightness was changed since", HAND)
+    few_foreign: int = tuned(1, "entries", "that fast inverse transforms move like other steps", HAND)
+    few_touched: int = tuned(3, "entries", "the same where brightness was changed since, which clips pixels", HAND)
+    foreign_excess: float = tuned(1.0, A_COEFFICIENT, "beside the lattice of an entry with another step", HAND)
     standard_denial: float = _threshold(
         30.0, "LLR below which textured blocks deny a table", "0/180, 0/123", 0.01, "nats"
     )
-    fit_spread_inexact: float = tuned(0.24, GREYS, "the same where pixels were changed a little since", HAND)
     free_spread: float = _threshold(0.1, "the same of steps that were chosen one by one", "4/300, 1/205", 0.01, GREYS)
     untouched: float = _threshold(
         0.8, "of the free steps' LLR that entries without a lattice leave, at least", "3/289, 1/200", 0.01, ""

@@ -99,8 +99,8 @@ def standard(reading: Reading, residuals: fit.Residuals) -> Standard | None:
         allowed[LATTICE.fine_last :] &= fits.entries[LATTICE.fine_last :] > 0  # steps of 1 and 2 fit whatever there is
     firm = allowed & ~fits.loose
     single = np.where(firm, nats, -np.inf)
-    if untouched(ratios):  # without DC, brightness was changed since, and clipped pixels disturb an entry or two
-        few = 0 if reading.counts.textured[0].any() else LATTICE.few_foreign
+    if untouched(ratios):
+        few = LATTICE.few_foreign if reading.counts.textured[0].any() else LATTICE.few_touched  # without DC
         single[residuals.foreign(ratios, luma_tables()) > few] = -np.inf
     totals, firsts = _with_firsts(reading, fits, np.where(firm, nats, -np.inf), single)
     best = int(totals.argmax())
@@ -152,7 +152,7 @@ def _with_firsts(
     marks the others.
     """
     totals, firsts = single.copy(), {}
-    shown = LATTICE.last_share * free_nats(reading.scores.ratios)  # of the last lattice of two
+    shown = max(LATTICE.last_share * free_nats(reading.scores.ratios), LATTICE.last_presence)  # of the last of two
     for index in np.argsort(-nats)[: min(LATTICE.pair_alternatives, int(np.isfinite(nats).sum()))].tolist():
         found = _first(reading, index + 1) if _near(fits, index) and nats[index] > shown else None
         if found is None:
