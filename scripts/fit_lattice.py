@@ -117,8 +117,8 @@ class Case:
     def aligned_pairs(self) -> list[history.First | None]:
         """Return the likeliest two compressions on one grid, as a file tells them and as its pixels do."""
         assert self.stored is not None
-        from_file = history.Aligned(history.stored_points(self.stored), np.array(self.table)).likeliest(self.below)
-        told = self.story
+        last, told = np.array(self.table), self.story
+        from_file = history.Aligned(history.stored_points(self.stored, history.reach(last)), last).likeliest(self.below)
         if told is not None and told.first is not None and not tables.missed(self.aligned, told.nats):
             return [from_file, told.first]
         counts = self.aligned.counts.textured
@@ -157,10 +157,14 @@ class Case:
         return tables.free_nats(ratios) if tables.untouched(ratios) else 0.0
 
     def missed(self, as_share: bool) -> float:
-        nats = self.free - (self.story.nats if self.story is not None else 0.0)
+        """Return what the best story misses, 0 where it is not compared: fine tables have a share of their own."""
+        told = self.story
+        fine = told is not None and told.first is None and told.quality > LATTICE.fine_last
+        nats = self.free - (told.nats if told is not None else 0.0)
         share = nats / self.free if self.free > 0 else float(nats > 0)
-        others = (share > LATTICE.tables_missed_share, nats > LATTICE.tables_missed)
-        return (nats, share)[as_share] * others[as_share]
+        if as_share:
+            return share * (nats > LATTICE.tables_missed and not fine)
+        return nats * (share > (LATTICE.fine_missed_share if fine else LATTICE.tables_missed_share))
 
     def left_untouched(self) -> float | None:
         """Return the share of the free steps' nats that entries without a lattice leave, None without such nats."""
@@ -179,7 +183,7 @@ class Case:
         ratios = self.aligned.scores.ratios
         better = ratios[AC].max(1) - ratios[AC, step]
         excess, number = (values[AC, step] for values in (self.residuals.excess, self.residuals.number))
-        return float((np.minimum(better, excess) * (excess > LATTICE.fit_excess * number)).max())
+        return float((np.minimum(better, excess) * (excess > LATTICE.foreign_excess * number)).max())
 
     def explained(self) -> float:
         """Return the nats of the table's own AC entries, as far as they speak against it."""
@@ -201,7 +205,6 @@ class Case:
 NEVER, ONCE, TWICE = ("never",), ("single",), ("single", "double")
 NEAR = ("single", "near")
 FILES = ("single", "near", "table")
-FINE = ("fine",)
 Statistic = Callable[[Case], float | list[float] | None]
 MEASURES: dict[str, tuple[tuple[str, ...], Statistic]] = {  # an alarm is a value above the threshold of this name
     "ac_presence": (ONCE, Case.ac_alone),
@@ -216,7 +219,6 @@ MEASURES: dict[str, tuple[tuple[str, ...], Statistic]] = {  # an alarm is a valu
     "inexact_presence": (NEVER, Case.changed),
     "alone_excess": (ONCE, Case.own_excess),
     "last_excess": (TWICE, Case.own_excess),
-    "fine_excess": (FINE, Case.own_excess),
     "pair_presence": (FILES, Case.pair_gains),
     "pair_share": (FILES, Case.pair_shares),
     "period_presence": ((*FILES, "wrong"), lambda c: c.period(beside=False)),
@@ -266,7 +268,7 @@ def cases(pixels: Pixels, random: np.random.Generator, others: Sequence[Tables] 
         return np.ascontiguousarray(pixels[top : top + side, left : left + side])
 
     def saved(kind: str, part: Pixels, y: int = 0, x: int = 0) -> Case:
-        quality = int(random.integers(LATTICE.fine_last + 1 if kind == "fine" else 1, 101))
+        quality = int(random.integers(1, 101))
         luma, chroma = standard[quality - 1]
         if kind == "near":  # one step in five is off by one
             luma = np.clip(luma + random.choice([-1, 0, 1], 64, p=[0.1, 0.8, 0.1]), 1, 255)
@@ -286,7 +288,6 @@ def cases(pixels: Pixels, random: np.random.Generator, others: Sequence[Tables] 
     yield from (saved("single", crop(side)) for side in (64, 256))
     yield saved("near", crop(256))
     yield saved("double", saved("double", crop(256)).pixels)
-    yield saved("fine", saved("double", crop(256)).pixels)
     if others:
         yield from (saved("table", crop(256)) for _ in range(2))
 

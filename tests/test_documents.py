@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from q1net_msroi.classifier.lattice.settings import LATTICE
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "classifier" / "README.md", ROOT / "msroi" / "README.md"]
 
@@ -35,6 +37,20 @@ def test_every_command_named_exists(document: Path) -> None:
     assert named
     missing = [name for name in named if not (ROOT / name).exists()]
     assert not missing
+
+
+def test_rules_are_stated_with_the_numbers_of_the_settings() -> None:
+    text = " ".join((ROOT / "classifier" / "README.md").read_text().split())
+    few = f"{LATTICE.drawn_presence:g} nats and {LATTICE.drawn_points} coefficients beyond zero"
+    stated = [
+        f"do so by {LATTICE.edges_visible:g}, the grid",
+        f"{LATTICE.presence_on_edges:g} nats are enough for an answer",
+        f"an answer needs {few}, or {LATTICE.drawn_clipped:g} nats where clipped",
+        f"a standard deviation above {LATTICE.fit_spread:g} grey levels",
+        f"two are believed where they gain {LATTICE.pair_presence:g} nats",
+        f"by {LATTICE.period_presence:g} standard errors ({LATTICE.period_beside:g} where the grids share a side)",
+    ]
+    assert not [words for words in stated if words not in text]
 
 
 def test_checksums_of_what_is_shipped() -> None:

@@ -94,7 +94,7 @@ def test_alarms_below_a_threshold() -> None:
     assert fit_lattice.judged([], 5.0, 0.05)["alarms"] == 0
 
 
-KINDS = ["never"] * 4 + ["overexposed", "wrong", "single", "single", "near", "double", "fine"]
+KINDS = ["never"] * 4 + ["overexposed", "wrong", "single", "single", "near", "double"]
 
 
 def test_cases_are_what_they_say(others: list[fit_lattice.Tables]) -> None:
@@ -109,7 +109,6 @@ def test_cases_are_what_they_say(others: list[fit_lattice.Tables]) -> None:
         luma = jpeg.standard_tables()[:, 0].reshape(100, 64)
         known = [list(one) for one, _ in others] if case.kind == "table" else luma.tolist()
         assert (list(case.table) in known) is (case.kind != "near")
-    assert made[10].quality > 94
     wrong = made[5]
     assert wrong.phase != (0, 0)
     assert fit_lattice.score.read(wrong.pixels, wrong.phase).nats > wrong.aligned.nats

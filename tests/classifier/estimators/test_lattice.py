@@ -222,16 +222,19 @@ def smooth(seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("quality", [4, 8, 12, 17, 24])
 def test_smooth_crops_are_read_where_their_block_edges_stand_out(estimator: LatticeEstimator, quality: int) -> None:
-    """At 4 so few blocks differ that they prove nothing; what they leave is right."""
+    """At 4 hardly a block differs: where they have 30 nats they answer, else what they leave is right."""
+    answered = 0
     for seed in range(4):
         answer = estimator.estimate(jpeg.compress(smooth(seed), quality)[35:99, 22:86])
         assert quality in answer.tie_set
         assert len(answer.tie_set) <= 3
-        if quality > 4:
-            assert answer.quality is not None
-            assert answer.evidence.phase == (5, 2)
-        else:
+        if answer.quality is None:
             assert "blocks could say something, the others are flat, clipped or alike" in str(answer.reason)
+            assert answer.evidence.nats < 30
+        else:
+            answered += 1
+            assert answer.evidence.phase == (5, 2)
+    assert answered >= (1 if quality == 4 else 4)
 
 
 def test_never_is_not_said_where_block_edges_stand_out(

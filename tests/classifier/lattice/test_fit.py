@@ -87,7 +87,7 @@ def test_excess_that_few_coefficients_have_by_chance() -> None:
     assert not none.loose[0]
 
 
-@pytest.mark.parametrize(("spread", "denied"), [(0.19, False), (0.21, True)])
+@pytest.mark.parametrize(("spread", "denied"), [(0.149, False), (0.151, True)])
 def test_the_spread_that_denies(spread: float, denied: bool) -> None:
     assert fit.Fit(np.ones(1), np.zeros(1), np.array([spread]), np.ones(1, int)).denied[0] == denied
 
@@ -131,7 +131,10 @@ def test_thirty_nats_make_an_entry_foreign() -> None:
 
 
 def loop(coefficients: np.ndarray, steps: np.ndarray) -> tuple[int, float, float, int]:
-    """Number, excess, spread and entries seen, one coefficient after the other, those up to 128."""
+    """Number, excess, spread and entries seen, one coefficient after the other, those up to 128.
+
+    The square of the spread is that of the peaks' offsets, less the error of a mean of so many coefficients.
+    """
     noise = NOISES["exact"]
     excess, number = 0.0, 0
     peaks = []
@@ -158,12 +161,13 @@ def loop(coefficients: np.ndarray, steps: np.ndarray) -> tuple[int, float, float
                 first.append(value - step)
         number += beyond
         if len(first) >= max(10, 0.05 * beyond) and step >= 3:
-            peaks.append((len(first), sum(first) / len(first)))
-    weights = [min(count, 200) for count, _ in peaks]
-    total = max(sum(weights), 1)
-    middle = sum(w * offset for w, (_, offset) in zip(weights, peaks, strict=True)) / total
-    square = sum(w * (offset - middle) ** 2 for w, (_, offset) in zip(weights, peaks, strict=True)) / total
-    return number, excess / max(number, 1), math.sqrt(square) if len(peaks) >= 4 else 0.0, len(peaks)
+            mean = sum(first) / len(first)
+            error = sum((value - mean) ** 2 for value in first) / len(first) ** 2
+            peaks.append((min(len(first), 200), mean, error))
+    total = max(sum(weight for weight, _, _ in peaks), 1)
+    middle = sum(weight * mean for weight, mean, _ in peaks) / total
+    square = sum(weight * ((mean - middle) ** 2 - error) for weight, mean, error in peaks) / total
+    return number, excess / max(number, 1), math.sqrt(max(square, 0)) if len(peaks) >= 4 else 0.0, len(peaks)
 
 
 @pytest.mark.parametrize(
@@ -224,6 +228,19 @@ def test_what_is_not_known_is_not_looked_at() -> None:
         assert fit.Residuals(histograms(values)).fit(steps[None]).excess[0] < 0.05
     nothing = fit.Residuals(histograms(right)).fit(np.zeros((1, 64), int))
     assert (nothing.number[0], nothing.excess[0], nothing.spread[0], nothing.entries[0]) == (0, 0, 0, 0)
+
+
+def test_the_spread_is_what_chance_does_not_give() -> None:
+    """Peaks of ten coefficients at their steps are as far apart as the error of ten; those of others are further."""
+    apart = np.where(np.arange(64) % 2, 0.3, -0.3)
+    found = []
+    for seed in range(20):
+        values = np.full((10, 64), 20.0) + np.random.default_rng(seed).normal(0, 0.3, (10, 64))
+        both = (fit.Residuals(histograms(made)).fit(np.full((1, 64), 20)) for made in (values, values + apart))
+        found.append([fits.spread[0] ** 2 for fits in both])
+    alone, moved = np.mean(found, axis=0)
+    assert alone < 0.2 * 0.3**2 / 10  # where the square is below zero the spread is zero
+    assert moved == pytest.approx(0.3**2, rel=0.1)
 
 
 def test_fewer_than_four_peaks_have_no_spread() -> None:

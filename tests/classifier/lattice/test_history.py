@@ -28,7 +28,8 @@ def stored(content: bytes, folder: Path) -> np.ndarray:
 def from_file(content: bytes, folder: Path, below: int = 101) -> history.First | None:
     """What a file's coefficients tell of a compression on its own grid, of a quality below `below`."""
     last = jpeg.quantization_tables(content)[0].ravel()
-    return history.Aligned(history.stored_points(stored(content, folder)), last).first(below)
+    number = history.stored_points(stored(content, folder), history.reach(last))
+    return history.Aligned(number, last).first(below)
 
 
 def from_pixels(pixels: np.ndarray) -> tables.Standard:
@@ -153,7 +154,10 @@ def test_the_mass_of_one_story_against_a_loop(last: int) -> None:
 
 @pytest.mark.parametrize(("last", "first"), [(2, 3), (2, 7), (3, 4), (5, 12), (10, 15), (16, 17), (40, 99)])
 def test_the_mass_of_two_stories_against_a_loop(last: int, first: int) -> None:
-    """Every point of the first lattice is rounded to points of the last, pixels between having been rounded too."""
+    """Every point of the first lattice is rounded to points of the last, pixels between having been rounded too.
+
+    From zero as many get to -k as to k, and both count as |k|.
+    """
 
     def below(x: float) -> float:
         return (1 + math.erf(x / LATTICE.pixel_sigma / math.sqrt(2))) / 2
@@ -163,7 +167,8 @@ def test_the_mass_of_two_stories_against_a_loop(last: int, first: int) -> None:
         for m in range(33 * last // first + 3):
             mass = cell(j, first, m)
             for k in range(33):
-                expected[j, k] += mass * (below((k + 0.5) * last - m * first) - below((k - 0.5) * last - m * first))
+                reached = below((k + 0.5) * last - m * first) - below((k - 0.5) * last - m * first)
+                expected[j, k] += mass * reached * (2 if k > m == 0 else 1)
     np.testing.assert_allclose(history._mass(last, first), expected, atol=0.01)  # the logistic function is as near
 
 
@@ -221,20 +226,32 @@ def test_the_gains_against_a_loop(most: int) -> None:
     assert found[:, 2].tolist() == [0, 0, 0]  # finer than the last
 
 
-def test_points_against_a_loop() -> None:
+@pytest.mark.parametrize(
+    ("known", "reach"), [((1, 4, 90), 32), ((4, 3, 90), 128), ((3, 4, 0), 32), ((4, 1, 0), 128), ((1, 0, 0), 32)]
+)
+def test_more_points_are_counted_of_fine_steps(known: tuple[int, int, int], reach: int) -> None:
+    """Of AC steps below 4; 0 is an unknown step."""
+    steps = np.zeros(64, int)
+    steps[[0, 9, 63]] = known
+    assert history.reach(steps) == reach
+
+
+@pytest.mark.parametrize(("finest", "most"), [(4, 32), (1, 128)])
+def test_points_against_a_loop(finest: int, most: int) -> None:
     random = np.random.default_rng(8)
-    steps = random.integers(1, 60, 64)
+    steps = random.integers(finest, 60, 64)
     steps[5] = 0  # not known: anything
+    steps[8] = finest
     values = random.laplace(0, 30, (40, 64)).astype(np.float32)
     values[:8] = steps * np.arange(8)[:, None]
     values[8:12] = (np.arange(4)[:, None] + 0.5) * steps  # half way: to the lower point
     values[:, 0] = 0  # DC is not looked at
-    expected = np.zeros((64, 33))
+    expected = np.zeros((64, most + 1))
     for frequency in range(64):
         for value in values[:, frequency]:
             rounded = math.floor(abs(value) * RESOLUTION + 0.5) / RESOLUTION
             k = math.ceil(rounded / max(steps[frequency], 1) - 0.5)
-            if k <= 32:
+            if k <= most:
                 expected[frequency, k] += 1
     np.testing.assert_array_equal(history.points(blocks.count(values), steps), expected)
 
@@ -246,21 +263,22 @@ def test_points_of_steps_beyond_eight_bits() -> None:
     assert not number[:, 1:].any()
 
 
-def test_stored_points_against_a_loop() -> None:
-    """Equal blocks count once, values beyond 32 not at all."""
+@pytest.mark.parametrize("most", [32, 128])
+def test_stored_points_against_a_loop(most: int) -> None:
+    """Equal blocks count once, values beyond the last point not at all."""
     random = np.random.default_rng(9)
-    some = np.rint(random.laplace(0, 12, (30, 64))).astype(np.int16)
+    some = np.rint(random.laplace(0, most / 3, (30, 64))).astype(np.int16)
     some[3, 7], some[4, 7] = -32768, 32767
     repeated = np.concatenate([some, some[:10], np.zeros((50, 64), np.int16)])
-    expected = np.zeros((64, 33))
+    expected = np.zeros((64, most + 1))
     for block in {tuple(block.tolist()) for block in repeated}:
         for frequency, k in enumerate(block):
-            if abs(k) <= 32:
+            if abs(k) <= most:
                 expected[frequency, abs(k)] += 1
-    found = history.stored_points(repeated)
+    found = history.stored_points(repeated, most)
     np.testing.assert_array_equal(found, expected)
     assert found[7].sum() < 31
-    np.testing.assert_array_equal(history.stored_points(repeated[:, ::-1])[::-1], expected)  # in any layout
+    np.testing.assert_array_equal(history.stored_points(repeated[:, ::-1], most)[::-1], expected)  # in any layout
 
 
 def test_a_file_and_its_pixels_tell_the_same_points(photograph: np.ndarray, tmp_path: Path) -> None:
@@ -323,7 +341,7 @@ def test_a_grid_that_shares_edges_must_stand_out_more(
 def obvious_periods(pixels: np.ndarray, own: tuple[int, int], below: int) -> dict[tuple[int, int, int], float]:
     """By how many standard errors the lattice of each grid (y, x) and quality stands out from the other grids'."""
     luma = blocks.luma(pixels).astype(float)
-    rows, columns = ((side - 14) // 8 for side in pixels.shape[:2])
+    rows, columns = ((side - 7) // 8 for side in pixels.shape[:2])  # 8 blocks and the 7 pixels of shifted ones
     corners = [(8 * y, 8 * x) for y in range(rows) for x in range(columns)]
     places = [(y, x) for y, x in corners if np.ptp(pixels[y : y + 8 : 2, x : x + 8 : 2, 1]) > LATTICE.textured_range]
     windows = {luma[y : y + 15, x : x + 15].tobytes(): luma[y : y + 15, x : x + 15] for y, x in places}
