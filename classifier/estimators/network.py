@@ -84,6 +84,7 @@ class NetworkEstimator:
         entry = calibrated(folder, asked.backend).get(f"{self.choice}/{self.rule}", {})
         own = entry.get("threshold", weights.threshold(config, folder, asked.backend))
         self.threshold = own if asked.threshold is None else asked.threshold
+        self._least_share = NETWORK.least_share if asked.threshold is None else 0.0
         self._intervals = intervals.from_record(entry["interval"]) if "interval" in entry else None
         self._correction = correction.from_record(entry["correction"]) if "correction" in entry else correction.NONE
         if asked.uncorrected or self.threshold != own:
@@ -129,7 +130,7 @@ class NetworkEstimator:
             reason = f"none of {len(rgb)} patches is confident (best {best:.1f}, needed more than {self.threshold:g})"
         around = self._intervals.around(fused) if self._intervals else None
         said_quality = fused.quality
-        if around is not None and count < NETWORK.least_share * parts:
+        if fused.quality is not None and count < self._least_share * (parts - int(flat.sum())):
             reason = f"too few confident patches to rely on: {count} of {parts}, about {fused.quality:.0f}"
             said_quality, around = None, None
         return Estimate(said_quality, around, (), reason, evidence, time.perf_counter() - started)

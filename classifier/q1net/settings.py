@@ -18,7 +18,9 @@ class Network:
     inlier_deviations: float = tuned(2.0, "robust standard deviations", "from the median: an inlier", "a convention")
     inlier_floor: float = tuned(0.5, "qualities", "least distance from the median that is an inlier's", HAND)
     coverage: float = tuned(0.9, "", "share of answers whose interval holds the truth", "a convention")
-    least_share: float = tuned(0.1, "", "of patches that are confident; below, intervals were not shown to hold", HAND)
+    least_share: float = tuned(
+        0.1, "", "of patches with texture that are confident; below, intervals were not shown to hold", HAND
+    )
     correction_knots: tuple[int, ...] = tuned(KNOTS, "quality", "where the correction bends", "closer at both ends")
     bend_cost: float = tuned(0.003, "qualities", "mean error that outweighs a bend of one quality a quality", HAND)
 
