@@ -147,10 +147,11 @@ class LatticeEstimator:
         found = tables.standard(reading, residuals)
         explained = found.nats if found else 0.0
         fine = found is not None and found.first is None and found.quality > LATTICE.fine_last
-        missed = tables.missed(reading, explained, fine)
+        missed = tables.missed(reading, explained, fine) or tables.is_mozjpeg(reading, residuals)
         others = tables.others(reading, residuals, explained) if missed else None
         free, points = tables.free_nats(reading.scores.ratios), search.beyond_zero(reading)
-        unsure = others is not None and others.determined < LATTICE.fewest_steps and found is not None and found.sure
+        few = others is not None and others.family == "unknown" and others.determined < LATTICE.fewest_steps
+        unsure = few and found is not None and found.sure
         if others is not None and not unsure and search.proves(reading, seen.parts, free, LATTICE.drawn_points):
             return self._not_standard(pixels, reading, others, seen)
         shown = reading.grid_seen or reading.nats > LATTICE.presence
@@ -167,7 +168,9 @@ class LatticeEstimator:
         ties = search.tied(reading.scores)
         if search.beyond_zero(reading) < LATTICE.drawn_points:
             return None
-        if fits.spread[[quality - 1 for quality in ties]].max() > LATTICE.fit_spread:
+        coarse = ties[-1] <= LATTICE.low_quality  # other tables' peaks would lie far off
+        limit = LATTICE.fit_spread_coarse if coarse else LATTICE.fit_spread
+        if fits.spread[[quality - 1 for quality in ties]].max() > limit:
             return self._denied(reading, seen)
         return self._named(reading, reading.scores, ties, seen)
 

@@ -53,7 +53,7 @@ def proves(reading: Reading, parts: int, nats: float, points: int) -> bool:
 
     The lines and letters of a drawing repeat, and its few colours are multiples of something.
     """
-    if not is_drawn(reading, parts):
+    if not is_drawn(reading, parts) or reading.grid_seen:
         return True
     few = points < LATTICE.drawn_points
     return (not few or reading.clipped > 0) and nats > (LATTICE.drawn_clipped if few else LATTICE.drawn_presence)

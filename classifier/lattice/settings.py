@@ -104,7 +104,7 @@ class Lattice:
     inexact_presence: float = _threshold(60.0, "LLR of a lattice in changed pixels", "0/240, 0/164", 0.01)
 
     # Drawings: few blocks that differ.
-    drawn_share: float = tuned(0.2, "", "of all blocks that speak, below which a picture is a drawing", HAND)
+    drawn_share: float = tuned(0.4, "", "of all blocks that speak, below which a picture is a drawing", HAND)
     drawn_points: int = tuned(4, "coefficients", "beyond zero that show a lattice in a drawing, at least", HAND)
     drawn_presence: float = tuned(30.0, "nats", "LLR of a lattice in a drawing", HAND)
     drawn_clipped: float = tuned(200.0, "nats", "the same where clipped blocks alone show it", HAND)
@@ -126,6 +126,7 @@ class Lattice:
     fine_excess: float = tuned(0.01, A_COEFFICIENT, "the same from there on", HAND)
     fine_error: float = tuned(1.0, "nats", "over the root of their number: what chance adds to it", HAND)
     last_share: float = tuned(0.05, "", "of the free steps' LLR that the last of two has by itself, at least", HAND)
+    better_story: float = tuned(1.05, "times", "the LLR of the first alone that two compressions need", HAND)
     last_presence: float = tuned(30.0, "nats", "the same, whatever the share", HAND)
     entry_gain: float = tuned(3.0, "nats", "by which an entry speaks for two compressions", HAND)
     pair_entries: int = tuned(3, "entries", "that speak for two, at least", HAND)
@@ -188,6 +189,7 @@ class Lattice:
     standard_denial: float = _threshold(
         30.0, "LLR below which textured blocks deny a table", "0/180, 0/123", 0.01, "nats"
     )
+    fit_spread_coarse: float = tuned(0.3, GREYS, "the same of coarse tables in pixels changed a little since", HAND)
     free_spread: float = _threshold(0.1, "the same of steps that were chosen one by one", "4/300, 1/205", 0.01, GREYS)
     untouched: float = _threshold(
         0.8, "of the free steps' LLR that entries without a lattice leave, at least", "3/289, 1/200", 0.01, ""

@@ -160,7 +160,8 @@ def _with_firsts(
         first, total = found.quality - 1, float(nats[index]) + found.gain
         # Else the first lattice alone explains all. A fine last one hardly moves coefficients from it.
         chance = LATTICE.excess_error / np.sqrt(max(float(fits.number[first]), 1.0))
-        beside = fits.excess[first] > LATTICE.alone_excess + chance or total > single[first] + LATTICE.presence
+        better = total > LATTICE.better_story * single[first] + LATTICE.tables_missed and fits.excess[first] > 0
+        beside = fits.excess[first] > LATTICE.alone_excess + chance or better
         if not np.isfinite(single[first]) or (index >= LATTICE.moving_last and beside):
             firsts[index], totals[index] = found, total
             totals[first] = -np.inf
@@ -183,6 +184,14 @@ def missed(reading: Reading, explained: float, fine: bool = False) -> bool:
     total = free_nats(ratios) if untouched(ratios) else 0.0
     share = LATTICE.fine_missed_share if fine else LATTICE.tables_missed_share
     return total - explained > max(LATTICE.tables_missed, share * total)
+
+
+def is_mozjpeg(reading: Reading, residuals: fit.Residuals) -> bool:
+    """Tell whether mozjpeg's tables explain textured blocks better than standard ones, and nearly all of them."""
+    ratios, rows = reading.scores.ratios, np.arange(1, 64)
+    known = ratios[rows, np.minimum(mozjpeg_tables(), STEPS)[:, AC] - 1].sum(1, dtype=np.float64).max()
+    ahead = known > max(float(likelihood.sum_tables(ratios[AC], rows).max()), 0.0) + LATTICE.presence
+    return bool(ahead) and _mozjpeg(ratios, residuals, np.arange(64)) is not None
 
 
 def others(reading: Reading, residuals: fit.Residuals, explained: float = 0.0) -> Tables | None:
