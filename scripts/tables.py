@@ -107,6 +107,13 @@ def pivot(record: Any, row: str, column: str) -> Rows:
     return list(rows.values())
 
 
+def of_the_world(record: Any) -> Rows:
+    """The whole sets of measure_wild.py, those of many groups also by the kind of the files' tables."""
+    rows = record["result"]["rows"]
+    parted = {row["set"] for row in rows if row["group"] == "all"}
+    return [row for row in rows if row["set"] not in parted or row["group"] == "all" or "tables: " in row["group"]]
+
+
 def best_marked(record: Any) -> Rows:
     """The record's rows, the best one's figure in bold."""
     return [{**row, "mark": "**" if row["best"] else ""} for row in listed(record)]
