@@ -45,6 +45,7 @@ def test_rules_are_stated_with_the_numbers_of_the_settings() -> None:
     stated = [
         f"do so by {LATTICE.edges_visible:g}, the grid",
         f"{LATTICE.presence_on_edges:g} nats are enough for an answer",
+        f"fewer than {LATTICE.drawn_share:.0%} of".replace("%", " %"),
         f"an answer needs {few}, or {LATTICE.drawn_clipped:g} nats where clipped",
         f"a standard deviation above {LATTICE.fit_spread:g} grey levels",
         f"two are believed where they gain {LATTICE.pair_presence:g} nats",

@@ -159,7 +159,7 @@ def test_visible_edges_alone_name_no_quality(
     assert search.find(np.zeros((32, 32, 3), np.uint8)).grid_seen is seen
 
 
-@pytest.mark.parametrize(("used", "drawn"), [(19, True), (20, False)])
+@pytest.mark.parametrize(("used", "drawn"), [(39, True), (40, False)])
 def test_a_drawing_has_few_blocks_that_differ(reading: Reading, used: int, drawn: bool) -> None:
     assert search.is_drawn(scored(reading, ramp(50), used), 100) is drawn
 
@@ -167,7 +167,8 @@ def test_a_drawing_has_few_blocks_that_differ(reading: Reading, used: int, drawn
 @pytest.mark.parametrize(
     ("used", "nats", "points", "clipped", "proved"),
     [
-        (20, 1.0, 0, 0, True),  # no drawing
+        (40, 1.0, 0, 0, True),  # no drawing
+        (39, 1.0, 0, 0, False),
         (19, 31.0, 4, 0, True),
         (19, 29.0, 4, 0, False),
         (19, 31.0, 4, 1, True),
@@ -182,6 +183,7 @@ def test_what_proves_a_lattice_in_a_drawing(
     """The nats are those handed over, be it of a standard table or of free steps, not those of the reading."""
     said = replace(scored(reading, ramp(50, 1000 - nats), used), clipped=clipped)
     assert search.proves(said, 100, nats, points) is proved
+    assert search.proves(replace(said, grid_seen=True), 100, nats, points)  # edges of blocks prove it
 
 
 @pytest.mark.parametrize("quality", [20, 60, 90])

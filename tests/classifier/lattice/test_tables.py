@@ -250,8 +250,9 @@ def test_the_last_lattice_of_two_has_thirty_nats(monkeypatch: pytest.MonkeyPatch
         (90, 0.11, 786.0, False),
         (91, 0.11, 786.0, True),
         (96, 0.09, 400.0, True),  # a fine last one hardly moves coefficients: two explain 800 nats
-        (96, 0.09, 784.0, True),
-        (96, 0.09, 786.0, False),
+        (96, 0.09, 666.0, True),  # a hundred nats more and a twentieth
+        (96, 0.09, 668.0, False),
+        (96, 0.0, 400.0, False),
         (96, 0.11, 786.0, True),
     ],
 )
