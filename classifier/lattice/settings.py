@@ -120,9 +120,9 @@ class Lattice:
     alone_excess: float = _threshold(
         0.1, "beside the first lattice: less, it explains all", "7/120, 8/82", 0.01, A_COEFFICIENT
     )
-    moving_last: int = tuned(90, "quality", "from it on the last hardly moves coefficients from the first", HAND)
+    moving_last: int = tuned(90, "quality", "above it the last hardly moves coefficients from the first", HAND)
     last_excess: float = _threshold(0.2, "beside the last lattice, at most", "9/180, 8/123", 0.01, A_COEFFICIENT)
-    fine_last: int = tuned(95, "quality", "from it on steps are so small that any coefficient is near a point", HAND)
+    fine_last: int = tuned(95, "quality", "above it steps are so small that any coefficient is near a point", HAND)
     fine_excess: float = tuned(0.01, A_COEFFICIENT, "the same from there on", HAND)
     fine_error: float = tuned(1.0, "nats", "over the root of their number: what chance adds to it", HAND)
     last_share: float = tuned(0.05, "", "of the free steps' LLR that the last of two has by itself, at least", HAND)

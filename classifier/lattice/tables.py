@@ -113,8 +113,13 @@ def standard(reading: Reading, residuals: fit.Residuals) -> Standard | None:
     ties = tuple(int(q) for q in np.flatnonzero(totals >= totals[best] - LATTICE.tie) + 1)
     margin = float(totals[best] - np.delete(totals, best).max(initial=-np.inf))
     margin = min(margin, float(totals[best]))
-    sure = bool(_near(fits, best) and nats[best] > LATTICE.last_share * free_nats(ratios))
+    sure = _near(fits, best) and bool(nats[best] > _shown(ratios))
     return Standard(best + 1, np.isfinite(single), False, float(totals[best]), sure, firsts.get(best), ties, margin)
+
+
+def _shown(ratios: NDArray[np.floating]) -> float:
+    """Return the nats that the last lattice of two has by itself, at least."""
+    return max(LATTICE.last_share * free_nats(ratios), LATTICE.last_presence)
 
 
 def _near(fits: fit.Fit, index: int) -> bool:
@@ -152,7 +157,7 @@ def _with_firsts(
     marks the others.
     """
     totals, firsts = single.copy(), {}
-    shown = max(LATTICE.last_share * free_nats(reading.scores.ratios), LATTICE.last_presence)  # of the last of two
+    shown = _shown(reading.scores.ratios)
     for index in np.argsort(-nats)[: min(LATTICE.pair_alternatives, int(np.isfinite(nats).sum()))].tolist():
         found = _first(reading, index + 1) if _near(fits, index) and nats[index] > shown else None
         if found is None:
