@@ -262,7 +262,7 @@ def ramps(record: Any, others: str, quality: int) -> Rows:
 
 
 MAKERS: tuple[Callable[..., Rows], ...] = (
-    *(listed, accuracy, figure4, pivot, best_marked, against_first, models, card),
+    *(listed, accuracy, figure4, pivot, best_marked, against_first, of_the_world, models, card),
     *(paper_kodak, map_scores, map_parts, caltech, encoders, against_mozjpeg, rates, ramps),
 )
 ROWS = {maker.__name__: maker for maker in MAKERS}
