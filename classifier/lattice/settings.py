@@ -130,7 +130,7 @@ class Lattice:
     last_presence: float = tuned(30.0, "nats", "the same, whatever the share", HAND)
     entry_gain: float = tuned(3.0, "nats", "by which an entry speaks for two compressions", HAND)
     pair_entries: int = tuned(3, "entries", "that speak for two, at least", HAND)
-    pair_presence: float = _threshold(30.0, "LLR of two compressions over one", "0/600, 0/410", 0.001)
+    pair_presence: float = _threshold(60.0, "LLR of two compressions over one", "0/600, 0/410", 0.001)
     pair_share: float = _threshold(0.2, "the same, of what any story could gain", "0/600, 0/410", 0.001, "")
     period_frequencies: int = tuned(20, "", "frequencies of another grid", TIME)
     period_glance: int = tuned(384, "windows", "that the other grids are glanced at", TIME)
