@@ -56,7 +56,8 @@ def proves(reading: Reading, parts: int, nats: float, points: int) -> bool:
     if not is_drawn(reading, parts) or reading.grid_seen:
         return True
     few = points < LATTICE.drawn_points
-    return (not few or reading.clipped > 0) and nats > (LATTICE.drawn_clipped if few else LATTICE.drawn_presence)
+    needed = LATTICE.drawn_clipped if few and reading.phase != (0, 0) else LATTICE.drawn_presence
+    return (not few or reading.clipped > 0) and nats > needed
 
 
 def beyond_zero(reading: Reading) -> int:

@@ -107,7 +107,7 @@ class Lattice:
     drawn_share: float = tuned(0.4, "", "of all blocks that speak, below which a picture is a drawing", HAND)
     drawn_points: int = tuned(4, "coefficients", "beyond zero that show a lattice in a drawing, at least", HAND)
     drawn_presence: float = tuned(30.0, "nats", "LLR of a lattice in a drawing", HAND)
-    drawn_clipped: float = tuned(200.0, "nats", "the same where clipped blocks alone show it", HAND)
+    drawn_clipped: float = tuned(200.0, "nats", "the same where clipped blocks alone show it, on another grid", HAND)
 
     # Two compressions on one grid, then on two.
     pixel_sigma: float = tuned(0.289, "grey levels", "rounding of pixels between the two", "the root of 1/12")

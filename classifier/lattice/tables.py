@@ -113,7 +113,8 @@ def standard(reading: Reading, residuals: fit.Residuals) -> Standard | None:
     ties = tuple(int(q) for q in np.flatnonzero(totals >= totals[best] - LATTICE.tie) + 1)
     margin = float(totals[best] - np.delete(totals, best).max(initial=-np.inf))
     margin = min(margin, float(totals[best]))
-    sure = _near(fits, best) and bool(nats[best] > _shown(ratios))
+    shown = _shown(ratios)  # by textured blocks, or by lines and flat ones as well
+    sure = _near(fits, best) and bool(nats[best] > shown or reading.scores.nats[best] > shown + LATTICE.tables_missed)
     return Standard(best + 1, np.isfinite(single), False, float(totals[best]), sure, firsts.get(best), ties, margin)
 
 
