@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.lattice import prior
-from q1net_msroi.classifier.lattice.noise import RESOLUTION, SHORT, STEPS, Floats, expected, noise_table
+from q1net_msroi.classifier.lattice.noise import RESOLUTION, SHORT, STEPS, Floats, noise_table
 from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils import jpeg
 
@@ -54,50 +54,31 @@ def prior_tails(counts: Floats, dc: NDArray[np.bool_]) -> Floats:
     return tails
 
 
-def excess(counts: Floats, noise: str, rounding: Floats) -> Floats:
-    """Return the nats by which histograms (rows, bins) lie further from lattices than this noise does: (rows, STEPS).
-
-    About 0 for lattices on which the coefficients do lie, whatever a prior says; large for the others. `rounding` is
-    the second answer of `explain`.
-    """
-    further: Floats = counts.sum(1)[:, None] * expected(noise) - rounding
-    return further
-
-
 def occupied(counts: Floats) -> NDArray[np.int64]:
     """Return the largest |c| that each row of histograms (rows, bins) holds, in whole units rounded up."""
     last: NDArray[np.int64] = counts.shape[1] - 1 - (counts[:, ::-1] > 0).argmax(1)
     return last // RESOLUTION + 1
 
 
-def ratios(counts: Floats, noise: str) -> Floats:
+def ratios(counts: Floats, noise: str, uniform: NDArray[np.bool_] | None = None) -> Floats:
     """Return the nats by which lattices of step 1..255 explain histograms better than none does: (rows, STEPS).
 
-    `counts` (rows, bins) are numbers of |c| in bins of 1/8; `noise` is a key of `noise.NOISES`.
-    """
-    return explain(counts, noise)[0]
-
-
-def explain(counts: Floats, noise: str, uniform: NDArray[np.bool_] | None = None) -> tuple[Floats, Floats]:
-    """Return what `ratios` does and its part that is the log-likelihood of the rounding alone, both (rows, STEPS).
-
-    Rows marked in `uniform` (DC) have a uniform prior over -1024..1024 in place of the mixture.
+    `counts` (rows, bins) are numbers of |c| in bins of 1/8; `noise` is a key of `noise.NOISES`. Rows marked in
+    `uniform` (DC) have a uniform prior over -1024..1024 in place of the mixture.
     """
     uniform = np.zeros(len(counts), bool) if uniform is None else uniform
-    score, rounding = np.empty((2, len(counts), STEPS), np.float32)
+    score = np.empty((len(counts), STEPS), np.float32)
     most = counts.shape[1]
     few = min(SHORT, most)
     short = ~counts[:, few:].any(1)  # most frequencies: their long empty ends cost time
     for chosen, bins in ((short & ~uniform, few), (~short & ~uniform, most)):
         if chosen.any():
             part = np.ascontiguousarray(counts[chosen, :bins], np.float32)
-            rounding[chosen] = part @ noise_table(noise, bins)
-            score[chosen] = _mixture_ratios(part, rounding[chosen], noise)
+            score[chosen] = _mixture_ratios(part, part @ noise_table(noise, bins), noise)
     if uniform.any():
-        rounding[uniform] = counts[uniform] @ noise_table(noise, most)
-        steps = np.arange(1, STEPS + 1, dtype=np.float32)
-        score[uniform] = rounding[uniform] + counts[uniform].sum(1, keepdims=True) * np.log(steps)
-    return score, rounding
+        dense = np.log(np.arange(1, STEPS + 1, dtype=np.float32))
+        score[uniform] = counts[uniform] @ noise_table(noise, most) + counts[uniform].sum(1, keepdims=True) * dense
+    return score
 
 
 def _mixture_ratios(counts: Floats, rounding: Floats, noise: str) -> Floats:

@@ -15,10 +15,8 @@ class Scores:
 
     nats: NDArray[np.float64]  # (100,) of qualities 1..100
     textured: NDArray[np.float64]  # (100,) the share of blocks that vary in both directions
-    misfit: NDArray[np.float64]  # (100,) nats a coefficient by which those blocks lie further from the tables' lattices
     used: int  # blocks that speak: not clipped, repeated lines and flats counted once
     ratios: NDArray[np.floating]  # (64, STEPS) of every step, of the textured blocks
-    excess: NDArray[np.floating]  # (64, STEPS) what `misfit` sums
 
     @property
     def best(self) -> int:
@@ -37,20 +35,17 @@ def table_scores(counts: blocks.Histograms, noise: str = "exact", channel: int =
 
     Blocks that are constant along a side speak only where the pixels are the decoder's own.
     """
-    dc = np.arange(64) == 0
-    ratios, rounding = likelihood.explain(counts.textured, noise, dc)
+    ratios = likelihood.ratios(counts.textured, noise, np.arange(64) == 0)
     nats = likelihood.sum_tables(ratios, np.arange(64), channel)
-    excess = likelihood.excess(counts.textured, noise, rounding) / max(float(counts.textured.sum()), 1)
-    misfit = likelihood.sum_tables(excess, np.arange(64), channel)
     textured, used = nats, counts.textured_blocks
     if noise in ("exact", "chroma"):
         if counts.line_blocks:
-            lines = likelihood.explain(counts.lines, "line", blocks.LINE_FREQUENCIES == 0)[0]
+            lines = likelihood.ratios(counts.lines, "line", blocks.LINE_FREQUENCIES == 0)
             nats = nats + likelihood.sum_tables(lines, blocks.LINE_FREQUENCIES, channel)
         flat = (counts.flat @ likelihood.flat_table())[None]
         nats = nats + likelihood.sum_tables(flat, np.zeros(1, np.int64), channel)
         used += counts.line_blocks + int(counts.flat.sum())
-    return Scores(nats, textured, misfit, used, ratios, excess)
+    return Scores(nats, textured, used, ratios)
 
 
 @dataclass(frozen=True)

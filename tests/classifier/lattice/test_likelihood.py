@@ -103,17 +103,6 @@ def test_sum_along_the_tables_against_a_loop() -> None:
         np.testing.assert_allclose(got, expected)
 
 
-def test_misfit_is_zero_on_a_lattice_and_large_off_it() -> None:
-    random = np.random.default_rng(9)
-    steps = jpeg.standard_tables()[69, 0].ravel()
-    values = steps * random.integers(-3, 4, (500, 64)) + random.normal(0, 0.28, (500, 64))
-    counts = np.concatenate([histogram(v[np.abs(v) < 255]) for v in values.T])
-    excess = likelihood.excess(counts, "exact", likelihood.explain(counts, "exact")[1])
-    misfit = likelihood.sum_tables(excess, np.arange(64)) / counts.sum()
-    assert abs(misfit[69]) < 0.05
-    assert misfit[[10, 40, 60, 75, 90]].min() > 0.5
-
-
 def obvious_fit(histogram: np.ndarray, components: np.ndarray) -> np.ndarray:
     """Expectation-maximisation, 20 rounds, with a twentieth of a coefficient added to each component."""
     weights = [1 / len(components)] * len(components)
