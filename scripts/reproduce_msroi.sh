@@ -20,6 +20,6 @@ combine --output_directory "$out/jpeg" >"$out/kodak.jsonl"
 combine --output_directory "$out/mixture" -find_best 0 | grep '"quality": 100,' >"$out/mixture.jsonl"
 "$python" msroi/read_log.py "$out/kodak.jsonl" --output_directory "$out"
 "$python" scripts/record_msroi.py "$out/kodak.jsonl" "$out/mixture.jsonl" "$kept/kodak_rule3.json"
-# The overlay that the README shows.
+# The overlay that the documents show.
 "$python" msroi/generate_map.py sample_image/chelsea.png --output_directory "$out/sample"
 cp "$out/sample/overlayed_heatmap.png" "$kept/chelsea_overlay.png"

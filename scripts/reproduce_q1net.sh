@@ -34,13 +34,6 @@ accuracy conditions_lattice --qualities=1-100:6 --conditions "crop 64" "crop 128
     --estimators jpeg_lattice auto --workers 1
 "$python" scripts/measure_maps.py --in_path "$Q1NET_DATA/pristine_val" --out "$kept/maps.json"
 
-say() { # NAME COMMAND: keep a command and what it prints, for the documents
-    { echo "\$ $2" && PATH="$PWD/.venv/bin:$PATH" bash -c "$2"; } > "$kept/$1.txt"
-}
-say demo scripts/demo.sh
-say predict 'python3 classifier/predict_cls.py --in_path sample_image/coffee_jpeg_q20.png'
-say predict_json 'python3 classifier/predict_cls.py --in_path sample_image/coffee_jpeg_q20.png --json'
-say auto 'python3 classifier/predict_cls.py --in_path sample_image/coffee_jpeg_q20.png --comp_type auto --explain'
 [ -f "$kept/benchmark.json" ] || "$python" scripts/benchmark.py --out "$kept/benchmark.json" \
     --parts cold_start warm_estimate lattice folder gen_data training evaluation
 [ "$results" = out ] || "$python" scripts/tables.py

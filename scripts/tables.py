@@ -282,9 +282,6 @@ def block(specs: Mapping[str, Row], name: str) -> str:
     """Return what stands in the block `name`."""
     spec = specs[name]
     spec = {**specs[spec["like"]], **spec} if "like" in spec else spec
-    if "output" in spec:
-        texts = [(ROOT / f"classifier/results/{each}.txt").read_text(encoding="utf-8") for each in spec["output"]]
-        return "```text\n" + "".join(texts) + "```\n"
     if "commands_of" in spec:
         return shell(*(kept(f"classifier/{each}")["command"] for each in specs[spec["commands_of"]]["with"]))
     record = kept(spec["record"]) if "record" in spec else {}
@@ -315,7 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="exit 1 when a document is out of date; write nothing")
     options = parser.parse_args(arguments)
     specs = tomllib.loads((ROOT / "scripts" / "tables.toml").read_text(encoding="utf-8"))
-    documents = [*(ROOT / folder / "README.md" for folder in ("", "classifier", "msroi")), *ROOT.glob("save/*/*.md")]
+    documents = sorted(path for pattern in ("*.md", "docs/*.md", "save/*/*.md") for path in ROOT.glob(pattern))
     made = {path: fill(path, specs) for path in documents}
     stale = [path for path, text in made.items() if text != path.read_text(encoding="utf-8")]
     for path in stale:

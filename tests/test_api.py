@@ -1,7 +1,6 @@
 """The Python interface: the same answers as the commands', from files, images and arrays, in several threads."""
 
 import inspect
-import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -217,15 +216,6 @@ def test_maps_and_options_that_do_not_fit(pixels: np.ndarray) -> None:
         q1net_msroi.encode(pixels, np.zeros(pixels.shape[:2], np.uint8), model=9)
     with pytest.raises(UserError, match="no method best"):
         q1net_msroi.region_map(pixels, "best")
-
-
-def test_the_example_of_the_readme(tmp_path: Path, run: Callable[..., Any]) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (files.REPOSITORY / "README.md").read_text(), re.DOTALL)
-    (tmp_path / "sample_image").symlink_to(SAMPLE.parent)
-    done = run("-c", code, cwd=tmp_path)
-    assert done.code == 0, done.err
-    assert done.lines[0] == "20.0 compressed at 20"
-    assert (tmp_path / "smaller.jpg").stat().st_size > 0
 
 
 def test_importing_loads_nothing(run: Callable[..., Any]) -> None:

@@ -1,6 +1,7 @@
-"""Documents say what was measured, and name only what exists."""
+"""Documents say what was measured, name only what exists, and make a site whose links all lead somewhere."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +9,17 @@ from pathlib import Path
 import pytest
 
 from q1net_msroi.classifier.lattice.settings import LATTICE
+from tests.printed.commands import ROOT, documents
 
-ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "classifier" / "README.md", ROOT / "msroi" / "README.md"]
+FRONT_PAGE_WORDS = 900
+POINTER_WORDS = 300
+IMAGES = (".png", ".svg", ".jpg", ".webp")
+DOCUMENTS = [*documents(), ROOT / "CONTRIBUTING.md"]
+
+
+def name(path: Path) -> str:
+    """A document as a test's name."""
+    return str(path.relative_to(ROOT))
 
 
 def test_tables_are_made_from_the_committed_results() -> None:
@@ -24,35 +33,114 @@ def test_tables_are_made_from_the_committed_results() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_every_link_leads_somewhere(document: Path) -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", document.read_text())
+    links = re.findall(r"\]\(([^)#:]+)", document.read_text())
     missing = [link for link in links if not (document.parent / link).exists()]
     assert not missing
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("document", documents(), ids=name)  # CONTRIBUTING.md names files that a reader writes
 def test_every_command_named_exists(document: Path) -> None:
-    named = set(re.findall(r"(?:scripts|classifier|msroi)/[\w./]+\.(?:py|sh)", document.read_text()))
-    assert named
-    missing = [name for name in named if not (ROOT / name).exists()]
+    named = set(re.findall(r"\b(?:scripts|classifier|msroi|tests)/[\w./]+\.(?:py|sh)", document.read_text()))
+    missing = [path for path in named if not (ROOT / path).exists()]
     assert not missing
 
 
+def test_every_script_is_told_of() -> None:
+    """What a person may start is in some document."""
+    text = "".join(document.read_text() for document in DOCUMENTS)
+    made = {"scripts/common.sh", "scripts/site_pages.py"}  # sourced by scripts, called by the site's generator
+    found = {name(path) for path in (ROOT / "scripts").iterdir() if path.suffix in (".py", ".sh")}
+    assert not {path for path in found - made if path not in text}
+
+
+def test_the_front_page_is_short_and_says_how_to_test() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert len(text.split()) < FRONT_PAGE_WORDS
+    assert "scripts/test.sh" in text
+    for family in ("classifier", "msroi"):
+        assert len((ROOT / family / "README.md").read_text().split()) < POINTER_WORDS
+
+
+def test_no_paragraph_stands_twice() -> None:
+    """One place for everything; tables, blocks of results and code may repeat."""
+    seen: dict[str, str] = {}
+    for document in DOCUMENTS:
+        text = re.sub(r"```.*?```|<!-- results.*?<!-- end -->", "", document.read_text(), flags=re.DOTALL)
+        for paragraph in text.split("\n\n"):
+            words = " ".join(paragraph.split())
+            if len(words) > 150 and not words.startswith(("|", "![")):
+                assert words not in seen, f"{name(document)} and {seen[words]}: {words[:80]}"
+                seen[words] = name(document)
+
+
+def test_every_picture_is_described_and_used() -> None:
+    shown = set()
+    for document in DOCUMENTS:
+        for told, path in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", document.read_text()):
+            assert len(told) > 10, f"{name(document)}: {path} is not described"
+            shown.add((document.parent / path).resolve())
+    drawn = {path for path in (ROOT / "docs").rglob("*") if path.suffix in IMAGES}
+    assert not drawn - shown
+
+
 def test_rules_are_stated_with_the_numbers_of_the_settings() -> None:
-    text = " ".join((ROOT / "classifier" / "README.md").read_text().split())
+    text = " ".join((ROOT / "docs" / "how_it_works.md").read_text().split())
     few = f"{LATTICE.drawn_presence:g} nats and {LATTICE.drawn_points} coefficients beyond zero"
     stated = [
-        f"do so by {LATTICE.edges_visible:g}, the grid",
-        f"{LATTICE.presence_on_edges:g} nats are enough for an answer",
+        f"An answer needs {LATTICE.presence:g} nats.",
+        f"stand out by {LATTICE.edges_visible:g} standard errors in both directions",
+        f"and {LATTICE.presence_on_edges:g} nats are enough for an answer",
         f"fewer than {LATTICE.drawn_share:.0%} of".replace("%", " %"),
         f"an answer needs {few}, or {LATTICE.drawn_clipped:g} nats where clipped",
         f"a standard deviation above {LATTICE.fit_spread:g} grey levels",
-        f"two are believed where they gain {LATTICE.pair_presence:g} nats",
-        f"by {LATTICE.period_presence:g} standard errors ({LATTICE.period_beside:g} where the grids share a side)",
+        f"Two are believed where they gain {LATTICE.pair_presence:g} nats",
+        f"by {LATTICE.period_presence:g} standard errors from all other grids, or {LATTICE.period_beside:g} where",
     ]
     assert not [words for words in stated if words not in text]
 
 
 def test_checksums_of_what_is_shipped() -> None:
     subprocess.run([ROOT / "scripts" / "checksums.sh", "--check"], check=True)
+
+
+def build(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    """Build the site with the generator's strict checks."""
+    config = ROOT / "mkdocs.yml" if not more else Path(more[0])
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", config, "--site-dir", folder]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def test_the_site_is_whole(tmp_path: Path) -> None:
+    pytest.importorskip("material", reason="the documents' generator is not installed: pip install '.[docs]'")
+    done = build(tmp_path / "site")
+    assert done.returncode == 0, done.stderr
+    front = (tmp_path / "site" / "index.html").read_text()
+    assert 'href="curators.html"' in front
+    assert "<title>Q1Net and MSROI</title>" in front
+    pages = {path.name for path in (tmp_path / "site").glob("*.html")}
+    assert {f"{path.stem}.html" for path in (ROOT / "docs").glob("*.md")} <= pages
+    for page in (tmp_path / "site").rglob("*.html"):
+        assert not re.findall(
+            r'(?:src|href)="(?:https?:)?//(?!squidfunk)[^"]*\.(?:js|css|woff2?)"', page.read_text()
+        ), page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", ["[x](nowhere.md)", "[x](results.md#nowhere)", "![a picture](nowhere.png)"])
+def test_a_broken_link_ends_the_build(tmp_path: Path, broken: str) -> None:
+    pytest.importorskip("material", reason="the documents' generator is not installed: pip install '.[docs]'")
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("save/*/README.md"), ROOT / "LICENSE", ROOT / "mkdocs.yml"]:
+        (tmp_path / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, tmp_path / path.relative_to(ROOT))
+    for folder in ("docs", "classifier/results", "msroi/results"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "site_pages.py", tmp_path / "scripts")
+    assert build(tmp_path / "site", str(tmp_path / "mkdocs.yml")).returncode == 0
+    with (tmp_path / "docs" / "data.md").open("a") as page:
+        page.write(f"\n{broken}\n")
+    done = build(tmp_path / "site", str(tmp_path / "mkdocs.yml"))
+    assert done.returncode != 0
+    assert "nowhere" in done.stderr

@@ -45,9 +45,11 @@ class EncoderSettings:
         0.075, "1/bit", "lambda over weight * step^2", "0.05: 6.9, 0.075: 7.1, 0.11: 6.1"
     )
     ramp_low: float = tuned(
-        1.14, "map's mean", "map value up to which a region weight is 0", f"{THINGS}: README, ramps"
+        1.14, "map's mean", "map value up to which a region weight is 0", f"{THINGS}: docs/results.md, ramps"
     )
-    ramp_high: float = tuned(1.4, "map's mean", "map value from which a region weight is 1", f"{THINGS}: README, ramps")
+    ramp_high: float = tuned(
+        1.4, "map's mean", "map value from which a region weight is 1", f"{THINGS}: docs/results.md, ramps"
+    )
     deepest_change: float = tuned(-1.5, "dB", "what strength 1 may take from the whole picture", "a choice")
     estimate_offset: float = tuned(0.27, "dB", "by how much the sample's estimate is too low", f"{THINGS}: mean")
     safety_margin: float = tuned(0.05, "dB", "how much more than a strength promises is aimed at", HAND)
