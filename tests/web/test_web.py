@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -324,6 +325,18 @@ def test_a_browser_that_hides_pixels_gets_no_answers(address: str, tmp_path: Pat
         browser.wait("document.querySelector('#status')?.className === 'problem'")
         assert "changes the pixels" in texts(browser, "#status")[0]
         assert browser.run("document.querySelector('#files').disabled") is True
+
+
+@pytest.mark.slow
+def test_serving_prints_the_address(address: str) -> None:
+    """Depends on `address`, which skips where the page cannot be built."""
+    command = [ROOT / "scripts" / "serve_web.sh", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout
+        served = process.stdout.readline().strip()
+        with urllib.request.urlopen(served) as page, urllib.request.urlopen(address) as expected:
+            assert page.read() == expected.read()
+        process.terminate()
 
 
 @pytest.mark.slow
