@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The first thing to run after cloning: sets up what prediction needs, asks the sample pictures for their
-# quality, and finds what matters in one of them.
+# The first thing to run after cloning: sets up what prediction needs (no TensorFlow), asks the sample pictures how strongly
+# they were compressed, and makes a photograph smaller. Writes below output/ and out/.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 if [ -x .venv/bin/python ] && [ -f .venv/.stamp ]; then
     python=.venv/bin/python
@@ -9,13 +9,16 @@ else
     python=.venv-predict/bin/python
 fi
 
-echo "\$ python3 classifier/predict_cls.py --in_path sample_image"
-"$python" classifier/predict_cls.py --in_path sample_image
-echo
-echo "\$ python3 msroi/generate_map.py sample_image/chelsea.png"
-"$python" msroi/generate_map.py sample_image/chelsea.png
-echo "\$ python3 msroi/combine_images.py -image sample_image/chelsea.png -map output/msroi_map.jpg"
-"$python" msroi/combine_images.py -image sample_image/chelsea.png -map output/msroi_map.jpg
-answer=$("$python" classifier/predict_cls.py --in_path sample_image/coffee_jpeg_q20.png)
-echo
-echo "coffee_jpeg_q20.png is a PNG that was a JPEG of quality 20 before. From its pixels alone: $answer."
+show() { # COMMAND ...: print it, run it
+    printf '$ python3 %s\n' "$*"
+    "$python" "$@"
+    echo
+}
+
+show classifier/predict_cls.py --in_path sample_image --comp_type auto
+echo "coffee_jpeg_q20.png is a PNG, so the file says nothing. Its pixels do:"
+show classifier/predict_cls.py --in_path sample_image/coffee_jpeg_q20.png --comp_type auto --explain
+echo "And a photograph made smaller, its bytes where they matter:"
+show msroi/generate_map.py sample_image/chelsea.png
+show msroi/combine_images.py -image sample_image/chelsea.png -map output/msroi_map.jpg -model 7 --report out/demo.html
+echo "Look at output/overlayed_heatmap.png (what matters) and open out/demo.html (both files beside each other)."

@@ -21,8 +21,9 @@ def renew(document: Path, accept: bool) -> int:
     failed = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "here"
-        inputs.make(folder, commands.needs_clone(document))
-        for block, code, got in commands.perform(document, folder, commands.commands(Path(name) / "programs")):
+        programs = commands.make_programs(Path(name) / "programs")
+        inputs.make(folder, programs, commands.needs_clone(document))
+        for block, code, got in commands.perform(document, folder, programs):
             note(f"{block.place}: {block.code.splitlines()[0]}")
             if code != block.exit_code:
                 print(f"{block.place}: exit {code} in place of {block.exit_code}\n{block.code}{got}", flush=True)

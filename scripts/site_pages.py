@@ -14,7 +14,8 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "LICENSE")
-LINK = re.compile(r"(?P<before>\]\()(?P<path>[^)#:\s]+)(?P<after>[#)])")
+LINK = re.compile(r"(?P<before>\[(?P<text>[^\]]*)\]\()(?P<path>[^)#:\s]+)(?P<after>(?:#[^)]*)?\))")
+PICTURES = (".png", ".svg", ".jpg", ".webp")
 
 
 def outside() -> list[Path]:
@@ -49,20 +50,23 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for place in places:
         add(PurePosixPath(place))
         for path in linked((ROOT / place).read_text(encoding="utf-8"), PurePosixPath(place)).values():
-            if path.suffix in (".png", ".svg", ".jpg", ".webp"):
+            if path.suffix in PICTURES:
                 add(path)
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Rewrite a page's links to where their files lie on the site."""
+    """Rewrite a page's links to where files lie on the site; of a link to another file, the text remains."""
     name = page.file.src_uri
     place = next((PurePosixPath(path) for path in outside() if str(site_path(PurePosixPath(path))) == name), None)
     place = place or PurePosixPath("docs") / name
     targets = linked(markdown, place)
 
     def rewrite(match: re.Match[str]) -> str:
-        there = os.path.relpath(site_path(targets[match["path"]]), PurePosixPath(name).parent)
+        target = site_path(targets[match["path"]])
+        if files.get_file_from_path(str(target)) is None and (ROOT / targets[match["path"]]).exists():
+            return match["text"]
+        there = os.path.relpath(target, PurePosixPath(name).parent)
         return match["before"] + there + match["after"]
 
     return LINK.sub(rewrite, markdown)

@@ -99,6 +99,11 @@ def figure4(records: Any) -> Rows:
     return [record["result"] for record in records]
 
 
+def by_estimator(records: Any) -> Rows:
+    """One row of the confusion matrices' scores, by estimator."""
+    return [{record["result"]["comp_type"]: record["result"] for record in records}]
+
+
 def pivot(record: Any, row: str, column: str) -> Rows:
     """The record's rows of one value of `row` beside each other, by their values of `column`."""
     rows: dict[str, dict[str, Any]] = {}
@@ -222,6 +227,15 @@ def encoders(record: Any, area: str, quality: int) -> Rows:
     return rows
 
 
+def gains(_: Any, quality: int, **records: tuple[str, str]) -> Rows:
+    """What model 7 gains at its default strength, by name; each stands for a record and an area of photographs."""
+    found = {}
+    for name, (record, area) in records.items():
+        (row,) = [row for row in encoders(kept(record), area, quality) if row["encoder"] == "ours_50"]
+        found[name] = row["change"]
+    return [found]
+
+
 def against_mozjpeg(record: Any, area: str, qualities: Sequence[int]) -> Rows:
     """Model 7 against mozjpeg at its defaults on the same bytes and photographs."""
     rows = []
@@ -262,8 +276,8 @@ def ramps(record: Any, others: str, quality: int) -> Rows:
 
 
 MAKERS: tuple[Callable[..., Rows], ...] = (
-    *(listed, accuracy, figure4, pivot, best_marked, against_first, of_the_world, models, card),
-    *(paper_kodak, map_scores, map_parts, caltech, encoders, against_mozjpeg, rates, ramps),
+    *(listed, accuracy, figure4, by_estimator, pivot, best_marked, against_first, of_the_world, models, card),
+    *(paper_kodak, map_scores, map_parts, caltech, encoders, gains, against_mozjpeg, rates, ramps),
 )
 ROWS = {maker.__name__: maker for maker in MAKERS}
 
@@ -285,13 +299,16 @@ def block(specs: Mapping[str, Row], name: str) -> str:
     if "commands_of" in spec:
         return shell(*(kept(f"classifier/{each}")["command"] for each in specs[spec["commands_of"]]["with"]))
     record = kept(spec["record"]) if "record" in spec else {}
-    if "text" in spec:
+    if "text" in spec and "rows" not in spec:
         return said(spec["text"], record["result"]) + "\n"
     rows = ROWS[spec.get("rows", "listed")](record, **spec.get("with", {}))
+    if "text" in spec:
+        return said(spec["text"], rows[0]) + "\n"
     made = record[0] if isinstance(record, list) else record
     known = {**made, **rows[0]} | ({"made": results.made_by(made)} if "told" in spec else {})
     told = f"\n{said(spec['told'], known)}\n" if "told" in spec else ""
-    command = f"\n{shell(record['command'])}" if "command" in spec else ""
+    note = f"<!-- tested by: {spec['tested_by']} -->\n" if "tested_by" in spec else ""
+    command = f"\n{note}{shell(record['command'])}" if "command" in spec else ""
     return table(expanded(spec, rows), rows, known) + told + command
 
 

@@ -13,7 +13,6 @@ from tests.printed.commands import ROOT, documents
 
 FRONT_PAGE_WORDS = 900
 POINTER_WORDS = 300
-IMAGES = (".png", ".svg", ".jpg", ".webp")
 DOCUMENTS = [*documents(), ROOT / "CONTRIBUTING.md"]
 
 
@@ -75,14 +74,10 @@ def test_no_paragraph_stands_twice() -> None:
                 seen[words] = name(document)
 
 
-def test_every_picture_is_described_and_used() -> None:
-    shown = set()
+def test_every_picture_is_described() -> None:
     for document in DOCUMENTS:
         for told, path in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", document.read_text()):
             assert len(told) > 10, f"{name(document)}: {path} is not described"
-            shown.add((document.parent / path).resolve())
-    drawn = {path for path in (ROOT / "docs").rglob("*") if path.suffix in IMAGES}
-    assert not drawn - shown
 
 
 def test_rules_are_stated_with_the_numbers_of_the_settings() -> None:
@@ -131,13 +126,14 @@ def test_the_site_is_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize("broken", ["[x](nowhere.md)", "[x](results.md#nowhere)", "![a picture](nowhere.png)"])
 def test_a_broken_link_ends_the_build(tmp_path: Path, broken: str) -> None:
     pytest.importorskip("material", reason="the documents' generator is not installed: pip install '.[docs]'")
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("save/*/README.md"), ROOT / "LICENSE", ROOT / "mkdocs.yml"]:
-        (tmp_path / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, tmp_path / path.relative_to(ROOT))
-    for folder in ("docs", "classifier/results", "msroi/results"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
+    copied = {"docs", "scripts", "mkdocs.yml"}
+    for path in ROOT.iterdir():
+        if path.name not in copied:
+            (tmp_path / path.name).symlink_to(path)
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
     (tmp_path / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts" / "site_pages.py", tmp_path / "scripts")
+    for name_ in ("mkdocs.yml", "scripts/site_pages.py"):
+        shutil.copy(ROOT / name_, tmp_path / name_)
     assert build(tmp_path / "site", str(tmp_path / "mkdocs.yml")).returncode == 0
     with (tmp_path / "docs" / "data.md").open("a") as page:
         page.write(f"\n{broken}\n")

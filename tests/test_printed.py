@@ -1,7 +1,12 @@
 """Every command that the documents print is run, and prints what they say. scripts/renew_outputs.py writes it anew."""
 
+import argparse
+import importlib
 import re
+import shlex
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,9 +28,9 @@ def of_page(document: Path) -> object:
     "document", [of_page(page) for page in DOCUMENTS if any(b.runs for b in commands.blocks(page))]
 )
 def test_commands_print_what_the_page_says(document: Path, tmp_path: Path) -> None:
-    programs = commands.commands(tmp_path / "programs")
+    programs = commands.make_programs(tmp_path / "programs")
     folder = tmp_path / "here"
-    inputs.make(folder, commands.needs_clone(document))
+    inputs.make(folder, programs, commands.needs_clone(document))
     for block, code, got in commands.perform(document, folder, programs):
         assert code == block.exit_code, f"{block.place}: exit {code}\n{block.code}{got}"
         if block.printed is not None:
@@ -43,6 +48,58 @@ def test_no_command_hides(document: Path) -> None:
         if block.note == "tested by":
             assert (ROOT / block.said).is_file(), f"{block.place}: there is no {block.said}"
     assert not re.search(r"^[ \t]+```(?:sh|python)", document.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def command_lines(block: Block) -> list[list[str]]:
+    """Return the words of a block's Python commands, the file or module's name first."""
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    lexer = shlex.shlex(block.code.replace("\\\n", " ").replace("\n", " ; "), posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    found: list[list[str]] = [[]]
+    for word in lexer:
+        if set(word) <= set("();<>|&"):
+            found.append([])
+        else:
+            found[-1].append(word)
+    commands_ = [words[1:] if words[0] == "python3" else words for words in found if words]
+    named = [[scripts[words[0]].partition(":")[0], *words[1:]] for words in commands_ if words[0] in scripts]
+    return named + [words for words in commands_ if words[0].endswith(".py")]
+
+
+class AcceptedError(Exception):
+    """The flags of a command were understood."""
+
+
+def understands(name: str, words: list[str]) -> bool:
+    """Whether a command takes these words, its `parse_args` stopping it behind that."""
+    module = name.removesuffix(".py").replace("/", ".")
+    module = module if module.startswith(("scripts.", "q1net_msroi.")) else f"q1net_msroi.{module}"
+    if words in (["--help"], ["--version"]):  # answered before the flags are read
+        return True
+    try:
+        importlib.import_module(module).main(words)
+    except AcceptedError:
+        return True
+    except SystemExit:
+        return False
+    except ModuleNotFoundError as error:
+        return error.name == "torch"  # nothing that the tests need
+    return False
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_flag_printed_is_known(document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of what only another test runs."""
+    parse = argparse.ArgumentParser.parse_args
+
+    def stop(parser: argparse.ArgumentParser, *given: Any) -> None:
+        parse(parser, *given)
+        raise AcceptedError
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop)
+    for block in (block for block in commands.blocks(document) if block.language == "sh"):
+        for name, *words in command_lines(block):
+            assert understands(name, words), f"{block.place}: {name} {' '.join(words)}"
 
 
 def test_blocks_and_what_they_print(tmp_path: Path) -> None:

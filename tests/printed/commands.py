@@ -87,11 +87,12 @@ def blocks(document: Path) -> list[Block]:
     return found
 
 
-def commands(folder: Path) -> Path:
+def make_programs(folder: Path) -> Path:
     """Make a folder of programs: this Python, and the commands that the package installs."""
     folder.mkdir(parents=True)
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
     lines = {"python3": f'exec {sys.executable} "$@"'}
+    lines["python"] = lines["python3"]
     for name, target in scripts.items():
         module, _, function = target.partition(":")
         lines[name] = (

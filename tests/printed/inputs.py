@@ -41,7 +41,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def pictures(folder: Path) -> None:
-    """Make what a reader has: single pictures, `photos/` with all kinds of histories, `photographs/` without one."""
+    """Make what a reader has: pictures, `photos/` of a camera, an `archive/`, `photographs/` never compressed."""
     cat = photograph()
     twice = jpeg.encode(np.ascontiguousarray(jpeg.compress(cat, 40)[3:, 5:]), 95)
     pasted = jpeg.compress(cat, 90).copy()
@@ -50,12 +50,14 @@ def pictures(folder: Path) -> None:
     save(folder / "suspicious.png", pasted)
     write(folder / "photo.jpg", jpeg.encode(cat, 92))
     write(folder / "again.jpg", twice)
-    write(folder / "photos" / "cat.jpg", jpeg.encode(cat, 85))
-    write(folder / "photos" / "forum" / "cat_again.jpg", twice)
-    save(folder / "photos" / "forum" / "coffee.png", photograph("coffee"))
-    Image.fromarray(cat[:200, :300]).save(folder / "photos" / "cat.webp", quality=80)
-    write(folder / "photos" / "notes.txt", b"no picture")
-    write(folder / "photos" / "cut.jpg", jpeg.encode(cat, 75)[:4000])
+    write(folder / "photos" / "cat.jpg", jpeg.encode(cat, 92))
+    write(folder / "photos" / "2026" / "rocket.jpg", jpeg.encode(photograph("rocket"), 90))
+    write(folder / "archive" / "cat.jpg", jpeg.encode(cat, 85))
+    write(folder / "archive" / "forum" / "cat_again.jpg", twice)
+    save(folder / "archive" / "forum" / "coffee.png", photograph("coffee"))
+    Image.fromarray(cat[:200, :300]).save(folder / "archive" / "cat.webp", quality=80)
+    write(folder / "archive" / "notes.txt", b"no picture")
+    write(folder / "archive" / "cut.jpg", jpeg.encode(cat, 75)[:4000])
     for number in range(4):
         save(folder / "photographs" / f"{number}.png", never_compressed(number))
         save(folder / "other_photographs" / f"{number}.png", never_compressed(number + 10))
@@ -83,8 +85,8 @@ def data_sets(folder: Path) -> None:
         csv.writer(handle).writerows([["file", "subject", "x", "y", "duration_ms"], *rows])
 
 
-def clone(folder: Path) -> None:
-    """Copy packages, scripts and models, so that a page's commands may write there."""
+def clone(folder: Path, programs: Path) -> None:
+    """Copy packages, scripts and models, so that a page's commands may write there; `programs` is the environment."""
     left_out = shutil.ignore_patterns("__pycache__", "out", "*.partial")
     for name in COPIED:
         for path in ROOT.glob(name):
@@ -92,13 +94,16 @@ def clone(folder: Path) -> None:
                 shutil.copytree(path, folder / path.name, symlinks=True, ignore=left_out)
             else:
                 shutil.copy2(path, folder / path.name)
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / ".stamp").touch()
+    (folder / ".venv" / "bin").symlink_to(programs)
 
 
-def make(folder: Path, with_clone: bool) -> None:
-    """Make the folder in which a page's commands run."""
+def make(folder: Path, programs: Path, with_clone: bool) -> None:
+    """Make the folder in which a page's commands run; with a clone, `programs` are its environment's."""
     folder.mkdir(parents=True, exist_ok=True)
     if with_clone:
-        clone(folder)
+        clone(folder, programs)
         data_sets(folder / "data")
     (folder / "sample_image").symlink_to(ROOT / "sample_image")
     pictures(folder)
