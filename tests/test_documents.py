@@ -96,6 +96,23 @@ def test_rules_are_stated_with_the_numbers_of_the_settings() -> None:
     assert not [words for words in stated if words not in text]
 
 
+def test_the_program_says_what_the_page_of_limits_quotes() -> None:
+    """Every reason and error that the page explains, but for what stands in place of its dots, names and numbers."""
+    page = (ROOT / "docs" / "limits.md").read_text()
+    quoted = [
+        phrase
+        for section in ("## Reasons", "## Errors")
+        for row in re.findall(r"^\| (`.*?) \|", page.partition(section)[2].partition("\n## ")[0], re.MULTILINE)
+        for phrase in re.findall(r"`([^`]+)`", row)
+    ]
+    assert len(quoted) > 25
+    folders = ("classifier", "msroi", "utils", "scripts")
+    said = "".join(path.read_text() for folder in folders for path in (ROOT / folder).rglob("*.[ps][yh]"))
+    parts = [(each, re.split(r"\.\.\.|\b[A-Z]{2,}\w*\b|\d+(?:x\d+)?", each)) for each in quoted]
+    missing = [each for each, pieces in parts for piece in pieces if piece.strip(" ;:,()_.") not in said]
+    assert not missing
+
+
 def test_checksums_of_what_is_shipped() -> None:
     subprocess.run([ROOT / "scripts" / "checksums.sh", "--check"], check=True)
 

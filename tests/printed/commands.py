@@ -143,7 +143,8 @@ def differences(wanted: str, got: str) -> list[str]:
         while skips and place < len(lines) and not _alike(line, lines[place]):
             place += 1
         if place == len(lines) or not _alike(line, lines[place]):
-            return [f"expected: {line}", f"printed:  {lines[place] if place < len(lines) else 'nothing more'}"]
+            left = lines if skips else [*lines[place:], "nothing more"][:1]
+            return [f"expected: {line}", *(f"printed:  {each}" for each in left)]
         place, skips = place + 1, False
     return [f"printed too: {line}" for line in lines[place:]] if not skips else []
 
