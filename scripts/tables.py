@@ -296,8 +296,9 @@ def block(specs: Mapping[str, Row], name: str) -> str:
     """Return what stands in the block `name`."""
     spec = specs[name]
     spec = {**specs[spec["like"]], **spec} if "like" in spec else spec
+    note = f"<!-- tested by: {spec['tested_by']} -->\n" if "tested_by" in spec else ""
     if "commands_of" in spec:
-        return shell(*(kept(f"classifier/{each}")["command"] for each in specs[spec["commands_of"]]["with"]))
+        return note + shell(*(kept(f"classifier/{each}")["command"] for each in specs[spec["commands_of"]]["with"]))
     record = kept(spec["record"]) if "record" in spec else {}
     if "text" in spec and "rows" not in spec:
         return said(spec["text"], record["result"]) + "\n"
@@ -307,7 +308,6 @@ def block(specs: Mapping[str, Row], name: str) -> str:
     made = record[0] if isinstance(record, list) else record
     known = {**made, **rows[0]} | ({"made": results.made_by(made)} if "told" in spec else {})
     told = f"\n{said(spec['told'], known)}\n" if "told" in spec else ""
-    note = f"<!-- tested by: {spec['tested_by']} -->\n" if "tested_by" in spec else ""
     command = f"\n{note}{shell(record['command'])}" if "command" in spec else ""
     return table(expanded(spec, rows), rows, known) + told + command
 

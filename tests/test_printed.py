@@ -27,6 +27,7 @@ def of_page(document: Path) -> object:
 @pytest.mark.parametrize(
     "document", [of_page(page) for page in DOCUMENTS if any(b.runs for b in commands.blocks(page))]
 )
+@pytest.mark.timeout(3600)  # some pages train networks
 def test_commands_print_what_the_page_says(document: Path, tmp_path: Path) -> None:
     programs = commands.make_programs(tmp_path / "programs")
     folder = tmp_path / "here"
