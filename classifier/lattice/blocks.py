@@ -108,7 +108,10 @@ def turned(counts: Histograms) -> Histograms:
 def count(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return histograms (rows, bins) of |c| for coefficients (samples, rows)."""
     rows = coefficients.shape[1]
-    index = (np.abs(coefficients) * RESOLUTION + 0.5).astype(np.int32)
+    scaled = np.abs(coefficients)
+    scaled *= RESOLUTION
+    scaled += np.float32(0.5)
+    index = scaled.astype(np.intp)
     bins = int(index.max(initial=0)) + 1
     for enough in (128, 256, 512):
         if bins <= enough * RESOLUTION + 1:
@@ -116,7 +119,8 @@ def count(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
             break
     else:
         bins = BINS
-    index = np.minimum(index, bins - 1) + np.arange(rows, dtype=np.int32) * bins
+    np.minimum(index, bins - 1, out=index)
+    index += np.arange(rows) * bins
     return np.bincount(index.ravel(), minlength=rows * bins).reshape(rows, bins).astype(np.float32)
 
 

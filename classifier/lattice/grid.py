@@ -57,15 +57,30 @@ def _sum_inside(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return sums[:, 8:, 8:] - sums[:, :-8, 8:] - sums[:, 8:, :-8] + sums[:, :-8, :-8]
 
 
+@functools.cache
+def _coarse_bins() -> tuple[NDArray[np.intp], int]:
+    """Return the bin that the prior is fitted on for every fine bin: (BINS,), and their number."""
+    edges = coarse_edges(BINS)
+    return np.searchsorted(edges, np.arange(BINS), "right") - 1, len(edges) - 1
+
+
+@functools.cache
+def _every_shift(most: int) -> NDArray[np.float32]:
+    """Return the lowest `most` rows of the DCT's matrix at all 8 places in 15 pixels: (8 * most, 15)."""
+    shifted = np.zeros((8, most, WINDOW), np.float32)
+    for start, rows in enumerate(shifted):
+        rows[:, start : start + 8] = jpeg.dct_matrix()[:most]
+    return shifted.reshape(-1, WINDOW)
+
+
 def every_phase(windows: NDArray[np.float32], most: int = 8) -> NDArray[np.float32]:
     """Return the DCT of the block of every phase in (windows, 15, 15) values.
 
-    It is (windows, 8 y, 8 x, horizontal frequencies, vertical ones), the lowest `most` of both.
+    It is (windows, 8 y, vertical frequencies, 8 x, horizontal ones), the lowest `most` of both.
     """
-    matrix = jpeg.dct_matrix()[:most]
-    slide = np.lib.stride_tricks.sliding_window_view
-    rows = slide(windows, 8, axis=2) @ matrix.T  # (windows, 15, 8 x, horizontal)
-    coefficients: NDArray[np.float32] = slide(rows, 8, axis=1) @ matrix.T
+    matrix = _every_shift(most)
+    across = (windows.reshape(-1, WINDOW) @ matrix.T).reshape(len(windows), WINDOW, 8 * most)
+    coefficients: NDArray[np.float32] = np.matmul(matrix, across).reshape(-1, 8, most, 8, most)
     return coefficients
 
 
@@ -86,39 +101,47 @@ class Sample:
         cost[places[:, 0] == 0, 0] = cost[places[:, 0] == 0, 1]
         cost[places[:, 1] == 0, :, 0] = cost[places[:, 1] == 0, :, 1]
         windows, values = windows[:, 1:, 1:], values[:, 1:, 1:]
-        kept = ~_any_inside((windows.min(3) == 0) | (windows.max(3) == 255), 8, 8)
+        red, green, blue = ((windows[..., i] == 0) | (windows[..., i] == 255) for i in range(3))
+        kept = ~_any_inside(red | green | blue, 8, 8)
         across = _any_inside(values[:, :, 1:] != values[:, :, :-1], 8, 7)
         down = _any_inside(values[:, 1:] != values[:, :-1], 7, 8)
         self.usable = kept & across & down
         balance = (_sum_inside(cost) - LATTICE.line_cost * (across ^ down)) * kept
         self.plain = balance.sum(0).ravel()
-        self.coefficients = every_phase(values.astype(np.float32))
-        self.index = np.abs(self.coefficients)
-        self.index *= RESOLUTION
-        self.index = (self.index + np.float32(0.5)).astype(np.int32)
+        coefficients = every_phase(values.astype(np.float32))
+        np.abs(coefficients, out=coefficients)
+        coefficients *= RESOLUTION
+        coefficients += np.float32(0.5)
+        self.index = coefficients.astype(np.int16)  # (windows, 8 y, 8 v, 8 x, 8 u)
         self.plain += self._reference()
 
     def _reference(self) -> NDArray[np.float64]:
         """Return the log-likelihood of each phase's AC coefficients without a lattice: (64,)."""
-        edges = coarse_edges(BINS)
-        coarse = np.searchsorted(edges, np.arange(BINS), "right").astype(np.int32) - 1
-        index = coarse[self.index].reshape(self.number, 64, 64)
-        index += np.arange(64 * 64, dtype=np.int32).reshape(64, 64) * (len(edges) - 1)
-        kept = index[self.usable.reshape(-1, 64)]
-        counts = np.bincount(kept.ravel(), minlength=64 * 64 * (len(edges) - 1)).reshape(64 * 64, -1)
-        values = likelihood.reference(counts.astype(np.float32), BINS).reshape(64, 64)
-        total: NDArray[np.float64] = values[:, 1:].sum(1, dtype=np.float64)
-        return total
+        coarse, bins = _coarse_bins()
+        row = np.arange(8 * 8 * 8).reshape(8, 8, 8) * bins  # vertical frequency, x, horizontal frequency
+        total = np.zeros((8, 8))
+        for y in range(8):  # so much at once as a processor's cache holds
+            place = coarse[self.index[:, y]]
+            place += row
+            kept = self.usable[:, y]
+            if not kept.all():
+                place = place.transpose(0, 2, 1, 3)[kept]
+            counts = np.bincount(place.ravel(), minlength=row.size * bins).reshape(row.size, bins)
+            values = likelihood.reference(counts.astype(np.float32), BINS).reshape(row.shape)
+            values[0, :, 0] = 0  # DC
+            total[y] = values.sum((0, 2), dtype=np.float64)
+        return total.ravel()
 
     def scores(self, phases: NDArray[np.int64], frequencies: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return nats by which the best quality beats "no lattice" for phases (n, 2) in some frequencies: (n,)."""
         y, x = phases.T
         v, u = np.divmod(frequencies, 8)
         bins = LATTICE.sample_reach * RESOLUTION + 1
-        index = self.index[:, y[:, None], x[:, None], u, v]  # (windows, phases, frequencies)
+        places = ((y[:, None] * 8 + v) * 8 + x[:, None]) * 8 + u
+        index = self.index.reshape(self.number, -1)[:, places].astype(np.intp)  # (windows, phases, frequencies)
         keep = (index < bins) & self.usable[:, y, x, None]
         rows = len(phases) * len(frequencies)
-        index += (np.arange(rows, dtype=np.int32) * bins).reshape(len(phases), -1)
+        index += (np.arange(rows) * bins).reshape(len(phases), -1)
         counts = np.bincount(index[keep], minlength=rows * bins).reshape(rows, bins).astype(np.float32)
         ratios = likelihood.ratios(counts, "exact").reshape(len(phases), len(frequencies), -1)
         tables = likelihood.steps_of_quality()
@@ -153,18 +176,22 @@ def score_phases(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float64], tuple[
     return scores.reshape(8, 8), (y, x)
 
 
-def find_phase(pixels: NDArray[np.uint8]) -> score.Reading:
-    """Read (height, width, 3) uint8 RGB pixels on the likeliest grid, (0, 0) unless another is decisively better."""
+def find_phase(pixels: NDArray[np.uint8], readings: score.Readings | None = None) -> score.Reading:
+    """Read (height, width, 3) uint8 RGB pixels on the likeliest grid, (0, 0) unless another is decisively better.
+
+    `readings` are those of the pixels, where there are some.
+    """
+    readings = score.Readings(pixels) if readings is None else readings
     scores, faint = score_phases(pixels)
     y, x = divmod(int(scores.argmax()), 8)
-    reading = score.read(pixels, (y, x))
+    reading = readings[y, x]
     if reading.nats < LATTICE.presence and faint != (y, x):
-        other = score.read(pixels, faint)
+        other = readings[faint]
         if other.nats > max(LATTICE.presence, LATTICE.faint_per_block * other.scores.used):
             reading = other
             scores[faint] = scores.max() + other.nats
     if reading.phase != (0, 0) and min(reading.nats, scores[reading.phase] - scores[0, 0]) < LATTICE.presence:
-        return score.read(pixels, (0, 0))
+        return readings[0, 0]
     return reading
 
 

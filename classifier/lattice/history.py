@@ -186,7 +186,9 @@ def _phase_histograms(pixels: NDArray[np.uint8], windows: int, frequencies: Inte
     values, _ = np.unique(blocks.luma(pixels[y[:, :, None], x[:, None, :]]), axis=0, return_counts=True)  # once each
     vertical, horizontal = np.divmod(frequencies, 8)
     most = int(max(vertical.max(), horizontal.max())) + 1
-    index = np.abs(grid.every_phase(values.astype(np.float32), most)[..., horizontal, vertical])
+    phases = np.arange(8)
+    found = grid.every_phase(values.astype(np.float32), most)
+    index = np.abs(found[:, phases[:, None, None], vertical, phases[:, None], horizontal])
     bins, rows = PERIOD_REACH * RESOLUTION + 1, GRIDS * len(frequencies)
     index = (index * RESOLUTION + np.float32(0.5)).astype(np.int32).reshape(len(values), rows)
     kept = index < bins

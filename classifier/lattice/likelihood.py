@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.lattice import prior
-from q1net_msroi.classifier.lattice.noise import RESOLUTION, SHORT, STEPS, Floats, noise_table
+from q1net_msroi.classifier.lattice.noise import BINS, RESOLUTION, SHORT, STEPS, Floats, noise_table
 from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils import jpeg
 
 PIXELS = 8.0  # a block's side: a flat block of value v has the DC 8 v
+LENGTHS = (SHORT, 2 * SHORT, 4 * SHORT, BINS)  # bins of histograms: most frequencies have no larger coefficients
 RANGE = 2048  # coefficients lie in -1024..1024
 
 
@@ -69,12 +70,13 @@ def ratios(counts: Floats, noise: str, uniform: NDArray[np.bool_] | None = None)
     uniform = np.zeros(len(counts), bool) if uniform is None else uniform
     score = np.empty((len(counts), STEPS), np.float32)
     most = counts.shape[1]
-    few = min(SHORT, most)
-    short = ~counts[:, few:].any(1)  # most frequencies: their long empty ends cost time
-    for chosen, bins in ((short & ~uniform, few), (~short & ~uniform, most)):
+    rest = ~uniform
+    for bins in sorted({min(length, most) for length in LENGTHS}):  # long empty ends cost time
+        chosen = rest & ~counts[:, bins:].any(1)
         if chosen.any():
             part = np.ascontiguousarray(counts[chosen, :bins], np.float32)
             score[chosen] = _mixture_ratios(part, part @ noise_table(noise, bins), noise)
+            rest &= ~chosen
     if uniform.any():
         dense = np.log(np.arange(1, STEPS + 1, dtype=np.float32))
         score[uniform] = counts[uniform] @ noise_table(noise, most) + counts[uniform].sum(1, keepdims=True) * dense

@@ -119,8 +119,11 @@ def fit(coarse: NDArray[np.float32], components: NDArray[np.float32]) -> NDArray
     """Return mixture weights (rows, components) for histograms (rows, coarse bins)."""
     weights = np.full((len(coarse), len(components)), 1 / len(components), np.float32)
     total = np.maximum(coarse.sum(1, keepdims=True), 1)
+    ratio = np.empty(coarse.shape, np.float32)
     for _ in range(LATTICE.fit_rounds):
-        ratio = coarse / np.maximum(weights @ components, 1e-30)
-        weights = weights * (ratio @ components.T) + LATTICE.component_hint
+        np.matmul(weights, components, out=ratio)
+        np.divide(coarse, np.maximum(ratio, 1e-30, out=ratio), out=ratio)
+        weights *= ratio @ components.T
+        weights += LATTICE.component_hint
         weights /= total + LATTICE.component_hint * len(components)
     return weights

@@ -82,6 +82,20 @@ def read(
     return Reading(phase, noise, scores, counts, turned=turned)
 
 
+class Readings(dict[tuple[int, int], Reading]):
+    """The readings of a picture on its grids, each made when first asked for."""
+
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        """Take (height, width, 3) uint8 RGB pixels."""
+        super().__init__()
+        self._pixels = pixels
+
+    def __missing__(self, phase: tuple[int, int]) -> Reading:
+        """Read the grid from `phase` (y, x) on."""
+        self[phase] = read(self._pixels, phase)
+        return self[phase]
+
+
 def is_turned(scores: Scores) -> bool:
     """Tell whether the standard tables fit far better with rows and columns changed: a quarter turn since, or the like.
 

@@ -13,16 +13,17 @@ from q1net_msroi.classifier.lattice.settings import LATTICE
 
 def find(pixels: NDArray[np.uint8]) -> Reading:
     """Return the reading of (height, width, 3) uint8 RGB pixels on the likeliest of all grids."""
-    first = score.read(pixels, (0, 0))
+    readings = score.Readings(pixels)
+    first = readings[0, 0]
     if first.nats > LATTICE.no_other_grid:
         return first
     free = tables.free_nats(first.scores.ratios)
     if free > LATTICE.no_other_grid and tables.others(first, fit.Residuals(first.counts.textured)) is not None:
         return first
-    best = grid.find_phase(pixels)
+    best = grid.find_phase(pixels, readings)
     if best.nats < LATTICE.edges_overrule:
         edges = grid.block_edges(pixels)
-        reading = best if best.phase == edges.phase else score.read(pixels, edges.phase)
+        reading = readings[edges.phase]
         if edges.visible and strong_only(reading).nats > LATTICE.presence_on_edges:
             return replace(strong_only(reading), grid_seen=True)
         if edges.visible or reading.nats > LATTICE.presence:
@@ -32,9 +33,20 @@ def find(pixels: NDArray[np.uint8]) -> Reading:
 
 def inexact(reading: Reading) -> Reading | None:
     """Return a reading of a decoder's own pixels as one of pixels changed since, None where that shows no lattice."""
+    if _denied_at_a_glance(reading):
+        return None
     others = [strong_only(score.with_noise(reading, noise)) for noise in LATTICE.inexact_noises]
     best = max(others, key=lambda other: other.nats)
     return best if best.nats > max(reading.nats, LATTICE.inexact_presence) else None
+
+
+def _denied_at_a_glance(reading: Reading) -> bool:
+    """Tell whether a few frequencies already deny a lattice in changed pixels, as where there never was one."""
+    some = grid.zigzag()[:: LATTICE.inexact_every]
+    counts = reading.counts.textured[some]
+    glances = (likelihood.sum_tables(likelihood.ratios(counts, noise), some) for noise in LATTICE.inexact_noises)
+    best = max(float(nats[: LATTICE.inexact_finest].max()) for nats in glances)
+    return best < -max(LATTICE.never_per_block * reading.scores.used, LATTICE.presence)
 
 
 def says_never(reading: Reading) -> bool:

@@ -101,6 +101,7 @@ class Lattice:
     chroma_squares: int = tuned(512, "squares", "of chroma that are looked at", TIME)
     inexact_noises: tuple[str, ...] = tuned(("blurred", "noisy", "coarse"), "", "of changed pixels", HAND)
     inexact_finest: int = tuned(94, "quality", "finer steps are no wider than these noises", HAND)
+    inexact_every: int = tuned(5, "", "AC frequencies from one to the next that are looked at first", TIME)
     inexact_presence: float = _threshold(60.0, "LLR of a lattice in changed pixels", "0/240, 0/164", 0.01)
 
     # Drawings: few blocks that differ.

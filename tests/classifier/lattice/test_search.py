@@ -114,6 +114,17 @@ def test_changed_pixels_need_sixty_nats() -> None:
     assert believed >= 2
 
 
+@pytest.mark.parametrize("quality", [20, 60, 88, 92])
+def test_a_glance_denies_photographs_that_never_were_compressed_not_changed_ones(quality: int) -> None:
+    """The other kinds of noise are asked about what may be a changed JPEG alone."""
+    photograph = np.ascontiguousarray(pictures.photographs()["astronaut"][:256, :256])
+    never = score.read(photograph, (0, 0))
+    assert search._denied_at_a_glance(never)
+    assert search.inexact(never) is None
+    changed = score.read(noisy("astronaut", 256, quality), (0, 0))
+    assert not search._denied_at_a_glance(changed)
+
+
 def test_changed_pixels_need_more_than_an_exact_lattice_says(monkeypatch: pytest.MonkeyPatch, reading: Reading) -> None:
     monkeypatch.setattr(
         search.score, "with_noise", lambda found, noise: replace(scored(found, ramp(50, 90)), noise=noise)
@@ -143,7 +154,7 @@ def test_no_other_grid_is_looked_for_where_one_is_sure(
     monkeypatch.setattr(search.score, "read", lambda *_: first)
     monkeypatch.setattr(search.tables, "free_nats", lambda _: free)
     monkeypatch.setattr(search.tables, "others", lambda *_: "tables" if fits else None)
-    monkeypatch.setattr(search.grid, "find_phase", lambda _: second)
+    monkeypatch.setattr(search.grid, "find_phase", lambda *_: second)
     assert search.find(np.zeros((32, 32, 3), np.uint8)) is (second if searched else first)
 
 
@@ -154,7 +165,7 @@ def test_visible_edges_alone_name_no_quality(
     weak = scored(reading, ramp(30, nats))
     monkeypatch.setattr(search.score, "read", lambda *_: weak)
     monkeypatch.setattr(search.tables, "others", lambda *_: None)
-    monkeypatch.setattr(search.grid, "find_phase", lambda _: weak)
+    monkeypatch.setattr(search.grid, "find_phase", lambda *_: weak)
     monkeypatch.setattr(search.grid, "block_edges", lambda _: grid.BlockEdges((0, 0), 9.0))
     assert search.find(np.zeros((32, 32, 3), np.uint8)).grid_seen is seen
 
