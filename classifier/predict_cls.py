@@ -2,6 +2,7 @@
 """Estimate how strongly pictures were JPEG-compressed, from their pixels (auto: and from what a JPEG file says)."""
 
 import argparse
+import contextlib
 import functools
 import json
 import math
@@ -12,26 +13,37 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: the threads take a picture each
 
-from q1net_msroi.classifier.estimators import registry
+from q1net_msroi.classifier.estimators import registry, table
 from q1net_msroi.classifier.estimators.options import Asked, add_model_options, add_patch_options
 from q1net_msroi.classifier.estimators.result import Estimate
-from q1net_msroi.utils import images, tasks
+from q1net_msroi.classifier.estimators.table import PictureTask
+from q1net_msroi.utils import files, images, inputs, tasks
 from q1net_msroi.utils import options as flags
-from q1net_msroi.utils.errors import EXIT_OK, UserError, note, run_command, show, text
+from q1net_msroi.utils.errors import EXIT_OK, UserError, note, run_command, show
+from q1net_msroi.utils.inputs import Given
+
+PEOPLE = "auto"  # the estimator for paths that are given without a flag
+FILES = ("csv",)  # flags that ask for a file of all answers instead of a line each
+STOPPED = "not looked at: the command was stopped before"
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     parser = argparse.ArgumentParser(prog="predict_cls.py", description=__doc__, allow_abbrev=False)
-    flags.in_path(parser, "a picture, or a folder of pictures")
+    what = "pictures, folders, patterns ('photos/**/*.jpg'), or - for one picture from stdin"
+    parser.add_argument("paths", nargs="*", metavar="PATH", help=what)
+    said = "a picture, or a folder of pictures, as in the original, whose lines name the pictures without folder and "
+    flags.in_path(parser, f"{said}suffix and whose estimator is jpeg_paper; PATH is the same for people", False)
     flags.recursive(parser, "look into the subfolders of a folder too")
     fallback = "answer this instead of unknown; 100 is what the original says"
     parser.add_argument("--fallback", type=float, metavar="QUALITY", help=fallback)
     flags.as_json(parser, "one JSON object a picture")
     parser.add_argument("--explain", action="store_true", help="print the evidence below each answer")
+    rows = f"write a table, a row a picture: {', '.join(table.COLUMNS)}; - for stdout. strongest: the strongest"
+    parser.add_argument("--csv", metavar="FILE", help=f"{rows} compression known, the lesser of quality and earlier")
     regions = "of one picture: also write its quality region by region as a PNG picture over the photograph"
     parser.add_argument("--map", metavar="FILE", help=regions)
-    add_model_options(parser, registry.described())
+    add_model_options(parser, registry.described(), f"default: {PEOPLE}; with --in_path %(default)s")
     add_patch_options(parser)
     flags.scheduler(parser)
     flags.version(parser)
@@ -40,52 +52,58 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    options = build_parser().parse_args(arguments)
-    path = Path(options.in_path)
-    if not path.exists() and not path.is_symlink():
-        raise UserError(f"{show(path)} does not exist; give a picture or a folder of pictures")
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if bool(options.paths) == (options.in_path is not None):
+        raise UserError("give a picture, a folder, or - for stdin (or one as --in_path, as in the original)")
+    if options.paths:
+        parser.set_defaults(comp_type=PEOPLE)
+        options = parser.parse_args(arguments)
     if options.fallback is not None and not math.isfinite(options.fallback):
         raise UserError(f"--fallback {options.fallback} is no number; give a quality, 0..100")
     workers = tasks.worker_count(options.workers)
-    if not path.is_dir():
-        return _one(path, options, flags.settings(Asked, options, threads=workers))
-    if options.map:
-        raise UserError(f"--map takes one picture, and {show(path)} is a folder")
-    return _folder(path, options, workers)
+    with inputs.given(options.paths or [options.in_path], options.recursive) as given:
+        if options.map and not given.one:
+            raise UserError(f"--map takes one picture, and {len(given.paths)} were given")
+        _check_output(options.map, "map", given)
+        if given.one and not any(getattr(options, name) for name in FILES):
+            return _one(given, options, flags.settings(Asked, options, threads=workers))
+        return _several(given, options, workers)
 
 
-def _one(path: Path, options: argparse.Namespace, asked: Asked) -> int:
+def _one(given: Given, options: argparse.Namespace, asked: Asked) -> int:
     """Answer for one picture."""
-    kind = registry.get_kind(asked.comp_type)
+    kind, path = registry.get_kind(asked.comp_type), given.paths[0]
+    name = given.name(path)
     try:
         picture = images.read_rgb(path, minimum_side=kind.minimum_side)
     except UserError as error:
         if options.map:
             raise
         _print_answer(
-            path, registry.estimate_unread(registry.load(asked), path, error, options.fallback), options, asked
+            name, registry.estimate_unread(registry.load(asked), path, error, options.fallback), options, asked
         )
         return EXIT_OK
     for remark in picture.notes:
-        note(f"{show(path)}: {remark}")
+        note(f"{show(name)}: {remark}")
     estimator = registry.load(asked)
     if not options.json and kind.warms_up:
         registry.estimate_file(estimator, path, picture)  # the first one warms up, as in the original
-    _print_answer(path, registry.estimate_file(estimator, path, picture, options.fallback), options, asked)
+    _print_answer(name, registry.estimate_file(estimator, path, picture, options.fallback), options, asked)
     if options.map:
         from q1net_msroi.classifier.estimators import local
 
         found = local.regions(picture.pixels, asked)
-        local.draw(picture.pixels, found, Path(options.map), show(path.name))
+        local.draw(picture.pixels, found, Path(options.map), show(Path(name).name))
         told = f"{show(options.map)}: {found.told(*picture.pixels.shape[:2])}"
         note(told) if options.json else print(told)
     return EXIT_OK
 
 
-def _print_answer(path: Path, estimate: Estimate, options: argparse.Namespace, asked: Asked) -> None:
+def _print_answer(name: str, estimate: Estimate, options: argparse.Namespace, asked: Asked) -> None:
     """Print the answer for one picture."""
     if options.json:
-        _print_json(path, estimate, asked)
+        _print_json(name, estimate, asked)
     elif estimate.quality is None:
         print(f"predicted quality {estimate.sentence()}")
     else:
@@ -95,33 +113,83 @@ def _print_answer(path: Path, estimate: Estimate, options: argparse.Namespace, a
         _print_evidence(estimate, options, always)
 
 
-def _folder(folder: Path, options: argparse.Namespace, workers: int) -> int:
-    """Answer for every picture of a folder; those that cannot be read are named and left out."""
-    found = images.find_images(folder, options.recursive)
+def _several(given: Given, options: argparse.Namespace, workers: int) -> int:
+    """Answer for every picture; those that cannot be read are named, and have a row of the table that says why."""
     asked = flags.settings(Asked, options)
     registry.load(asked)  # a missing or damaged model is said once, before the first picture
-    work = functools.partial(registry.estimate_task, asked, options.fallback)
-    from q1net_msroi.utils.jobs import FolderJob, Task
+    for name in FILES:
+        _check_output(getattr(options, name), name, given)
+    if options.csv == inputs.STDIN and options.json:
+        raise UserError("--csv - and --json both write to stdout; name a file for --csv")
+    from q1net_msroi.utils.jobs import FolderJob
 
-    job = FolderJob("predict_cls.py", work, [Task(path) for path in found], workers, options.scheduler)
-    answered = []
-    for number, (task, answer) in enumerate(job.run(), 1):
-        if isinstance(answer, UserError):
-            continue
-        if answer.quality is not None:
-            answered.append(answer.quality)
-        if options.json:
-            _print_json(task.image, answer, asked)
-        else:
-            print(f"{number:3d}/{len(found)}: {show(task.image.stem)}, {answer.short()}", flush=True)
-            _print_evidence(answer, options)
-    if not options.json:
-        print(f"Mean: {sum(answered) / len(answered):.2f}" if answered else "Mean: unknown (no picture has an answer)")
+    work = functools.partial(table.answer, asked, options.fallback)
+    planned = [PictureTask(path, name=given.name(path)) for path in given.paths]
+    lines = not options.csv
+    job = FolderJob("predict_cls.py", work, planned, workers, options.scheduler, prints=lines)
+    entries: list[table.Entry] = []
+    try:
+        for number, (task, answer) in enumerate(job.run(), 1):
+            failed = isinstance(answer, UserError)
+            entries.append(table.Entry(table.failed_row(task.name, str(answer))) if failed else answer.entry)
+            if failed:
+                continue
+            if options.json:
+                _print_json(task.name, answer.estimate, asked)
+            elif lines:
+                name = task.name if options.paths or options.recursive else task.image.stem
+                print(f"{number:3d}/{len(planned)}: {show(name)}, {answer.estimate.short()}", flush=True)
+                _print_evidence(answer.estimate, options)
+    except BaseException:
+        waiting = (table.failed_row(task.name, STOPPED) for task in planned[len(entries) :])
+        with contextlib.suppress(OSError, UserError):  # what ended the work is what must be said
+            _write_table([*(entry.row for entry in entries), *waiting], options.csv)
+        raise
+    if lines and not options.json:
+        _print_mean([entry.row["quality"] for entry in entries])
+    _write(entries, options)
     return job.close("could not be read")
 
 
-def _print_json(file: Path, estimate: Estimate, asked: Asked) -> None:
-    print(json.dumps(estimate.record(text(file), asked.comp_type)), flush=True)
+def _check_output(place: str | None, flag: str, given: Given) -> None:
+    """Raise `UserError` for a file that cannot be written or is one of the pictures, before the work begins."""
+    if place is None or place == inputs.STDIN:
+        return
+    path = Path(place)
+    files.output_folder(path.parent)
+    if path.is_file() and any(each.exists() and path.samefile(each) for each in given.paths):
+        raise UserError(f"--{flag} {show(place)} would overwrite the picture; choose another name")
+
+
+def _print_mean(qualities: Sequence[float | None]) -> None:
+    known = [quality for quality in qualities if quality is not None]
+    print(f"Mean: {sum(known) / len(known):.2f}" if known else "Mean: unknown (no picture has an answer)")
+
+
+def _write(entries: Sequence[table.Entry], options: argparse.Namespace) -> None:
+    """Write table and page, and say where they are."""
+    rows = [entry.row for entry in entries]
+    _write_table(rows, options.csv)
+    known = sum(row["strongest"] is not None for row in rows)
+    for place in filter(None, (options.csv,)):
+        if place != inputs.STDIN:
+            told = f"{show(place)}: {len(rows):,} picture{'s'[: len(rows) > 1]}, {known:,} with an answer"
+            note(told) if options.json or options.csv == inputs.STDIN else print(told)
+
+
+def _write_table(rows: Sequence[table.Row], place: str | None) -> None:
+    """Write rows as CSV to a file or stdout, if that was asked for."""
+    from q1net_msroi.utils import results
+
+    content = "".join(results.csv_lines(rows, table.COLUMNS, table.DIGITS))
+    if place == inputs.STDIN:
+        print(content, end="", flush=True)
+    elif place:
+        files.write_text(place, content)
+
+
+def _print_json(name: str, estimate: Estimate, asked: Asked) -> None:
+    print(json.dumps(estimate.record(name, asked.comp_type)), flush=True)
 
 
 def _print_evidence(estimate: Estimate, options: argparse.Namespace, always: bool = False) -> None:

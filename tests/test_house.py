@@ -106,7 +106,7 @@ def test_flags_and_help(command: str, capsys: pytest.CaptureFixture[str]) -> Non
     text = " ".join(capsys.readouterr().out.split())
     assert f"usage: {command}.py" in text
     for name, action in actions.items():
-        assert f"--{name}" in text
+        assert (f"--{name}" if action.option_strings else str(action.metavar)) in text
         assert action.help, f"--{name} is not explained"
         if action.default is not None and not isinstance(action.default, bool) and name != "save_path":
             assert "default" in action.help or action.default in (0, 1, 0.0), f"--{name}'s default is not told"

@@ -21,7 +21,7 @@ EXIT_TERMINATED = 143
 # What a command may need beyond the dependencies that always come along, and the extra of ours that brings it.
 EXTRAS = dict.fromkeys(("tensorflow", "tf_keras", "tensorboard", "h5py"), "train")
 EXTRAS |= dict.fromkeys(("imagecodecs", "pyjpegli", "ssimulacra2", "skimage", "pandas"), "compare")
-EXTRAS |= {"distributed": "cluster"}
+EXTRAS |= {"distributed": "cluster", "pillow_heif": "heif"}
 TITLES = {"tensorflow": "TensorFlow", "tf_keras": "tf-keras", "tensorboard": "TensorBoard", "skimage": "scikit-image"}
 
 FULL = "the disk is full while writing ", "; free some space or choose another output folder"

@@ -18,10 +18,9 @@ from q1net_msroi.utils.errors import UserError, existing_folder, note, os_error_
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".avif")
 HEIF_SUFFIXES = (".heic", ".heif")  # read where the plugin of Pillow is installed
 HEIF_PLUGIN = "pillow_heif"
-# Pictures all the same: named when they are left out, because whoever has a folder of them expects an answer.
-UNREAD = frozenset(
-    {".heic", ".heif", ".jxl", ".jp2", ".j2k", ".psd", ".tga", ".exr", ".dng", ".cr2", ".cr3", ".nef", ".arw"}
-)
+HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")  # bytes 8 to 11 of such a file
+INSTALL_HEIF = "pip install 'q1net-msroi[heif]' reads HEIC"
+MOST_NAMED = 8  # kinds of files that are skipped
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF")
 JPEG_FORMATS = ("JPEG", "MPO")  # what Pillow calls a JPEG file, the second with more pictures behind the first
 # Measured peaks of reading one: 7 (PNG) to 12 bytes a pixel (progressive CMYK JPEG), WebP 16: at most 1.4 GiB. The
@@ -31,7 +30,8 @@ MAXIMUM_OTHERWISE = dict.fromkeys(("WEBP", "AVIF", "HEIF"), 90_000_000)
 MAXIMUM_SIDE = 65_500  # libjpeg's limit: what is read can be written
 MOST_SCANNED = 20 * MAXIMUM_PIXELS  # pixels times scans of a progressive JPEG; a scan of nothing takes time as well
 STRIP = 4_000_000  # pixels converted at once, so that a large picture is not held twice
-ORIENTATION_TAG = 0x0112  # of EXIF
+ORIENTATION_TAG, SOFTWARE_TAG = 0x0112, 0x0131  # of EXIF
+LONGEST_NAME = 100  # characters of a software's name
 ORIENTATIONS = range(1, 9)
 TURNED = 5  # the first of the orientations with rows for columns
 START_OF_SCAN = b"\xff\xda"
@@ -53,9 +53,34 @@ class Picture:
     exif: bytes = b""
     icc_profile: bytes = b""
 
+    @property
+    def software(self) -> str:
+        """The software that the file's EXIF data name, empty without."""
+        exif = Image.Exif()
+        try:
+            exif.load(self.exif)
+            return " ".join(str(exif.get(SOFTWARE_TAG, "")).replace("\0", " ").split())[:LONGEST_NAME]
+        except Exception:  # damaged EXIF raises whatever it likes
+            return ""
+
 
 def find_images(folder: str | os.PathLike[str], recursive: bool = False) -> list[Path]:
-    """Return the pictures in `folder` by suffix, sorted by name; hidden files and folder links are left out."""
+    """Return the pictures in `folder` by suffix, sorted by name; hidden files and folder links are left out.
+
+    What else lies there is said, by suffix. Raises `UserError` where there is no picture.
+    """
+    found, skipped = sort_out(listed(folder, recursive))
+    if not found:
+        none = f"no pictures ({', '.join(sorted(suffixes()))}) in {show(folder)}"
+        hint = "" if recursive else "--recursive looks into its subfolders too"
+        raise UserError("; ".join(filter(None, (none, skipped, hint))))
+    if skipped:
+        note(skipped)
+    return found
+
+
+def listed(folder: str | os.PathLike[str], recursive: bool = False) -> list[Path]:
+    """Return the files of a folder that are not hidden, those of its subfolders too where `recursive`."""
     root = existing_folder(folder)
     if recursive:
         # os.walk does not follow links to folders, so a loop of links cannot catch it.
@@ -70,18 +95,27 @@ def find_images(folder: str | os.PathLike[str], recursive: bool = False) -> list
             candidates = list(root.iterdir())
         except OSError as error:
             raise UserError(os_error_line(error)) from None
-    shown = [path for path in candidates if not path.name.startswith(".")]
-    suffixes = SUFFIXES + (HEIF_SUFFIXES if has_heif() else ())
-    found = sorted(path for path in shown if path.suffix.lower() in suffixes and not path.is_dir())
-    unread = collections.Counter(path.suffix.lower() for path in shown if path.suffix.lower() in UNREAD - {*suffixes})
-    counts = ", ".join(f"{suffix} {count}" for suffix, count in unread.most_common())
-    left_out = f"left out: {unread.total()} files in formats that are not read ({counts})" if unread else ""
-    if not found:
-        hint = left_out or ("" if recursive else "--recursive looks into its subfolders too")
-        raise UserError(f"no pictures ({', '.join(sorted(suffixes))}) in {show(root)}{'; ' if hint else ''}{hint}")
-    if unread:
-        note(left_out)
-    return found
+    return [path for path in candidates if not path.name.startswith(".") and not path.is_dir()]
+
+
+def sort_out(paths: Sequence[Path]) -> tuple[list[Path], str]:
+    """Return the pictures among files by suffix, sorted, and what is said of the others; nothing without any."""
+    from q1net_msroi.utils import journal
+
+    known = suffixes()
+    found = sorted(path for path in paths if path.suffix.lower() in known)
+    left = [path for path in paths if path.suffix.lower() not in known and not path.name.endswith(journal.SUFFIX)]
+    others = collections.Counter(path.suffix.lower() for path in left)
+    named = [f"{count} {show(suffix) or 'without a suffix'}" for suffix, count in others.most_common(MOST_NAMED)]
+    if rest := others.total() - sum(count for _, count in others.most_common(MOST_NAMED)):
+        named.append(f"{rest} of other formats")
+    hint = f" ({INSTALL_HEIF})" if any(suffix in HEIF_SUFFIXES for suffix in others) else ""
+    return found, f"skipped {', '.join(named)}{hint}" if others else ""
+
+
+def suffixes() -> tuple[str, ...]:
+    """Return the suffixes of files that can be read here."""
+    return SUFFIXES + (HEIF_SUFFIXES if has_heif() else ())
 
 
 def has_heif() -> bool:
@@ -189,13 +223,21 @@ def read_rgb(path: str | os.PathLike[str], minimum_side: int = 1, on_white: bool
     except MemoryError:
         raise UserError(f"{name} does not fit into memory; cut it into parts first") from None
     except UnidentifiedImageError:
-        raise UserError(f"{name} is not a picture in a format that can be read ({', '.join(FORMATS)})") from None
+        said = f"is not a picture in a format that can be read ({', '.join(FORMATS)})"
+        raise UserError(f"{name} {_heif(path) or said}") from None
     except Image.DecompressionBombError as error:  # Pillow's own limit lies above ours, and names the count alone
         raise UserError(f"{name} {_too_large(str(error).partition('(')[2].partition(' ')[0])}") from None
     except Exception as error:  # decoders raise whatever a damaged file makes them raise
         if isinstance(error, OSError) and error.errno is not None:
             raise UserError(os_error_line(error)) from None
         raise UserError(f"{name} is damaged ({_first_line(error)}); restore it from its source") from None
+
+
+def _heif(path: str | os.PathLike[str]) -> str:
+    """Return what to install for a file that Pillow does not know, empty where nothing helps."""
+    with Path(path).open("rb") as handle:
+        brand = handle.read(12)[4:]
+    return f"is a HEIC picture; {INSTALL_HEIF}" if brand[:4] == b"ftyp" and brand[4:] in HEIF_BRANDS else ""
 
 
 def _too_large(claimed: str, most: int = MAXIMUM_PIXELS) -> str:
@@ -250,6 +292,19 @@ def _without_text(png: bytes) -> bytes:
             kept.append(png[at:end])
         at = end
     return b"".join(kept)
+
+
+def is_lossless_webp(path: Path) -> bool:
+    """Return whether a WebP file's first picture is coded without loss."""
+    with path.open("rb") as handle:
+        handle.seek(12)  # RIFF, size, WEBP
+        while len(header := handle.read(8)) == 8:
+            if header[:4] in (b"VP8 ", b"VP8L"):
+                return header[:4] == b"VP8L"
+            size = int.from_bytes(header[4:], "little")
+            # An animation's frame holds chunks of its own behind 16 bytes.
+            handle.seek(16 if header[:4] == b"ANMF" else size + size % 2, os.SEEK_CUR)
+    return False
 
 
 def orientation(image: Image.Image) -> int:

@@ -11,7 +11,7 @@ import platform
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -160,7 +160,8 @@ def _cell(value: Any, digits: int) -> Any:
         return f"{value:.{digits}f}"
     if not isinstance(value, str):
         return value
-    return f"'{text(value)}" if value[:1] in FORMULA and not _is_number(value) else text(value)
+    formula = len(value) > 1 and value[0] in FORMULA and not _is_number(value)
+    return f"'{text(value)}" if formula else text(value)
 
 
 def _is_number(value: str) -> bool:
@@ -171,13 +172,23 @@ def _is_number(value: str) -> bool:
     return True
 
 
+def csv_lines(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], digits: int = 4) -> Iterator[str]:
+    """Yield the lines of a CSV file, the head first, each as soon as its row is there."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+    writer.writeheader()
+    yield buffer.getvalue()
+    for row in rows:
+        buffer.seek(0)
+        buffer.truncate()
+        writer.writerow({name: _cell(value, digits) for name, value in row.items()})
+        yield buffer.getvalue()
+
+
 def write_csv(path: Path, rows: Sequence[dict[str, Any]], digits: int = 4) -> None:
     """Write rows as CSV, the columns of all of them, numbers with `digits` behind the point."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _cell(value, digits) for name, value in row.items()} for row in rows)
-    files.write_text(path, buffer.getvalue())
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    files.write_text(path, "".join(csv_lines(rows, columns, digits)))
 
 
 class History:

@@ -56,6 +56,21 @@ class AutoEvidence(Evidence):
         return self.speaker.validated if self.speaker else ""
 
     @property
+    def codec(self) -> str:
+        """What the first one says who knows it."""
+        return next(filter(None, (said.codec for said in self.asked)), "")
+
+    @property
+    def software(self) -> str:
+        """What the first one says who knows it."""
+        return next(filter(None, (said.software for said in self.asked)), "")
+
+    @property
+    def changed(self) -> str:
+        """What the first one says who sees it."""
+        return next(filter(None, (said.changed for said in self.asked)), "")
+
+    @property
     def unread(self) -> str | None:
         """Why the pixels were not looked at."""
         return self.speaker.unread if self.speaker else None

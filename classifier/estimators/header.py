@@ -90,6 +90,16 @@ class HeaderEvidence(Evidence):
     precision: int = 8
     unread: str | None = None
 
+    @property
+    def codec(self) -> str:
+        """A header is a JPEG file's."""
+        return "JPEG"
+
+    @property
+    def software(self) -> str:
+        """Who writes such tables."""
+        return SAVED_BY.get(self.family, "").removeprefix(" by ")
+
     def sentence(self, answer: Estimate) -> str:
         """Return the answer as a sentence: a file is saved, what pixels tell is compressed."""
         saved = "saved" + SAVED_BY.get(self.family, "")

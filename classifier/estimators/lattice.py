@@ -83,6 +83,13 @@ class LatticeEvidence(Evidence):
         return None if self.earlier is None else float(self.earlier.quality)
 
     @property
+    def changed(self) -> str:
+        """How the picture seems to have been changed since it was compressed."""
+        if self.verdict == "changed":
+            return "changed since a compression"
+        return "turned by a quarter" if self.turned else "changed a little" if self.partly else ""
+
+    @property
     def standard(self) -> bool:
         """Whether no other tables than the standard ones were found."""
         return self.tables != "not standard"

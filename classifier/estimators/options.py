@@ -43,14 +43,18 @@ class Asked:
             raise UserError(f"--threshold {self.threshold} is no number; give a confidence, 0..100")
 
 
-def add_model_options(parser: argparse.ArgumentParser, kinds: Mapping[str, str] | None = None) -> None:
+def add_model_options(
+    parser: argparse.ArgumentParser, kinds: Mapping[str, str] | None = None, default: str = "default: %(default)s"
+) -> None:
     """Add --comp_type, --backend, --save_path and --workers.
 
-    `kinds` says of every estimator to choose from what it is; without it the choice is among the networks.
+    `kinds` says of every estimator to choose from what it is; without it the choice is among the networks. `default` is
+    what is said of the default among them.
     """
     known = {name: "a variant of the network" for name in CONFIGS} if kinds is None else kinds
     described = "; ".join(f"{name}: {what}" for name, what in known.items())
-    flags.flag(parser, "--comp_type", Asked.comp_type, described, choices=list(known))
+    chosen = f"{described} ({default})"
+    parser.add_argument("--comp_type", default=Asked.comp_type, help=chosen, choices=list(known))
     flags.flag(parser, "--backend", Asked.backend, "LiteRT model, or tf for the checkpoint", choices=BACKENDS)
     parser.add_argument("--save_path", help="folder of <comp_type>/ with the weights (default: the repository's save)")
     flags.workers(parser)

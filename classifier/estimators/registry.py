@@ -6,7 +6,7 @@ import importlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from q1net_msroi.classifier.baselines.configs import BASELINES, SIDE
 from q1net_msroi.classifier.estimators.options import Asked
@@ -14,9 +14,6 @@ from q1net_msroi.classifier.estimators.result import Estimate, Estimator, FileEs
 from q1net_msroi.classifier.q1net.configs import AREA, CONFIGS
 from q1net_msroi.utils import images, tasks
 from q1net_msroi.utils.errors import UserError
-
-if TYPE_CHECKING:
-    from q1net_msroi.utils.jobs import Task
 
 
 @dataclass(frozen=True)
@@ -92,18 +89,21 @@ def _or_fallback(estimate: Estimate, fallback: float | None) -> Estimate:
     return replace(estimate, quality=fallback) if estimate.quality is None and fallback is not None else estimate
 
 
-def estimate_path(asked: Asked, fallback: float | None, path: str | os.PathLike[str]) -> Estimate:
-    """Read a picture and return the answer for it, by an estimator that each thread loads once.
+def read_and_estimate(
+    asked: Asked, fallback: float | None, path: str | os.PathLike[str]
+) -> tuple[Estimate, images.Picture | None]:
+    """Read a picture and return the answer for it, by an estimator that each thread loads once, and the picture.
 
-    Raises `UserError` for a picture that cannot be read, unless the estimator can answer without its pixels.
+    The picture is None where it cannot be read but the estimator can answer without its pixels; else that raises
+    `UserError`.
     """
     try:
         picture = images.read_rgb(path, minimum_side=get_kind(asked.comp_type).minimum_side)
     except UserError as error:
-        return estimate_unread(tasks.per_thread(load, asked), path, error, fallback)
-    return estimate_file(tasks.per_thread(load, asked), path, picture, fallback)
+        return estimate_unread(tasks.per_thread(load, asked), path, error, fallback), None
+    return estimate_file(tasks.per_thread(load, asked), path, picture, fallback), picture
 
 
-def estimate_task(asked: Asked, fallback: float | None, task: Task) -> Estimate:
-    """Return the answer for the picture of a folder job's task."""
-    return estimate_path(asked, fallback, task.image)
+def estimate_path(asked: Asked, fallback: float | None, path: str | os.PathLike[str]) -> Estimate:
+    """Return the answer of `read_and_estimate` alone."""
+    return read_and_estimate(asked, fallback, path)[0]

@@ -37,6 +37,21 @@ class Evidence:
         return ""
 
     @property
+    def codec(self) -> str:
+        """The codec of the last compression, empty where the evidence itself does not tell."""
+        return ""
+
+    @property
+    def software(self) -> str:
+        """Who writes such tables, empty where that is not known."""
+        return ""
+
+    @property
+    def changed(self) -> str:
+        """How the picture seems to have been changed since it was compressed, empty without a trace of that."""
+        return ""
+
+    @property
     def unread(self) -> str | None:
         """Why the pixels were not looked at; None where they were."""
         return None
@@ -79,6 +94,12 @@ class Estimate:
         return replace(self, interval=(float(min(self.tie_set)), float(max(self.tie_set))))
 
     @property
+    def strongest(self) -> float | None:
+        """The quality of the strongest compression that is known of, the last one or an earlier one; else None."""
+        known = (self.quality if self.reason is None else None, self.evidence.earlier_quality)
+        return min((quality for quality in known if quality is not None), default=None)
+
+    @property
     def range_text(self) -> str:
         """The interval in whole qualities as ` (58 to 66)`, empty where it is one quality or none."""
         low, high = ("", "") if self.interval is None else map(number, self.interval)
@@ -100,10 +121,10 @@ class Estimate:
         return self.evidence.sentence(self) + self.before_text + unread
 
     def short(self) -> str:
-        """Return the answer for a line of a list: `63.4`, or `unknown` and why."""
+        """Return the answer for a line of a list: `63.4`, or `unknown` and why; an earlier compression too."""
         if self.quality is None:
             return f"unknown ({self.reason}{self.before_text})"
-        return f"{self.quality:.1f}" + (f" ({self.evidence.unread})" if self.evidence.unread else "")
+        return f"{self.quality:.1f}{self.before_text}" + (f" ({self.evidence.unread})" if self.evidence.unread else "")
 
     def lines(self) -> list[str]:
         """Return a line for every piece of evidence, and one for the interval."""

@@ -1,11 +1,14 @@
 """predict_cls.py: the printed lines of the contract, and every hostile input."""
 
+import contextlib
 import errno
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from q1net_msroi.classifier.estimators import table
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.utils import files, jpeg
 
@@ -375,3 +379,129 @@ def test_why_it_is_unknown_is_said_once(call: Call, tmp_path: Path) -> None:
     assert explained[0] == f"predicted quality unknown: {reason}"
     assert all(line.startswith("  ") and reason not in line for line in explained[1:])
     assert call(PREDICT, *flags, tmp_path).lines[0] == f"  1/1: flat, unknown ({reason})"
+
+
+def test_paths_for_people(call: Call, photographs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several paths and patterns, each picture with folder and suffix, by the best evidence."""
+    monkeypatch.chdir(photographs.parent)
+    (photographs / "b.png").rename(photographs / "B b.png")
+    (photographs / "n.psd").touch()
+    done = call(PREDICT, SAMPLE, "photographs/c.png", "photo*/[aB]*.png")
+    assert done.code == 0
+    rows = [ROW.fullmatch(line) for line in done.lines[:-1]]
+    assert [row[3] for row in rows if row] == [str(SAMPLE), *(f"photographs/{n}.png" for n in ("c", "B b", "a"))]
+    assert done.lines[0].endswith(", 20.0")
+    done = call(PREDICT, "photographs")
+    assert done.err == "skipped 1 .psd\n"
+    assert [line[5:].partition(":")[2].partition(",")[0] for line in done.lines[:-1]] == [
+        f" photographs/{name}.png" for name in ("B b", "a", "c")
+    ]
+    one = call(PREDICT, "photographs/a.png")
+    assert re.fullmatch(r"predicted quality \d+\.00, estimated in \d+\.\d{3} seconds", one.lines[0])
+    assert one.lines[1].startswith("compressed at 98")  # auto says it in words
+    assert "evidence" in json.loads(call(PREDICT, "photographs/a.png", "--comp_type", "jpeg_lattice", "--json").out)
+
+
+def test_paths_and_in_path_exclude_each_other(call: Call) -> None:
+    call(PREDICT).fails(2, "give a picture", "--in_path")
+    call(PREDICT, SAMPLE, "--in_path", SAMPLE).fails(2, "give a picture", "--in_path")
+
+
+def test_the_lines_of_in_path_name_folders_only_below_them(call: Call, photographs: Path) -> None:
+    assert call(PREDICT, "--in_path", photographs).lines[0].startswith("  1/3: a, ")
+    recursive = call(PREDICT, "--in_path", photographs, "--recursive").lines
+    assert recursive[0].startswith(f"  1/3: {photographs}/a.png, ")
+
+
+def test_a_picture_from_stdin(run: Call, tmp_path: Path) -> None:
+    with SAMPLE.open("rb") as picture:
+        done = run("-m", PREDICT, "-", stdin=picture)
+    assert (done.code, done.err) == (0, "")
+    assert done.lines[1] == "compressed at 20"
+    (tmp_path / "text").write_text("text")
+    with (tmp_path / "text").open("rb") as text:
+        done = run("-m", PREDICT, "-", "--csv", "-", stdin=text)
+    assert done.code == 1
+    assert done.err.splitlines()[0].startswith("predict_cls.py: - is not a picture")
+    assert done.lines[1].startswith("-,,,,,,,,\"'- is not a picture")
+
+
+def test_a_table_that_pandas_reads_in_one_line(
+    call: Call, photographs: Path, jpeg_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    monkeypatch.chdir(photographs)
+    jpeg_file(95).rename("=cmd.jpg")
+    again = jpeg.compress(np.asarray(Image.open(SAMPLE).convert("RGB")), 20)
+    Path("twice.jpg").write_bytes(jpeg.encode(again, 95))
+    Path("line\nbreak.png").write_text("text")
+    done = call(PREDICT, ".", "--csv", "out/table.csv")
+    assert done.code == 1
+    assert done.lines == ["out/table.csv: 6 pictures, 4 with an answer"]
+    frame = pandas.read_csv("out/table.csv")
+    assert list(frame.columns) == list(table.COLUMNS)
+    assert list(frame.file) == ["./=cmd.jpg", "a.png", "b.png", "c.png", "line\nbreak.png", "twice.jpg"]
+    assert all(Path(name).is_file() for name in frame.file)
+    by_name = frame.set_index("file")
+    twice = by_name.loc["twice.jpg"]
+    assert (twice.quality, twice.strongest, twice.earlier, twice.codec) == (95, 20, 20, "JPEG")
+    assert by_name.loc["a.png"].strongest == by_name.loc["a.png"].quality
+    assert "not a picture" in by_name.loc["line\nbreak.png"].reason
+    assert pandas.isna(by_name.loc["line\nbreak.png"].strongest)
+    to_stdout = call(PREDICT, ".", "--csv", "-")
+    assert to_stdout.out == Path("out/table.csv").read_text()
+    assert call(PREDICT, "a.png", "--csv", "-").lines[0] == ",".join(table.COLUMNS)
+
+
+def test_outputs_that_would_destroy_a_picture_are_refused(call: Call, photographs: Path) -> None:
+    picture = photographs / "a.png"
+    content = picture.read_bytes()
+    for flags in (("--csv", picture), ("--map", picture)):
+        call(PREDICT, picture, *flags).fails(2, "would overwrite the picture", str(flags[0]))
+    call(PREDICT, photographs, "--csv", photographs / "b.png").fails(2, "would overwrite")
+    call(PREDICT, photographs, "--csv", "-", "--json").fails(2, "name a file for --csv")
+    call(PREDICT, photographs, "--map", "x.png").fails(2, "--map takes one picture, and 3 were given")
+    assert picture.read_bytes() == content
+
+
+def test_a_table_of_a_run_that_was_stopped(start: Call, many: Path, tmp_path: Path) -> None:
+    """What was found until then is kept, and the rest says why it is not there."""
+    process: subprocess.Popen[str] = start(
+        PREDICT, many, "--comp_type", "jpeg_paper", "--json", "--csv", tmp_path / "x"
+    )
+    assert process.stdout
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    lines = (tmp_path / "x").read_text().splitlines()
+    assert len(lines) == 201
+    assert lines[1].startswith(f"{many}/000.png,9")
+    assert lines[-1].endswith(",not looked at: the command was stopped before")
+
+
+@pytest.mark.parametrize("flags", [("--json",), ("--csv", "table.csv"), ("--csv", "-")])
+def test_progress_is_shown_on_a_terminal_and_nowhere_else(
+    start: Call, photographs: Path, tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    flags = (*flags, "--comp_type", "jpeg_paper")
+    terminal, side = pty.openpty()
+    termios.tcsetwinsize(side, (24, 80))
+    with (tmp_path / "out").open("w") as out:
+        process = start(PREDICT, photographs, *flags, stdout=out, stderr=side, cwd=tmp_path)
+        assert process.wait(120) == 0
+    os.close(side)
+    said = b""
+    with contextlib.suppress(OSError):  # the terminal's end
+        while part := os.read(terminal, 4096):
+            said += part
+    assert b"3/3" in said
+    assert b"picture" in said
+    assert "/3" not in (tmp_path / "out").read_text()
+    assert call_quietly(start, photographs, flags, tmp_path) == ""
+
+
+def call_quietly(start: Call, photographs: Path, flags: tuple[str, ...], where: Path) -> str:
+    """Return what is said on a stderr that is no terminal."""
+    _, err = start(PREDICT, photographs, *flags, cwd=where).communicate(timeout=120)
+    return str(err)

@@ -5,6 +5,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -412,6 +413,22 @@ def test_a_decompression_bomb_is_refused_before_a_pixel_is_decoded(tmp_path: Pat
         images.read_rgb(path)
 
 
+@pytest.mark.parametrize("options", [{}, {"exif": Image.Exif()}, {"save_all": True}])
+@pytest.mark.parametrize("lossless", [False, True])
+def test_lossless_webp(tmp_path: Path, pixels: np.ndarray, options: dict[str, Any], lossless: bool) -> None:
+    if "exif" in options:
+        options["exif"][0x0131] = "GIMP\n 2.10\0"
+    if "save_all" in options:
+        options = {**options, "append_images": [Image.fromarray(255 - pixels)]}
+    path = saved(tmp_path / "x.webp", Image.fromarray(pixels), lossless=lossless, **options)
+    assert images.is_lossless_webp(path) == lossless
+    assert images.read_rgb(path).software == ("GIMP 2.10" if "exif" in options else "")
+
+
+def test_damaged_exif_names_no_software(pixels: np.ndarray) -> None:
+    assert images.Picture(pixels, "PNG", exif=b"Exif\0\0II*\0\xff\xff").software == ""
+
+
 NAMES = ["with space.png", "quote'\".png", "line\nbreak.png", b"not-utf8-\xff\xfe.png", "-dash.png", "ünïcode.PNG"]
 
 
@@ -444,18 +461,33 @@ def test_find_images(tmp_path: Path) -> None:
     assert [p.name for p in images.find_images(tmp_path, recursive=True)] == [*wanted, "d.webp"]
 
 
-def test_what_is_left_out_of_a_folder_is_said(
+def test_what_is_skipped_is_named_with_a_count(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(images, "HEIF_PLUGIN", "not_installed")
-    for name in ("a.HEIC", "b.heic", "c.jxl", ".hidden.heic", "notes.txt"):
+    for name in ("a.PSD", "b.psd", "c.psd", "d.mov", ".hidden.heic", "README"):
         (tmp_path / name).touch()
-    with pytest.raises(UserError, match=r"left out: 3 files in formats that are not read \(\.heic 2, \.jxl 1\)"):
+    said = "skipped 3 .psd, 1 .mov, 1 without a suffix"
+    with pytest.raises(UserError, match=said):
         images.find_images(tmp_path)
     assert capsys.readouterr().err == ""
     (tmp_path / "d.png").touch()
     assert images.find_images(tmp_path) == [tmp_path / "d.png"]
-    assert capsys.readouterr().err == "left out: 3 files in formats that are not read (.heic 2, .jxl 1)\n"
+    assert capsys.readouterr().err == f"{said}\n"
+    for number in range(12):
+        (tmp_path / f"x.{number}").touch()
+        (tmp_path / f"y.{number}").touch()
+    (tmp_path / "e.heic").touch()
+    images.find_images(tmp_path)
+    assert capsys.readouterr().err.endswith("of other formats (pip install 'q1net-msroi[heif]' reads HEIC)\n")
+
+
+def test_a_heic_picture_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "HEIF_PLUGIN", "not_installed")
+    path = tmp_path / "x.jpg"
+    path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    with pytest.raises(UserError, match=r"x\.jpg is a HEIC picture; pip install 'q1net-msroi\[heif\]' reads HEIC"):
+        images.read_rgb(path)
 
 
 def test_folders_without_pictures(tmp_path: Path) -> None:
@@ -547,4 +579,6 @@ def test_the_outputs_of_a_folder_job_are_no_pictures(root: Path, capsys: pytest.
     (root / "a" / f"x{SUFFIX}").touch()
     (root / f"y{SUFFIX}").touch()  # the folder that was asked for is taken all the same
     assert names(root, True) == ["b.png", "out/z.jpg"]
-    assert capsys.readouterr().err == f"left out: {root}/a, whose pictures were written by a folder job\n"
+    assert (
+        capsys.readouterr().err == f"skipped 1 .txt\nleft out: {root}/a, whose pictures were written by a folder job\n"
+    )
