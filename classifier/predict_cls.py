@@ -130,10 +130,10 @@ def _several(given: Given, options: argparse.Namespace, workers: int) -> int:
     entries: list[table.Entry] = []
     try:
         for number, (task, answer) in enumerate(job.run(), 1):
-            failed = isinstance(answer, UserError)
-            entries.append(table.Entry(table.failed_row(task.name, str(answer))) if failed else answer.entry)
-            if failed:
+            if isinstance(answer, UserError):
+                entries.append(table.Entry(table.failed_row(task.name, str(answer))))
                 continue
+            entries.append(answer.entry)
             if options.json:
                 _print_json(task.name, answer.estimate, asked)
             elif lines:

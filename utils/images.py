@@ -129,10 +129,11 @@ def find_pictures(root: Path, recursive: bool = False, without: Sequence[Path] =
     So is a subfolder that holds the journal of a folder job, with a word about it: its pictures are another's outputs.
     Raises `UserError` for a folder that is missing or holds no picture, and where one of `without` is `root` itself.
     """
-    found, here = [path.relative_to(root) for path in find_images(root, recursive)], root.resolve()
+    here = root.resolve()
     for folder in without:
         if folder.resolve() == here:
             raise UserError(f"the output folder {show(folder)} is the input folder too; choose another")
+    found = [path.relative_to(root) for path in find_images(root, recursive)]
     inside = [place.relative_to(here) for folder in without if (place := folder.resolve()).is_relative_to(here)]
     from q1net_msroi.utils import journal
 
