@@ -41,8 +41,8 @@ def draw(summary: Sequence[dict[str, Any]], titles: dict[str, str], path: Path) 
             axes.set_xticks([], minor=True)
             axes.set_xlabel("bits per pixel")
             axes.set_ylabel(suite.METRICS[key].label)
-            axes.grid(True, which="both", alpha=0.3)
-        axes.legend()
+            axes.grid(True)
+        axes.legend(loc="lower right")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,7 +18,7 @@ def paint(axes: Any, counts: NDArray[np.intp], scale: Any) -> None:
     if len(rows):
         shares = np.ma.masked_less_equal(counts[rows] / counts[rows].sum(axis=1, keepdims=True), 0)
         axes.pcolormesh(np.arange(0.5, 101), edges(rows + 1), shares, cmap=scale.cmap, norm=scale.norm)
-    axes.set(aspect="equal", facecolor="#f4f4f4", xlim=(0.5, 100.5), ylim=(0.5, 100.5))
+    axes.set(aspect="equal", xlim=(0.5, 100.5), ylim=(0.5, 100.5))
     axes.set_axisbelow(True)
 
 
@@ -59,15 +59,15 @@ def draw(counts: NDArray[np.intp], path: Path, title: str, summary: dict[str, An
         matrix, column = drawing.subplots(1, 2, width_ratios=(3, 1), sharey=True)
         paint(matrix, counts, scale)
         matrix.set(xlabel="predicted quality", ylabel="true quality", xticks=ticks, yticks=ticks)
-        matrix.grid(True, color="white", linewidth=0.6)
+        matrix.grid(True)
         colour_bar(drawing, scale, ax=matrix, shrink=0.8, location="left", pad=0.02)
         distance = np.abs(np.arange(1, 101)[None] - (rows + 1)[:, None])
         errors = (counts[rows] * distance).sum(axis=1) / counts[rows].sum(axis=1)
         # Without clipping an error of 0 shows on the axis, too.
-        column.plot(errors, rows + 1, color="#30638e", linewidth=1.5, marker=".", markersize=3, clip_on=False, zorder=3)
+        column.plot(errors, rows + 1, linewidth=1.5, marker=".", markersize=3, clip_on=False, zorder=3)
         column.set(xlabel="mean absolute error", xlim=(0, max(0.5, 1.05 * errors.max(initial=0))))
         column.tick_params(labelleft=True)
-        column.grid(True, alpha=0.3)
+        column.grid(True)
         drawing.suptitle(heading(title, summary))
 
 

@@ -81,7 +81,7 @@ def _panel(axes: Any, rows: Sequence[Row], metrics: Sequence[Metric]) -> None:
     axes.set_yticks(range(len(metrics)), labels)
     axes.set_ylim(len(metrics) - 0.5, -0.5)
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.grid(True, axis="x", alpha=0.3)
+    axes.grid(True, axis="x")
     axes.set_xlabel(f"ours minus plain JPEG{_unit(metrics[0])}")
 
 

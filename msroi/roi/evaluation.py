@@ -22,7 +22,7 @@ MapRule = Callable[[Pixels], Pixels]
 OBJECT = 128  # gray level from which on a mask says object
 SHOWN = 4  # pictures at either end of the contact sheet
 DIGITS = 5  # of a summary's numbers
-GOOD, BAD = (140, 225, 150), (250, 150, 130)  # captions of the contact sheet
+GOOD, BAD, TEXT = (140, 225, 150), (250, 150, 130), (225, 225, 228)  # captions of the contact sheet
 
 
 @dataclass(frozen=True)
@@ -165,21 +165,23 @@ def best_and_worst(
 
 def contact_sheet(chosen: Sequence[tuple[Item, float]], name: str, maker: MapRule, gaze: bool) -> Image.Image:
     """Return a sheet of pictures with their score `name`, best first: picture, truth, map, a column each."""
-    cell, caption = (240, 180), 22
-    sheet = Image.new("RGB", (cell[0] * len(chosen), 3 * cell[1] + caption), (24, 24, 28))
+    cell, caption, margin = (240, 180), 22, 84
+    sheet = Image.new("RGB", (margin + cell[0] * len(chosen), 3 * cell[1] + caption), (24, 24, 28))
     from PIL import ImageDraw, ImageFont
 
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    for line, said in enumerate(("picture", "looked at" if gaze else "true mask", "map")):
+        pen.text((8, caption + (line + 0.5) * cell[1]), said, TEXT, font, anchor="lm")
     for column, (item, value) in enumerate(chosen):
         pixels = images.read_rgb(item.image).pixels
         truth = read_truth(item, pixels.shape[:2], gaze)
         for line, picture in enumerate((pixels, truth_picture(truth, pixels.shape[:2]), maker(pixels))):
             small = Image.fromarray(picture).convert("RGB")
             small.thumbnail((cell[0] - 6, cell[1] - 6))
-            left = column * cell[0] + (cell[0] - small.width) // 2
+            left = margin + column * cell[0] + (cell[0] - small.width) // 2
             sheet.paste(small, (left, caption + line * cell[1] + (cell[1] - small.height) // 2))
         text = f"{show(item.image.stem)[:18]}  {name} {value:.3f}"
-        pen.text((column * cell[0] + 6, 3), text, GOOD if column < len(chosen) / 2 else BAD, font)
+        pen.text((margin + column * cell[0] + 6, 3), text, GOOD if column < len(chosen) / 2 else BAD, font)
     return sheet
 
 

@@ -151,7 +151,7 @@ def accuracy_curves(rows: list[dict[str, Any]], top_k: int, path: Path) -> None:
         for name, label in (("top_1", "top 1"), ("top_k", f"top {top_k}")):
             axes.plot([int(r["epoch"]) for r in rows], [100 * float(r[name]) for r in rows], marker=".", label=label)
         axes.set(xlabel="epoch", ylabel="test pictures right, %", ylim=(0, 100))
-        axes.grid(True, alpha=0.3)
+        axes.grid(True)
         axes.legend()
 
 
