@@ -27,7 +27,7 @@ def draw(summary: Sequence[dict[str, Any]], titles: dict[str, str], path: Path) 
     bits = [row["bits_per_pixel"] for row in summary]
     low, high = 0.9 * min(bits), 1.1 * max(bits)
     ticks = [tick for tick in TICKS if low <= tick <= high]
-    with figures.figure(path, 5.2 * len(panels), 4.2) as drawing:
+    with figures.figure(path, 5.2 * len(panels), 4.6) as drawing:
         for number, key in enumerate(panels, 1):
             axes = drawing.add_subplot(1, len(panels), number)
             for name, title in titles.items():
@@ -42,7 +42,7 @@ def draw(summary: Sequence[dict[str, Any]], titles: dict[str, str], path: Path) 
             axes.set_xlabel("bits per pixel")
             axes.set_ylabel(suite.METRICS[key].label)
             axes.grid(True)
-        axes.legend(loc="lower right")
+        drawing.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=min(3, len(titles)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

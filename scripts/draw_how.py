@@ -96,7 +96,15 @@ def draw_patches(path: Path) -> None:
             colour = "#1a7f37" if sure else "#b35900"
             axes.add_patch(Rectangle((column, row), AREA, AREA, fill=False, edgecolor=colour, linewidth=1.2))
             if sure:
-                axes.text(column + AREA / 2, row + AREA / 2, f"{quality:.0f}", size=5, ha="center", va="center")
+                axes.text(
+                    column + AREA / 2,
+                    row + AREA / 2,
+                    f"{quality:.0f}",
+                    size=5,
+                    color=figures.INK,
+                    ha="center",
+                    va="center",
+                )
         axes.set_title("green: sure, with its answer; brown: not sure, not counted", fontsize=10)
 
 

@@ -13,7 +13,7 @@ LEAST_RANGE = 1.5  # the largest loss on an axis is at least so many times the s
 # to white and to nearly black is the same (4.3), and what is plotted stands on a light panel.
 GRAY, PANEL, INK, LINE = "#797980", "#fbfbf9", "#26262b", "#b4b4ba"
 COLOURS = ("#0b62a4", "#d1603d", "#2f8f5b", "#8e5ea2", "#b8860b", "#4a4a55")  # told apart by the colour-blind as well
-STYLE = {
+STYLE: dict[str, Any] = {
     "figure.facecolor": "none",
     "axes.facecolor": PANEL,
     "axes.edgecolor": LINE,
@@ -25,6 +25,7 @@ STYLE = {
     "font.size": 10.5,
     "grid.color": "#dededf",
     "legend.edgecolor": LINE,
+    "legend.framealpha": 1,
     "legend.labelcolor": INK,
     "text.color": GRAY,
     "xtick.color": GRAY,
@@ -35,11 +36,13 @@ STYLE = {
 @contextmanager
 def figure(path: Path, width: float, height: float) -> Iterator[Any]:
     """Yield a matplotlib figure of `width` x `height` inches in `STYLE` and save it to `path` (PNG) atomically."""
-    from matplotlib import cycler, rc_context
+    from cycler import cycler
+    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with rc_context({**STYLE, "axes.prop_cycle": cycler(color=COLOURS)}):
+    style: Any = {**STYLE, "axes.prop_cycle": cycler(color=COLOURS)}
+    with rc_context(style):
         drawing = Figure(figsize=(width, height), dpi=110, layout="constrained")
         FigureCanvasAgg(drawing)
         yield drawing

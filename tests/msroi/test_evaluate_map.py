@@ -51,7 +51,10 @@ def test_masks(folders, capsys):
     mean = np.mean([float(row["auc"]) for row in table if row["map"] == "energy"])
     assert mean == pytest.approx(energy["auc"]["mean"], abs=1e-4)
     with Image.open(out / "maps.png") as sheet:
-        assert sheet.size[0] == 3 * 240
+        margin = sheet.width - 3 * 240
+        assert margin > 60
+        rows = np.asarray(sheet.convert("L"))[22:, :margin].reshape(3, 180, margin)
+        assert (rows.max(axis=(1, 2)) > 150).all()  # each of the three is named
 
 
 def test_gaze(folders, capsys):

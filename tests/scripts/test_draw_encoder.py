@@ -43,7 +43,7 @@ def test_draws_a_panel_a_metric(tmp_path: Path, inside: bool, panels: int) -> No
     path = tmp_path / "curves.png"
     draw_encoder.draw(summary, {"plain": "plain JPEG", "ours": "model 7"}, path)
     with Image.open(path) as image:
-        assert image.size == (round(110 * 5.2 * panels), round(110 * 4.2))
+        assert image.size == (round(110 * 5.2 * panels), round(110 * 4.6))
         assert len(image.convert("RGB").getcolors(1 << 16)) > 50
 
 
@@ -55,7 +55,7 @@ def test_what_others_are_compared_with_is_seen_where_curves_meet(tmp_path: Path)
     ]
     draw_encoder.draw(summary, {"plain": "plain JPEG", "ours": "model 7"}, tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:
-        pixels = np.asarray(image.convert("RGB")).astype(int)[100:380, 100:520]  # within the axes, legend above
+        pixels = np.asarray(image.convert("RGB")).astype(int)[100:380, 100:520]  # within the axes, legend below
     blue = (pixels[..., 2] > 150) & (pixels[..., 0] < 60)
     black = pixels.max(axis=2) < 30
     assert blue.sum() > 100

@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -18,6 +19,39 @@ def test_figure_writes_a_png_of_the_size_asked_for(tmp_path: Path) -> None:
     assert image.size == (440, 330)
     assert len(np.unique(np.asarray(image.convert("L")))) > 5
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_figures_stand_on_light_and_dark_pages(tmp_path: Path) -> None:
+    before = dict(matplotlib.rcParams)
+    with figures.figure(tmp_path / "a.png", 4, 3) as drawing:
+        axes = drawing.add_subplot(xlabel="what", ylabel="how much", title="title")
+        axes.plot([1, 2], [3, 4], label="a line")
+        axes.legend()
+    assert dict(matplotlib.rcParams) == before
+    pixels = np.asarray(Image.open(tmp_path / "a.png").convert("RGBA")).astype(int)
+    ground = pixels[..., 3] == 0
+    assert ground[0].all()  # the page shows through
+    assert ground[:, 0].all()
+    assert not ground[100:200, 200:400].any()  # the plot is on a panel of its own
+    words = (pixels[..., :3][pixels[..., 3] == 255] == [int(figures.GRAY[i : i + 2], 16) for i in (1, 3, 5)]).all(
+        axis=1
+    )
+    assert words.sum() > 100
+    contrasts = [contrast(figures.GRAY, page) for page in ("#ffffff", "#0d1117")]
+    assert min(contrasts) > 4.2
+    assert all(contrast(colour, figures.PANEL) > 3 for colour in figures.COLOURS)
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours by WCAG 2.2."""
+
+    def luminance(colour: str) -> float:
+        shares = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
 
 
 def test_an_error_while_drawing_writes_nothing(tmp_path: Path) -> None:
