@@ -15,9 +15,9 @@ show() { # COMMAND ...: print it, run it
     echo
 }
 
-show classifier/predict_cls.py --in_path sample_image --comp_type auto
+show classifier/predict_cls.py sample_image
 echo "coffee_jpeg_q20.png is a PNG, so the file says nothing. Its pixels do:"
-show classifier/predict_cls.py --in_path sample_image/coffee_jpeg_q20.png --comp_type auto --explain
+show classifier/predict_cls.py sample_image/coffee_jpeg_q20.png --explain
 echo "And a photograph made smaller, its bytes where they matter:"
 show msroi/generate_map.py sample_image/chelsea.png
 show msroi/combine_images.py -image sample_image/chelsea.png -map output/msroi_map.jpg -model 7 --report out/demo.html

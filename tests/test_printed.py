@@ -146,3 +146,6 @@ def test_an_output_is_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     second = commands.blocks(page)[1]
     assert second == Block(page, 9, "sh", "b\n", printed="1\n", start=second.start)
     assert commands.renewed(page, {second.place: "2\n"}) == page.read_text()[:-6] + "2\n```\n"
+    page.write_text("```sh\na\n```\n\n```text\n...\nfound 3 files\n```\n")
+    renewed = commands.renewed(page, {commands.blocks(page)[0].place: "began\nmore\nfound 4 files\n"})
+    assert renewed == page.read_text().replace("3", "4")

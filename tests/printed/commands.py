@@ -5,6 +5,7 @@ right above a block says what is special: `<!-- exit: 2 -->` (then stderr is sho
 `<!-- not run: REASON -->`. In an expected output a line of three dots stands for any lines, and times may differ.
 """
 
+import difflib
 import math
 import os
 import re
@@ -162,10 +163,23 @@ def perform(document: Path, folder: Path, programs: Path) -> Iterator[tuple[Bloc
             yield block, *run(block, folder, programs)
 
 
+def _shortened(wanted: str, got: str) -> str:
+    """Return what is printed now with the lines left out that `wanted` leaves out, too."""
+    if ANYTHING not in wanted.splitlines():
+        return got
+    lines = got.splitlines()
+    close = (
+        line if line == ANYTHING else [*difflib.get_close_matches(line, lines, 1, 0), line][0]
+        for line in wanted.splitlines()
+    )
+    return "".join(f"{line}\n" for line in close)
+
+
 def renewed(document: Path, outputs: dict[str, str]) -> str:
     """Return a document's text with what the blocks at `outputs`' places print in place of what it said."""
     text = document.read_text(encoding="utf-8")
     for block in reversed(blocks(document)):
         if block.place in outputs and block.printed is not None:
-            text = text[: block.start] + outputs[block.place] + text[block.start + len(block.printed) :]
+            shown = _shortened(block.printed, outputs[block.place])
+            text = text[: block.start] + shown + text[block.start + len(block.printed) :]
     return text
