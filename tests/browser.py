@@ -99,9 +99,8 @@ class Browser:
 
     def choose(self, selector: str, *paths: Path) -> None:
         """Choose files in an input, as a person would."""
-        root = self.send("DOM.getDocument")["root"]["nodeId"]
-        node = self.send("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
-        self.send("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in paths])
+        found = self.send("Runtime.evaluate", expression=f"document.querySelector({selector!r})")["result"]
+        self.send("DOM.setFileInputFiles", objectId=found["objectId"], files=[str(path) for path in paths])
 
     def screenshot(self, whole: bool = True) -> str:
         """Return a PNG of the page in base64."""

@@ -32,7 +32,10 @@ ready.catch((error) => {
 function take(files) {
   for (const file of files) {
     const card = byId("card").content.cloneNode(true).firstElementChild;
-    card.querySelector("h2").textContent = file.name;
+    const [name, button] = ["h2", "button"].map((part) => card.querySelector(part));
+    name.textContent = file.name;
+    name.id = `picture-${answers.length}`;
+    button.setAttribute("aria-describedby", name.id); // which picture's map
     card.querySelector(".note").textContent = "waiting …";
     byId("answers").append(card);
     const place = answers.push({ file: file.name }) - 1;
