@@ -23,7 +23,7 @@ from q1net_msroi.utils.errors import EXIT_OK, UserError, note, run_command, show
 from q1net_msroi.utils.inputs import Given
 
 PEOPLE = "auto"  # the estimator for paths that are given without a flag
-FILES = ("csv",)  # flags that ask for a file of all answers instead of a line each
+FILES = ("csv", "report")  # flags that ask for a file of all answers instead of a line each
 STOPPED = "not looked at: the command was stopped before"
 
 
@@ -41,6 +41,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--explain", action="store_true", help="print the evidence below each answer")
     rows = f"write a table, a row a picture: {', '.join(table.COLUMNS)}; - for stdout. strongest: the strongest"
     parser.add_argument("--csv", metavar="FILE", help=f"{rows} compression known, the lesser of quality and earlier")
+    page = "write a page to look at, all in one HTML file: what to look at first, a sortable table, quality maps"
+    parser.add_argument("--report", metavar="FILE", help=page)
     regions = "of one picture: also write its quality region by region as a PNG picture over the photograph"
     parser.add_argument("--map", metavar="FILE", help=regions)
     add_model_options(parser, registry.described(), f"default: {PEOPLE}; with --in_path %(default)s")
@@ -124,8 +126,8 @@ def _several(given: Given, options: argparse.Namespace, workers: int) -> int:
     from q1net_msroi.utils.jobs import FolderJob
 
     work = functools.partial(table.answer, asked, options.fallback)
-    planned = [PictureTask(path, name=given.name(path)) for path in given.paths]
-    lines = not options.csv
+    planned = [PictureTask(path, name=given.name(path), sketched=bool(options.report)) for path in given.paths]
+    lines = not (options.csv or options.report)
     job = FolderJob("predict_cls.py", work, planned, workers, options.scheduler, prints=lines)
     entries: list[table.Entry] = []
     try:
@@ -170,8 +172,12 @@ def _write(entries: Sequence[table.Entry], options: argparse.Namespace) -> None:
     """Write table and page, and say where they are."""
     rows = [entry.row for entry in entries]
     _write_table(rows, options.csv)
+    if options.report:
+        from q1net_msroi.classifier.estimators import page
+
+        files.write_text(options.report, page.build(entries, options.comp_type))
     known = sum(row["strongest"] is not None for row in rows)
-    for place in filter(None, (options.csv,)):
+    for place in filter(None, (options.csv, options.report)):
         if place != inputs.STDIN:
             told = f"{show(place)}: {len(rows):,} picture{'s'[: len(rows) > 1]}, {known:,} with an answer"
             note(told) if options.json or options.csv == inputs.STDIN else print(told)

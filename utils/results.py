@@ -23,7 +23,13 @@ COMMIT_DIGITS = 10  # of a commit, as footers show it
 HASH_DIGITS = 16  # hexadecimal, of a SHA-256: what records and cache keys show
 CODECS = ("jpeglib", "pyjpegli")  # packages that encode or decode where they are installed, besides Pillow
 FORMULA = tuple("=+-@\t\r")  # what a spreadsheet takes for the beginning of a formula
-CODE = ("*.py", "*.html", "pyproject.toml", "save")  # what decides a result: changes elsewhere leave a checkout clean
+CODE = (
+    "*.py",
+    "*.html",
+    "*.css",
+    "pyproject.toml",
+    "save",
+)  # what decides a result: changes elsewhere leave a checkout clean
 
 
 def machine() -> str:
@@ -71,7 +77,7 @@ def code_hash(*packages: str) -> str:
     """Return a hash of the code and page templates of top-level packages (`utils`, `msroi`), names and contents."""
     total = hashlib.sha256()
     for package in sorted(packages):
-        for path in sorted(p for p in (files.REPOSITORY / package).rglob("*") if p.suffix in (".py", ".html")):
+        for path in sorted(p for p in (files.REPOSITORY / package).rglob("*") if p.suffix in (".py", ".html", ".css")):
             total.update(f"{path.relative_to(files.REPOSITORY)} {files.sha256(path)}\n".encode())
     return total.hexdigest()[:HASH_DIGITS]
 

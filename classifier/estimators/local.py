@@ -119,10 +119,10 @@ def regions(pixels: Pixels, asked: Asked) -> Regions:
     return network_regions(pixels, estimator)
 
 
-def network_regions(pixels: Pixels, network: NetworkEstimator) -> Regions:
-    """Return the regions by the network: the weighted median of each window's confident patches."""
+def network_regions(pixels: Pixels, network: NetworkEstimator, most: int = LATTICE.most_patches) -> Regions:
+    """Return the regions by the network: the weighted median of a window's confident patches, of `most` in all."""
     blocks = [length // BLOCK - AREA // BLOCK + 1 for length in pixels.shape[:2]]
-    step = int(np.ceil(np.sqrt(blocks[0] * blocks[1] / LATTICE.most_patches)))
+    step = int(np.ceil(np.sqrt(blocks[0] * blocks[1] / most)))
     tops, lefts = (BLOCK * np.arange(0, count, step) + patches.MARGIN for count in blocks)
     parts = np.array_split(tops, len(tops) // 4 + 1)
     said = np.concatenate([network.predict_patches(patches.cut(pixels, part, lefts)) for part in parts])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from q1net_msroi.classifier.estimators import registry
 from q1net_msroi.classifier.estimators.options import Asked
@@ -13,6 +13,9 @@ from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.utils import images
 from q1net_msroi.utils.errors import UserError, show
 from q1net_msroi.utils.jobs import Task
+
+if TYPE_CHECKING:
+    from q1net_msroi.classifier.estimators.sketch import Sketch
 
 COLUMNS = ("file", "quality", "low", "high", "strongest", "earlier", "codec", "software", "reason")
 DIGITS = 2  # behind the point
@@ -23,16 +26,18 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class PictureTask(Task):
-    """A picture of a list and what it is called there."""
+    """A picture of a list and what it is called there; with `sketched` a report page's parts are made of it."""
 
     name: str = ""
+    sketched: bool = False
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is kept of a picture: its row of the table."""
+    """What is kept of a picture: its row of the table, and its part of a page where that was asked for."""
 
     row: Row
+    sketch: Sketch | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,12 @@ def answer(asked: Asked, fallback: float | None, task: PictureTask) -> Answer:
     except UserError as error:
         raise UserError(str(error).replace(show(task.image), show(task.name or task.image))) from None
     row = make_row(task.name or str(task.image), estimate, *_written_by(task.image, estimate, picture))
-    return Answer(estimate, Entry(row))
+    sketch = None
+    if task.sketched and picture is not None:
+        from q1net_msroi.classifier.estimators import sketch as sketches
+
+        sketch = sketches.make(picture, estimate, asked)
+    return Answer(estimate, Entry(row, sketch))
 
 
 def make_row(name: str, estimate: Estimate, codec: str = "", software: str = "") -> Row:

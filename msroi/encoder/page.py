@@ -1,12 +1,9 @@
 """A page to look at: plain and semantic JPEG of a picture in one HTML file that needs nothing else."""
 
-import base64
 import html
-import importlib.resources
 import io
 import json
 import math
-import string
 from typing import Any
 
 import numpy as np
@@ -18,6 +15,7 @@ from q1net_msroi.msroi.metrics.metric import Metric, Pixels
 from q1net_msroi.msroi.roi import overlay
 from q1net_msroi.utils import files, images, jpeg, results
 from q1net_msroi.utils.errors import show
+from q1net_msroi.utils.page import data_uri, fill, saved
 
 TEMPLATE = "page.html"
 OVERLAY_SIDE = 1200  # pixels of the overlay's long side at most
@@ -26,16 +24,6 @@ FACTS = {"psnrs": "inside the region", "outside": "outside it", "psnrhvsm": "PSN
 EQUAL = 0.005  # sizes within this share are called equal
 
 Values = dict[str, float | None]  # metrics by key
-
-
-def _data(content: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def _saved(image: Image.Image, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, **options)
-    return buffer.getvalue()
 
 
 def _number(value: float | None, digits: int) -> str:
@@ -88,7 +76,7 @@ def _crops(places: list[Place], pictures: list[Pixels], profile: bytes) -> str:
             images = []
             for name, picture in zip(("original", "plain", "semantic"), pictures, strict=True):
                 part = picture[place.top : place.top + place.height, place.left : place.left + place.width]
-                source = _data(_saved(Image.fromarray(part), format="PNG", icc_profile=profile or None), "png")
+                source = data_uri(saved(Image.fromarray(part), format="PNG", icc_profile=profile or None), "png")
                 images.append(f'<div><img alt="{name}" src="{source}"><span>{name}</span></div>')
             moved = place.plain - place.ours
             word = "less" if moved > 0 else "more"
@@ -157,17 +145,18 @@ def build_page(pixels: Pixels, plain: bytes, semantic: bytes, saliency: Pixels, 
     small, small_map = (np.asarray(Image.fromarray(values).resize(size)) for values in (original, upright_map))
     drawn = overlay.draw(small, small_map, ())
 
-    template = (importlib.resources.files("q1net_msroi.msroi.encoder") / TEMPLATE).read_text(encoding="utf-8")
-    return string.Template(template).substitute(
+    return fill(
+        "q1net_msroi.msroi.encoder",
+        TEMPLATE,
         title=html.escape(names["file"]),
         lead=f"{_size_words(record['plain_bytes'], record['bytes'])}. {width} × {height} pixels, plain JPEG of quality "
         f"{record['plain_quality']} beside a semantic one, whose bytes go where the map says.",
         facts=_facts(record, before, after),
         width=width,
         height=height,
-        plain=_data(plain, "jpeg"),
-        ours=_data(semantic, "jpeg"),
-        overlay=_data(_saved(drawn, format="JPEG", quality=OVERLAY_QUALITY, icc_profile=profile or None), "jpeg"),
+        plain=data_uri(plain, "jpeg"),
+        ours=data_uri(semantic, "jpeg"),
+        overlay=data_uri(saved(drawn, format="JPEG", quality=OVERLAY_QUALITY, icc_profile=profile or None), "jpeg"),
         share=f"{100 * pixel.salient_region(saliency).mean():.0f} %",
         crops=_crops(places, pictures, profile),
         metrics=_metric_rows(before, after),

@@ -453,10 +453,24 @@ def test_a_table_that_pandas_reads_in_one_line(
     assert call(PREDICT, "a.png", "--csv", "-").lines[0] == ",".join(table.COLUMNS)
 
 
+def test_a_report_of_what_was_given(call: Call, photographs: Path, tmp_path: Path) -> None:
+    (photographs / "d.png").write_text("text")
+    page = tmp_path / "new" / "report.html"
+    done = call(PREDICT, "--in_path", photographs, "--report", page)
+    assert done.code == 1
+    assert done.lines == [f"{page}: 4 pictures, 3 with an answer"]
+    text = page.read_text()
+    assert len(re.findall("<tr><td", text)) == 4
+    assert text.count("data:image/webp") == 3
+    assert text.count('"cells":') == 3
+    assert call(PREDICT, SAMPLE, "--report", page).lines == [f"{page}: 1 picture, 1 with an answer"]
+    assert "compressed at 20" in page.read_text()
+
+
 def test_outputs_that_would_destroy_a_picture_are_refused(call: Call, photographs: Path) -> None:
     picture = photographs / "a.png"
     content = picture.read_bytes()
-    for flags in (("--csv", picture), ("--map", picture)):
+    for flags in (("--csv", picture), ("--map", picture), ("--report", picture)):
         call(PREDICT, picture, *flags).fails(2, "would overwrite the picture", str(flags[0]))
     call(PREDICT, photographs, "--csv", photographs / "b.png").fails(2, "would overwrite")
     call(PREDICT, photographs, "--csv", "-", "--json").fails(2, "name a file for --csv")
