@@ -48,7 +48,8 @@ def test_the_wheel_holds_one_name_and_the_models(wheel: Path) -> None:
     shipped = {path.relative_to(ROOT / "save").as_posix() for path in (ROOT / "save").rglob("*.tflite")}
     assert models == shipped
     assert not [name for name in names if "/best/" in name or name.endswith(".pyc") or "tests" in name]
-    for kept in ("py.typed", "save/jpeg_paper/model.json", "save/jpeg_paper/README.md", "msroi/encoder/page.html"):
+    pages = ("msroi/encoder/page.html", "classifier/estimators/page.html", "utils/page.css")
+    for kept in ("py.typed", "save/jpeg_paper/model.json", "save/jpeg_paper/README.md", *pages):
         assert f"q1net_msroi/{kept}" in names
     assert [name for name in names if name.endswith("licenses/LICENSE")]
     assert wheel.stat().st_size < LARGEST_WHEEL
