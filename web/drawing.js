@@ -5,11 +5,13 @@ import { nearest, unlike } from "./map.js";
 const VIRIDIS = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
 const OUTLINE = "#ff4d6d";
 const TINT = 0.55;
+const REACH = 15; // qualities on either side of the main part that the colours tell apart
 
-/** The qualities at the ends of the colour scale. */
-export function colourRange({ quality }) {
+/** The qualities at the ends of the colour scale: well past the main part, so that noise does not fill the colours. */
+export function colourRange({ quality, main }) {
   const known = quality.flat().filter((value) => value !== null);
-  return known.length ? [Math.max(1, Math.min(...known) - 3), Math.min(100, Math.max(...known) + 3)] : [1, 100];
+  const ends = main === null ? [1, 100] : [main - REACH, main + REACH];
+  return [Math.max(1, Math.min(...known, ends[0])), Math.min(100, Math.max(...known, ends[1]))];
 }
 
 function colour(value, [low, high]) {

@@ -35,7 +35,7 @@ class Network {
   async map(picture, progress) {
     const places = mapStarts(picture.width, picture.height, this.settings);
     const { said, usable } = await this.#ask(picture, places.rows, places.columns, progress);
-    const seen = said.map((row, i) => (usable[i].opaque ? row : [0, 0]));
+    const seen = said.map((row, i) => (usable[i].opaque && !usable[i].flat ? row : [0, 0]));
     return regions(seen, places, this.model, this.settings);
   }
 

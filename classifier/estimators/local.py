@@ -26,6 +26,7 @@ Values = NDArray[np.float64]
 WINDOW = LATTICE.window_side
 HALF = 0.5  # of the most foreign window's word counts for a region, which is unknown if half of it has no answer
 MOST_DRAWN = 4_000_000  # pixels
+REACH = 15  # qualities on either side of the main part that the colours tell apart
 WIDE = 1.5  # width by height from which on the map stands below the photograph
 
 
@@ -125,7 +126,12 @@ def network_regions(pixels: Pixels, network: NetworkEstimator, most: int = LATTI
     step = int(np.ceil(np.sqrt(blocks[0] * blocks[1] / most)))
     tops, lefts = (BLOCK * np.arange(0, count, step) + patches.MARGIN for count in blocks)
     parts = np.array_split(tops, len(tops) // 4 + 1)
-    said = np.concatenate([network.predict_patches(patches.cut(pixels, part, lefts)) for part in parts])
+
+    def ask(rows: Places) -> NDArray[np.float32]:
+        rgb = patches.cut(pixels, rows, lefts)
+        return np.where(patches.flat(rgb)[:, None], np.float32(0), network.predict_patches(rgb))
+
+    said = np.concatenate([ask(part) for part in parts])
     confidence, quality = said.reshape(len(tops), len(lefts), 2).transpose(2, 0, 1).astype(np.float64)
 
     across = max(1, min(WINDOW // (BLOCK * step), len(tops), len(lefts)))
@@ -229,7 +235,9 @@ def draw(pixels: Pixels, found: Regions, path: Path, title: str) -> None:
     (height, width), step = pixels.shape[:2], drawn_step(*pixels.shape[:2])
     quality, pixels = found.nearest(found.quality, height, width, step), pixels[::step, ::step]
     known = quality[~np.isnan(quality)]
-    low, high = (known.min() - 3, known.max() + 3) if len(known) else (1, 100)
+    # Noise is not to fill the colours, so they reach well past the main part.
+    ends = [found.main - REACH, found.main + REACH] if found.main is not None else [1, 100]
+    low, high = min(known.min(initial=100), ends[0]), max(known.max(initial=1), ends[1])
     wide = width >= WIDE * height
     size = (8.0, 16 * height / width + 1.6) if wide else (13.0, 6.4 * height / width + 1.2)
     with figures.figure(path, size[0], min(size[1], 30)) as drawing:

@@ -114,7 +114,7 @@ class NetworkEstimator:
         """Return the estimate for the RGB patches (n, 16, 16, 3) of one picture; flat ones say nothing."""
         started = time.perf_counter()
         predictions = self.predict_patches(rgb)
-        flat = (rgb == rgb[:, :1, :1]).all(axis=(1, 2, 3))
+        flat = patches.flat(rgb)
         predictions = np.where(flat[:, None], np.float32(0), predictions)
         said = fusion.fuse(predictions, self.threshold, self.rule)
         fused = self._correction.apply(said)

@@ -35,6 +35,12 @@ def cut_grid(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return cut(pixels, grid_starts(pixels.shape[0]), grid_starts(pixels.shape[1]))
 
 
+def flat(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return which of (n, 16, 16, 3) patches are of a single colour: they say nothing, whatever a network answers."""
+    single: NDArray[np.bool_] = (rgb == rgb[:, :1, :1]).all(axis=(1, 2, 3))
+    return single
+
+
 def activity(pixels: NDArray[np.uint8], every: tuple[int, int] = (1, 1)) -> NDArray[np.int64]:
     """Return how much goes on in the middle block of every possible patch: (rows, columns) of blocks.
 

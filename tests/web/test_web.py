@@ -134,7 +134,7 @@ def test_maps(size: tuple[int, int]) -> None:
         return said
 
     network: Any = SimpleNamespace(threshold=MODEL["threshold"], predict_patches=predict)
-    expected = local.network_regions(np.zeros((*size, 3), np.uint8), network)
+    expected = local.network_regions(random.integers(0, 256, (*size, 3), np.uint8), network)
     [places] = javascript("patches.js", "mapStarts", [size[1], size[0], SETTINGS])
     said = np.concatenate(parts).astype(float).tolist()
     [found] = javascript("map.js", "regions", [said, places, MODEL, SETTINGS])
@@ -267,6 +267,9 @@ def test_answers_in_the_browser(address: str, tmp_path: Path, photograph: np.nda
         assert "cannot read it as a picture" in rows[6]["reason"]
         assert rows[7]["reason"] == "it has 20x20 pixels; at least 24x24 pixels are needed"
         assert texts(browser, ".card .quality b")[6:] == ["unknown", "unknown"]
+        browser.run("document.querySelector('.card button').click()")  # the astronaut's: black parts say nothing
+        browser.wait("document.querySelector('.card button').textContent === 'Hide the map'")
+        assert texts(browser, ".told")[0] == "The main part: 50. No region is unlike it. Gray: unknown."
         assert all(request.startswith((address, "data:", "blob:")) for request in browser.requests)
         assert browser.problems == []
 

@@ -52,6 +52,15 @@ def score(found: Regions, shape: tuple[int, ...]) -> float:
     return auc(found.per_pixel(found.foreign, *shape[:2]), truth)
 
 
+@needs_weights
+def test_what_is_flat_says_nothing_to_the_network(photograph: np.ndarray) -> None:
+    picture = jpeg.compress(np.ascontiguousarray(photograph[:224, :320]), 50).copy()
+    picture[PASTED] = 0
+    found = local.regions(picture, Asked("jpeg_paper"))
+    assert np.isnan(found.nearest(found.quality, *picture.shape[:2])[112, 152])
+    assert found.told(*picture.shape[:2]) == "main part 50, no regions unlike it"
+
+
 def test_two_qualities_by_the_lattice(photograph: np.ndarray) -> None:
     picture = composite(photograph, 85, 55)
     found = local.regions(picture, Asked("jpeg_lattice", threads=2))
