@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from q1net_msroi.msroi.encoder import folder, levels
-from q1net_msroi.msroi.encoder.options import MODEL_7, RATE_DISTORTION, EncodingOptions, parse_quality, parse_size
+from q1net_msroi.msroi.encoder.options import (
+    MODEL_7,
+    RATE_DISTORTION,
+    SUBSAMPLINGS,
+    EncodingOptions,
+    parse_quality,
+    parse_size,
+)
 from q1net_msroi.msroi.encoder.rate_distortion import SizeImpossibleError
 from q1net_msroi.msroi.encoder.settings import SETTINGS
 from q1net_msroi.msroi.metrics import suite
@@ -83,16 +90,16 @@ def _add_model_7(parser: argparse.ArgumentParser) -> None:
     add("--target_size", metavar="SIZE", type=parse_size, help=size)
     quality = "as many bytes as the plain JPEG (optimised, progressive) of this quality, 1 to 100 (default: 50)"
     add("--target_quality", metavar="QUALITY", type=int, help=quality)
-    limit = f"PSNR-HVS and PSNR-HVS-M; 1: that may fall by {-SETTINGS.deepest_change:g} dB (default: 0.5)"
-    half = f"0.5: all for the region that leaves the whole picture as good as plain JPEG by {limit}"
+    limit = f"by PSNR-HVS-M; 1: both may fall {-SETTINGS.deepest_change:g} dB under plain JPEG (default: 0.5)"
+    half = f"0.5: for the region half of what the whole gains over plain JPEG, never under that {limit}"
     add("--strength", metavar="0..1", type=float, help=f"0: no preference, simply a good encoder; {half}")
-    dark = "what the map leaves dark looks at least like plain JPEG of this quality, 1 to 100 (default: no limit)"
+    dark = "PSNR-HVS-M where the map is dark: at least plain JPEG's of this quality, 1 to 100 (default: no limit)"
     add("--min_background_quality", metavar="QUALITY", type=int, help=dark)
     been = "the JPEG quality that the picture has been through: no bytes are spent above it"
     auto = "auto: as a JPEG's own header says; for others predict_cls.py finds the number (default: auto)"
     add("--source_quality", metavar="auto|QUALITY", type=parse_quality, help=f"{been}. {auto}")
-    chroma = "chroma halved in both directions, or not (default: 4:2:0)"
-    add("--subsampling", choices=("4:2:0", "4:4:4"), help=chroma)
+    chroma = "chroma halved in both directions, or not, or what costs less at this size (default: 4:2:0)"
+    add("--subsampling", choices=SUBSAMPLINGS, help=chroma)
 
 
 def _add_output(group: argparse._ArgumentGroup) -> None:

@@ -26,15 +26,41 @@ from q1net_msroi.msroi.metrics import suite
 from q1net_msroi.utils import files, images, jpeg, results, tasks
 from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import EXIT_OK, UserError, note, run_command
-from q1net_msroi.utils.settings import describe, fingerprint
+from q1net_msroi.utils.settings import Entry, describe, fingerprint
 
-METRICS = "psnrhvs,psnrhvsm,ssim,msssim,vifp,inside,ssimulacra2"
-NAMES = [entry.name for entry in describe(SETTINGS)]
-WEIGHTS = [entry.name for entry in describe(SETTINGS) if "fit_encoder" in entry.refit]
+METRICS = "ssimulacra2,ssimulacra2,psnrhvsm,butteraugli,msssim"  # one that is named twice counts twice
+
+
+def _names(entry: Entry) -> list[str]:
+    """Return the name of a setting, or of each number of a list of them: name.0, name.1 ..."""
+    return [f"{entry.name}.{i}" for i in range(len(entry.value))] if isinstance(entry.value, tuple) else [entry.name]
+
+
+NAMES = [name for entry in describe(SETTINGS) for name in _names(entry)]
+WEIGHTS = [name for entry in describe(SETTINGS) if "fit_encoder" in entry.refit for name in _names(entry)]
 FACTORS = (0.7, 1.4)  # what the search multiplies a weight by
 FINER = 4  # by how much the quality differs from which plain JPEG's gain per byte is taken
 OBJECTIVE = "objective"
 Values = dict[str, float]
+
+
+def get(settings: EncoderSettings, name: str) -> float:
+    """Return a number of some settings by its name."""
+    field, _, index = name.partition(".")
+    value = getattr(settings, field)
+    number: float = value[int(index)] if index else value
+    return number
+
+
+def put(settings: EncoderSettings, name: str, value: float) -> EncoderSettings:
+    """Return settings with another number."""
+    field, _, index = name.partition(".")
+    changed: Any = value
+    if index:
+        numbers = list(getattr(settings, field))
+        numbers[int(index)] = value
+        changed = tuple(numbers)
+    return replace(settings, **{field: changed})
 
 
 class Study:
@@ -88,19 +114,20 @@ class Study:
             for row, quality in enumerate(self.qualities):
                 plain, finer, ours = self._measure(path, quality, settings)
                 log_bytes = np.log(finer["bytes"] / plain["bytes"])
-                gained[row] += [ours[key] - plain[key] for key in self.metrics]
-                slope[row] += [(finer[key] - plain[key]) / log_bytes for key in self.metrics]
+                gained[row] += [suite.METRICS[key].gain(plain[key], ours[key]) for key in self.metrics]
+                finer_gain = [suite.METRICS[key].gain(plain[key], finer[key]) for key in self.metrics]
+                slope[row] += np.array(finer_gain) / log_bytes
         shares = 100 * np.expm1((gained / slope).mean(axis=0))
         return {OBJECTIVE: float(shares.mean()), **dict(zip(self.metrics, shares.tolist(), strict=True))}
 
 
 def _try(study: Study, base: EncoderSettings, name: str, values: Sequence[float]) -> list[dict[str, Any]]:
     """Measure and print `base` with each value of a setting, in rising order."""
-    kind = type(getattr(SETTINGS, name))
+    kind = type(get(SETTINGS, name))
     rows = []
     for value in sorted({kind(value) for value in values}):
-        rows.append({"name": name, "value": value, **study.gains(replace(base, **{name: value}))})
-        said = "  ".join(f"{key} {rows[-1][key]:+.2f}" for key in (OBJECTIVE, *study.metrics))
+        rows.append({"name": name, "value": value, **study.gains(put(base, name, value))})
+        said = "  ".join(f"{key} {rows[-1][key]:+.2f}" for key in dict.fromkeys((OBJECTIVE, *study.metrics)))
         print(f"{name} {value:g}: {said} %", flush=True)
     return rows
 
@@ -111,9 +138,9 @@ def _search(study: Study, rounds: int) -> tuple[EncoderSettings, list[dict[str, 
     for _ in range(rounds):
         before = best
         for name in WEIGHTS:
-            now = getattr(best, name)
+            now = get(best, name)
             tried = _try(study, best, name, [now, *(now * factor for factor in FACTORS)])
-            best = replace(best, **{name: max(tried, key=lambda row: row[OBJECTIVE])["value"]})
+            best = put(best, name, max(tried, key=lambda row: row[OBJECTIVE])["value"])
             rows += tried
         if fingerprint(best) == fingerprint(before):
             break
@@ -140,11 +167,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     study = Study(options.in_path, options)
     if options.only:
         values = [float(part) for part in (options.values or "").split(",") if part]
-        rows = _try(study, SETTINGS, options.only, [getattr(SETTINGS, options.only), *values])
-        best = replace(SETTINGS, **{options.only: max(rows, key=lambda row: row[OBJECTIVE])["value"]})
+        rows = _try(study, SETTINGS, options.only, [get(SETTINGS, options.only), *values])
+        best = put(SETTINGS, options.only, max(rows, key=lambda row: row[OBJECTIVE])["value"])
     else:
         best, rows = _search(study, options.rounds)
-    moved = {name: getattr(best, name) for name in NAMES if getattr(best, name) != getattr(SETTINGS, name)}
+    moved = {name: get(best, name) for name in NAMES if get(best, name) != get(SETTINGS, name)}
     result: dict[str, Any] = {"objective": __doc__, "photographs": len(study.photographs), "curve": rows, "best": moved}
     if options.val_path:
         confirm = Study(options.val_path, options)

@@ -14,6 +14,7 @@ END_OF_BLOCK, SIXTEEN_ZEROS = 0x00, 0xF0
 LONGEST = 16  # bits of a Huffman code in a JPEG
 SIZES = 12  # magnitude categories 0..11 of 8-bit samples
 RUNS = 63
+LARGEST = 1023  # AC magnitude of baseline JPEG with 8-bit samples
 
 _SIZE_OF = np.frompyfunc(int.bit_length, 1, 1)(np.arange(1 << 16).astype(object)).astype(np.uint8)
 

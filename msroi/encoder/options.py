@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from q1net_msroi.msroi.encoder.levels import RULES
 from q1net_msroi.utils.errors import UserError, show
@@ -10,7 +11,8 @@ from q1net_msroi.utils.jpeg import Subsampling
 RATE_DISTORTION = 7  # the model that is no level rule
 MODELS = (*RULES, RATE_DISTORTION)
 MODEL_7 = frozenset(("target_size", "strength", "min_background_quality", "source_quality", "subsampling"))  # its own
-AUTO = "auto"  # the source's quality is read from its own header
+AUTO = "auto"  # the source's quality is read from its own header; the subsampling is chosen by what it costs
+SUBSAMPLINGS = ("4:2:0", "4:4:4", AUTO)
 UNITS = {"": 1, "B": 1, "K": 1000, "KB": 1000, "M": 1000**2, "MB": 1000**2, "KIB": 1024, "MIB": 1024**2}
 
 
@@ -19,7 +21,8 @@ class EncodingOptions:
     """How to encode, each field named like its flag; `jpeg_compression` and `--target_quality` are the same.
 
     From `target_size` (bytes) on for model 7 only: its file is not larger than that, or else than the plain JPEG.
-    `source_quality`: 1..100, `AUTO` or None for no limit. Raises `UserError` for a value out of range.
+    `source_quality`: 1..100, `AUTO` or None for no limit. `subsampling`: `AUTO` chooses 4:2:0 or 4:4:4. Raises
+    `UserError` for a value out of range.
     """
 
     model: int = 3
@@ -32,7 +35,7 @@ class EncodingOptions:
     strength: float = 0.5
     min_background_quality: int | None = None
     source_quality: int | str | None = AUTO
-    subsampling: Subsampling = "4:2:0"
+    subsampling: Subsampling | Literal["auto"] = "4:2:0"
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
@@ -60,8 +63,8 @@ class EncodingOptions:
         if not 0 <= self.strength <= 1:
             allowed = "give 0 (no preference) to 1 (all for the region)"
             raise UserError(f"--strength {self.strength:g} is not allowed; {allowed}")
-        if self.subsampling not in ("4:2:0", "4:4:4"):
-            raise UserError(f"--subsampling {self.subsampling} is not allowed; give 4:2:0 or 4:4:4")
+        if self.subsampling not in SUBSAMPLINGS:
+            raise UserError(f"--subsampling {self.subsampling} is not allowed; give {', '.join(SUBSAMPLINGS)}")
 
 
 def parse_size(text: str) -> int:

@@ -5,12 +5,17 @@ block's texture hides and how visible the rest is are known without decoding. On
 the rounding and clipping of pixels are left out.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.msroi.encoder.blocks import FREQUENCIES, RGB_TO_YCC, SIDE, ZIGZAG, Spectrum
 from q1net_msroi.msroi.metrics import hvs, pixel
+from q1net_msroi.utils import jpeg
 
+SCALES = (1, 2, 4, 8)  # sides, in pixels, of the means that structure is compared in
+DARKEST = np.float32(-128)  # of a luma plane about zero
 STUDIO_RANGE = 219 / 255  # the metric's luma has 219 steps where JPEG's has 255
 
 MASKING = hvs.MASKING.reshape(FREQUENCIES)[ZIGZAG].astype(np.float32)
@@ -18,6 +23,8 @@ THRESHOLD = np.divide(1, MASKING, dtype=np.float32)  # a block's masking times t
 THRESHOLD[0] = 0  # the mean's error is never hidden
 # Squared contrast sensitivity: weight of a coefficient's squared error.
 SENSITIVITY = np.square(hvs.SENSITIVITY * STUDIO_RANGE).reshape(FREQUENCIES)[ZIGZAG].astype(np.float32)
+# Sensitivity times squared step of the standard table: what an error of one step costs.
+STEP_COST = float(np.mean(SENSITIVITY * np.square(hvs.JPEG_LUMINANCE.reshape(FREQUENCIES)[ZIGZAG])))
 
 
 def block_masking(plane: NDArray[np.float32], spectrum: Spectrum) -> NDArray[np.float32]:
@@ -42,23 +49,77 @@ def block_masking(plane: NDArray[np.float32], spectrum: Spectrum) -> NDArray[np.
     return np.asarray(np.sqrt(np.maximum(energy * np.clip(evenness, 0, None), 0)) / 32)
 
 
+def overshot(plane: NDArray[np.float32], reach: float, limit: float) -> NDArray[np.float32]:
+    """Return a luma plane about zero with its black and white moved beyond what pixels hold, up to `limit`.
+
+    Decoders cut off what is beyond, so that there the ringing of an edge is not seen, as in mozjpeg's overshoot
+    deringing. How far depends on how much of the surroundings (Gaussian of sigma `reach` pixels) is neither.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    white, black = plane > DARKEST + 254.5, plane < DARKEST + 0.5
+    if not (white.any() or black.any()):
+        return plane
+    around = np.asarray(gaussian_filter(plane, reach, truncate=3.0), np.float32)
+    moved = np.where(white, np.minimum(DARKEST + 255 - around, limit), 0)
+    moved -= np.where(black, np.minimum(around - DARKEST, limit), 0)
+    return np.asarray(plane + moved, np.float32)
+
+
+def scale_spectra() -> NDArray[np.float32]:
+    """Return how much of a coefficient's squared error is left at each of `SCALES`, (4, 64), zigzag order.
+
+    In means of 1, 2, 4 and 8 pixels along each side: of the last only the block's mean is left.
+    """
+    waves = jpeg.dct_matrix().astype(np.float64)
+    rows = []
+    for side in SCALES:
+        means = waves.reshape(SIDE, SIDE // side, side).mean(axis=2)
+        left = np.square(means).sum(axis=1) * side
+        rows.append(np.outer(left, left).reshape(FREQUENCIES)[ZIGZAG])
+    return np.asarray(rows, np.float32)
+
+
 def ssim_sensitivity(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what a squared error in each 8x8 block of a luma plane takes from SSIM, (blocks,), up to a constant.
+    """Return what a squared error in each 8x8 block of a plane takes from SSIM at `SCALES`, (4, blocks).
 
     What quantisation takes away, d, is nearly orthogonal to what is left, so that in a window of variance v the factor
     (2 covariance + C2) / (variances + C2) falls from 1 by about d^2 / (2 v + C2): the mean of 1 / (2 v + C2) over all
-    windows that see the block (Wang et al. 2004, equation 13).
+    windows that see the block (Wang et al. 2004, equation 13), in the plane and in its means of 2, 4 and 8 pixels.
     """
     from scipy.ndimage import gaussian_filter
 
     def blur(values: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(gaussian_filter(values, pixel.SIGMA, radius=pixel.WINDOW // 2), np.float32)
 
-    variance = blur(np.square(plane)) - np.square(blur(plane))
-    taken = blur(np.reciprocal(2 * np.maximum(variance, 0) + np.float32(pixel.C2), dtype=np.float32))
     height, width = plane.shape
-    means: NDArray[np.float32] = taken.reshape(height // SIDE, SIDE, width // SIDE, SIDE).mean(axis=(1, 3))
-    return means.reshape(-1)
+    found = []
+    for side in SCALES:
+        small = plane.reshape(height // side, side, width // side, side).mean(axis=(1, 3), dtype=np.float32)
+        variance = blur(np.square(small)) - np.square(blur(small))
+        taken = blur(np.reciprocal(2 * np.maximum(variance, 0) + np.float32(pixel.C2), dtype=np.float32))
+        cells = SIDE // side
+        means = taken.reshape(height // SIDE, cells, width // SIDE, cells).mean(axis=(1, 3))
+        found.append(means.reshape(-1))
+    return np.asarray(found, np.float32)
+
+
+def radial(knots: Sequence[float], values: Sequence[float], halved: int = 1) -> NDArray[np.float32]:
+    """Return a curve of frequency at a block's 64 coefficients, zigzag order, straight in its logarithm between knots.
+
+    Frequencies are counted as in a block of full resolution; `halved`: by how much its sides are larger.
+    """
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    radius = (np.hypot(rows, columns) / halved).reshape(FREQUENCIES)[ZIGZAG]
+    return np.asarray(np.exp(np.interp(radius, knots, np.log(values))), np.float32)
+
+
+def darkness(means: NDArray[np.float32], exponent: float) -> NDArray[np.float32]:
+    """Return by how much errors in dark blocks count more, (blocks,), from the luma coefficients of their means.
+
+    Brightness as seen goes with the cube root of light, sRGB's numbers nearly with its 2.2nd root.
+    """
+    return np.asarray((np.maximum(0.5 + means / (2 * 1024), 0.01) * 2 + 0.1) ** -exponent, np.float32)
 
 
 def rgb_weights() -> NDArray[np.float64]:

@@ -61,25 +61,38 @@ def _decibels(before: float, after: float) -> float:
     return 10 * math.log10((before + 1e-9) / (after + 1e-9))
 
 
-def whole_change(costs: Costs, plain: Costs) -> float:
-    """Return the change in dB against plain JPEG of PSNR-HVS or of PSNR-HVS-M, whichever is worse."""
-    return min(_decibels(plain.hvs, costs.hvs), _decibels(plain.hvs_m, costs.hvs_m))
+def whole_change(costs: Costs, plain: Costs) -> tuple[float, float]:
+    """Return the change in dB against plain JPEG of all that is seen, and of PSNR-HVS-M."""
+    return _decibels(plain.seen, costs.seen), _decibels(plain.hvs_m, costs.hvs_m)
 
 
-def allowed_change(strength: float, without: float, settings: EncoderSettings = SETTINGS) -> float:
-    """Return the change in dB that a strength aims at; `without` is what no region weight gives.
+def allowed_change(
+    strength: float, without: tuple[float, float], settings: EncoderSettings = SETTINGS
+) -> tuple[float, float]:
+    """Return the changes in dB, as `whole_change`, that a strength aims at; `without`: what no region weight gives.
 
-    0: no preference; 0.5: the whole picture as good as plain JPEG of the same size; 1: 1.5 dB worse.
+    0: no preference; 0.5: a share of the gain kept, and PSNR-HVS-M not under that of plain JPEG of the same size, or a
+    little under what no region weight gives where that is less; 1: both 1.5 dB under plain JPEG.
     """
+    price = max((1 - settings.kept_share) * without[0], settings.least_price)
+    half = without[0] - price, min(without[1] - settings.least_price, 0.0)
     if strength <= 0.5:
-        return max(without, 0.0) * (1 - 2 * strength)
-    return settings.deepest_change * (2 * strength - 1)
+        seen, masked = (start + 2 * strength * (end - start) for start, end in zip(without, half, strict=True))
+    else:
+        seen, masked = (start + (2 * strength - 1) * (settings.deepest_change - start) for start in half)
+    return seen, masked
 
 
-def encode(scene: Scene, target: Target, options: EncodingOptions) -> Encoded:
-    """Return the best file for a target as `options` ask; raise `SizeImpossibleError` where none is small enough."""
-    search, settings = _Search(scene, target, options), scene.settings
-    if np.ptp(scene.whole[0].region) == 0 or options.strength == 0:
+def encode(scene: Scene, target: Target, options: EncodingOptions, plain: Costs | None = None) -> Encoded:
+    """Return the best file for a target as `options` ask; raise `SizeImpossibleError` where none is small enough.
+
+    `plain`: the costs of the plain JPEG to compare with where that is of another subsampling than the scene.
+    """
+    search, settings = Search(scene, target, options, plain), scene.settings
+    if options.strength == 0 or not has_region(scene):
+        if options.strength > 0 and np.ptp(scene.whole[0].region) > 0:
+            share = f"{100 * scene.whole[0].region.mean():.3g} % of the picture"
+            search.notices.append(f"the map prefers {share}, which is no region: no part is favoured")
         region_weight = settings.least_region_weight
         search.meet_size(region_weight, settings.first_tries)
     else:
@@ -87,12 +100,31 @@ def encode(scene: Scene, target: Target, options: EncodingOptions) -> Encoded:
     return _fit(scene, target, OperatingPoint(region_weight, search.lambda_), search)
 
 
-class _Search:
+def has_region(scene: Scene) -> bool:
+    """Return whether the map tells a part of some size from the rest: neither a few pixels nor nearly everything."""
+    region, settings = scene.whole[0].region, scene.settings
+    least = max(1.0, settings.least_region * region.size)  # in blocks
+    return bool(np.ptp(region) > 0 and least <= region.sum() <= settings.greatest_region * region.size)
+
+
+def full_chroma_pays(half: Scene, full: Scene, loss: float, target: Target, options: EncodingOptions) -> bool:
+    """Return whether a file costs less with whole chroma than with halved, both as large as the target.
+
+    `half` and `full` are the picture's scenes at 4:2:0 and 4:4:4, `loss` is what halving costs.
+    """
+    settings = half.settings
+    first = Search(half, target, options)
+    halved = first.meet_size(settings.least_region_weight, settings.first_tries).seen + loss
+    second = Search(full, target, options, first.plain)
+    return second.meet_size(settings.least_region_weight, settings.first_tries).seen < halved
+
+
+class Search:
     """The search on the sample: which region weight and lambda meet size and strength."""
 
-    def __init__(self, scene: Scene, target: Target, options: EncodingOptions) -> None:
+    def __init__(self, scene: Scene, target: Target, options: EncodingOptions, plain: Costs | None = None) -> None:
         self.scene, self.target, self.options, self.settings = scene, target, options, scene.settings
-        self.plain = scene.plain_costs(target.plain_quality)
+        self.plain = plain or scene.plain_costs(target.plain_quality)
         floor = options.min_background_quality
         self.floor = scene.plain_costs(floor) if floor else None
         self.bits = content_bits(target.size, self.settings)
@@ -118,10 +150,10 @@ class _Search:
             self.lambda_ = solver.next(self.lambda_, missed)
         return found
 
-    def margin(self, found: Costs, allowed: float) -> float:
+    def margin(self, found: Costs, allowed: tuple[float, float]) -> float:
         """Return how many dB a result is better than it must be; negative: worse than allowed."""
-        settings = self.settings
-        margin = whole_change(found, self.plain) - allowed + settings.estimate_offset - settings.safety_margin
+        changes = whole_change(found, self.plain)
+        margin = min(now - least for now, least in zip(changes, allowed, strict=True)) - self.settings.safety_margin
         if self.floor:
             margin = min(margin, _decibels(self.floor.background, found.background))
         return margin
@@ -134,7 +166,7 @@ class _Search:
         allowed = allowed_change(self.options.strength, whole_change(without, self.plain), settings)
         low_margin, low_lambda = self.margin(without, allowed), self.lambda_
         if low_margin <= 0:
-            if self.floor and self.margin(without, -math.inf) < 0:
+            if self.floor and self.margin(without, (-math.inf, -math.inf)) < 0:
                 missed = f"does not reach quality {self.options.min_background_quality} at this size"
                 self.notices.append(f"the background {missed}: nothing is taken from it")
             return low
@@ -193,31 +225,44 @@ class LogSecant:
         return math.exp(after)
 
 
-def _fit(scene: Scene, target: Target, point: OperatingPoint, search: _Search) -> Encoded:
-    """Return the largest file that fits of those that are written while lambda is corrected."""
+def _fit(scene: Scene, target: Target, point: OperatingPoint, search: Search) -> Encoded:
+    """Return the largest file that fits of those that are written while lambda is corrected.
+
+    A file is written where the bits that are counted say that it will fit; what they are off by is learnt from it.
+    """
     settings, lengths = scene.settings, search.lengths
     solver = LogSecant(settings.sample_slope, settings)
     best: Encoded | None = None
     aim = (1 + settings.least_fill) / 2 * target.size
+    header = aim - content_bits(target.size, settings) / 8
+    bytes_a_bit = (aim - header) / search.bits
     fixed: NDArray[np.int64] | None = None
-    smallest = sys.maxsize
-    for _ in range(settings.most_encodes):
+    smallest, written, counted = sys.maxsize, 0, 0
+    size: float
+    while written < settings.most_encodes:
         tables = scene.tables(point, target.finest) if fixed is None else fixed
-        levels, lengths = scene.quantise(point, tables, lengths or scene.first_lengths(tables))
-        content = jpeg_file.write(levels, scene.components, tables, scene.height, scene.width)
-        size = len(content)
-        smallest = min(smallest, size)
-        if size <= target.size and (best is None or size > len(best.content)):
-            best = Encoded(content, tables, point, tuple(search.notices))
-        if settings.least_fill * target.size <= size <= target.size:
-            break
-        cheapest = size < target.size and point.lambda_ <= settings.least_lambda * 1.01
-        if cheapest or (size > target.size and point.lambda_ >= settings.greatest_lambda * 0.99):
-            break
+        levels, lengths, bits = scene.quantise(point, tables, lengths or scene.first_lengths(tables))
+        size = header + bits * bytes_a_bit
+        counted += 1
+        if abs(size / aim - 1) < settings.count_tolerance or counted > settings.most_counts:
+            content = jpeg_file.write(levels, scene.components, tables, scene.height, scene.width)
+            written, counted, size = written + 1, 0, len(content)
+            header = min(header, size / 2)
+            bytes_a_bit = (size - header) / bits
+            smallest = min(smallest, size)
+            if size <= target.size and (best is None or size > len(best.content)):
+                best = Encoded(content, tables, point, tuple(search.notices))
+            if settings.least_fill * target.size <= size <= target.size:
+                break
+            cheapest = size < target.size and point.lambda_ <= settings.least_lambda * 1.01
+            if cheapest or (size > target.size and point.lambda_ >= settings.greatest_lambda * 0.99):
+                break
+            if fixed is None and abs(math.log(size / aim)) < settings.tables_fixed_within:
+                fixed = tables
+            # What was counted before was off: the solver begins anew.
+            slope = settings.sample_slope if fixed is None else settings.file_slope
+            solver = LogSecant(slope, settings)
         missed = math.log(size / aim)
-        if fixed is None and abs(missed) < settings.tables_fixed_within:
-            fixed = tables
-            solver = LogSecant(settings.file_slope, settings)
         point = OperatingPoint(point.region_weight, solver.next(point.lambda_, missed))
     if best is None:
         raise SizeImpossibleError(f"{target.size:,} bytes are too few, {smallest:,} the least", smallest)

@@ -1,8 +1,8 @@
 """A picture as the rate-distortion encoder sees it: coefficients, what their errors cost, what a trial gives.
 
-An error e of a luma coefficient costs (ssim_weight * SSIM's sensitivity + region weight) * (squared error of RGB
-pixels) and a mixture of its PSNR-HVS and PSNR-HVS-M; of a chroma coefficient the region's share of RGB error and the
-weights of the standard table. The weights are in `settings.py`.
+A luma coefficient's error costs what it takes from PSNR-HVS and PSNR-HVS-M and from the structure (SSIM) of the picture
+at four scales, a chroma coefficient's by a curve of frequency and structure; inside the region both cost the squared
+error of RGB pixels on top. The weights are in `settings.py`.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,8 @@ from q1net_msroi.msroi.encoder.settings import SETTINGS, EncoderSettings
 from q1net_msroi.utils import jpeg
 from q1net_msroi.utils.jpeg import Subsampling
 
+LUMA_KNOTS = (0, 1, 2, 3.5, 5.5, 7.5, 9.9)  # frequencies of `luma_steps`
+CHROMA_KNOTS = (0, 0.5, 1, 2, 3.5, 5, 9.9)
 Lengths = list[tuple[NDArray[np.float32], NDArray[np.float32]]]  # bits of AC and DC symbols, of luma and of chroma
 
 
@@ -30,9 +32,13 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class Costs:
-    """Bits of a file, and luma's errors as PSNR-HVS and PSNR-HVS-M weigh them, the latter's where the map is dark."""
+    """Bits of a file, what all its errors cost, and luma's as PSNR-HVS and PSNR-HVS-M weigh them.
+
+    `background`: the latter's where the map is dark.
+    """
 
     bits: float
+    seen: float
     hvs: float
     hvs_m: float
     background: float
@@ -40,7 +46,9 @@ class Costs:
 
 @dataclass(frozen=True)
 class Part:
-    """Some blocks of a component: coefficients (64, blocks); region weights, masking, SSIM's sensitivity (blocks,).
+    """Some blocks of a component: coefficients (64, blocks), region weights and masking (blocks,).
+
+    `fields` (5, blocks): what errors cost that `Scene.spectra` weigh by frequency, ones and SSIM's sensitivity.
 
     `scale` is how many blocks of the picture each stands for.
     """
@@ -48,7 +56,7 @@ class Part:
     spectrum: blocks.Spectrum
     region: NDArray[np.float32]
     masking: NDArray[np.float32]
-    ssim: NDArray[np.float32]
+    fields: NDArray[np.float32]
     scale: float
 
 
@@ -77,63 +85,84 @@ class Scene:
         saliency: NDArray[np.uint8] | None,
         subsampling: Subsampling = "4:2:0",
         settings: EncoderSettings = SETTINGS,
+        keep_colour: bool = False,
     ) -> None:
-        """Take (height, width, 3) uint8 RGB and a map (height, width) uint8, None for no preference anywhere."""
-        self.settings = settings
+        """Take (height, width, 3) uint8 RGB and a map (height, width) uint8, None for no preference anywhere.
+
+        A gray picture becomes a file of one component, but with `keep_colour` one of three.
+        """
+        self.settings, self.subsampling = settings, subsampling
         self.height, self.width = pixels.shape[:2]
         planes = blocks.planes_of(pixels, subsampling)
-        self.components = blocks.components_of(planes, subsampling)
-        masking = perception.block_masking(planes[0], self.components[0].spectrum)
-        ssim = perception.ssim_sensitivity(planes[0])
+        aimed = perception.overshot(planes[0], settings.overshoot_reach, settings.overshoot_limit)
+        self.components = blocks.components_of([aimed, *planes[1:]], subsampling)
         chroma = self.components[1:]
-        self.is_gray = all(float(np.abs(component.spectrum).max()) < settings.gray_limit for component in chroma)
+        gray = all(float(np.abs(component.spectrum).max()) < settings.gray_limit for component in chroma)
+        self.is_gray = gray and not keep_colour
         if self.is_gray:  # one component, as Pillow writes a gray picture
             self.components = [replace(self.components[0], sampling=1)]
-        chroma_side = 2 * blocks.SIDE if subsampling == "4:2:0" else blocks.SIDE
-        self.whole: list[Part] = []
+        halved = 2 if subsampling == "4:2:0" else 1
+        self.whole = []
         for index, component in enumerate(self.components):
-            side = blocks.SIDE if index == 0 else chroma_side
+            side = blocks.SIDE * (halved if index else 1)
             nothing = np.zeros(component.rows * component.columns, np.float32)
             region = nothing
             if saliency is not None:
                 region = region_weights(saliency, side, component.rows, component.columns, settings)
-            luma = (masking, ssim) if index == 0 else (nothing, nothing)
-            self.whole.append(Part(component.spectrum, region, *luma, scale=1.0))
+            masking = nothing if index else perception.block_masking(planes[0], component.spectrum)
+            fields = np.concatenate([nothing[None] + 1, perception.ssim_sensitivity(planes[index])])
+            if index == 0:
+                fields[1:] *= perception.darkness(component.spectrum[0], settings.dark_exponent)
+            self.whole.append(Part(component.spectrum, region, masking, fields, scale=1.0))
         self.orders = [trellis.scan_order(component)[0] for component in self.components]
         sizes = (settings.luma_sample, settings.chroma_sample, settings.chroma_sample)
         pairs = zip(self.whole, sizes, strict=False)
         self.sample = [_sampled(part, size, settings.sample_strata) for part, size in pairs]
+        self._weigh(halved)
+
+    def _weigh(self, halved: int) -> None:
+        """Set what errors cost by frequency: `spectra` go with a part's `fields`, `gains` with the region's weight.
+
+        `table_weights` shape the tables.
+        """
+        settings = self.settings
         rgb = perception.rgb_weights().astype(np.float32)
-        spread = perception.upsampling_gain() if subsampling == "4:2:0" else np.ones(blocks.FREQUENCIES, np.float32)
+        spread = perception.upsampling_gain() if halved == 2 else np.ones(blocks.FREQUENCIES, np.float32)
         self.gains = [np.full(blocks.FREQUENCIES, rgb[0]), rgb[1] * spread, rgb[2] * spread]
-        luma_table, chroma_table = zigzag_tables(jpeg.standard_tables())[49]
-        # Luma's contrast sensitivity is a constant over the squared standard table; chroma's is made the same way.
-        constant = float(np.mean(perception.SENSITIVITY * np.square(luma_table)))
-        self.chroma_weights = (settings.chroma_weight * constant / np.square(chroma_table)).astype(np.float32)
-        self.chroma_weights[0] *= settings.chroma_dc_weight
+        luma_steps = perception.radial(LUMA_KNOTS, settings.luma_steps)
+        chroma_steps = perception.radial(CHROMA_KNOTS, settings.chroma_steps, halved)
+        # An error as large as the step of a table of quality 50 costs the same in both components.
+        chroma = perception.STEP_COST * spread / 4 / np.square(chroma_steps)
+        self.table_weights = [perception.STEP_COST / np.square(luma_steps), chroma]
+        scales = perception.scale_spectra()
+        share, nothing = settings.masking_share, np.zeros(blocks.FREQUENCIES, np.float32)
+        self.masked = [share * perception.SENSITIVITY, nothing, nothing]
+        unmasked = (1 - share) * perception.SENSITIVITY
+        own = np.multiply.outer(settings.chroma_ssim_weight * spread / 4, np.ones(len(scales))).T * scales
+        each = np.concatenate([[settings.chroma_weight * chroma], own])
+        luma = np.concatenate([[unmasked], np.array(settings.ssim_weights)[:, None] * scales])
+        self.spectra = [array.astype(np.float32) for array in (luma, each, settings.red_weight * each)]
 
     def tables(self, point: OperatingPoint, finest: NDArray[np.integer] | None = None) -> NDArray[np.int64]:
         """Return the quantisation tables for a point, (1 or 2, 64) in zigzag order, not finer than `finest`.
 
         A coefficient's step goes with the square root of lambda over weight, the weight being that inside the region.
-        Without a region weight that is the standard table's shape, with a great one nearly flat.
+        Without a region weight that is the shape of `luma_steps` and `chroma_steps`, with a great one nearly flat.
         """
-        weights = [point.region_weight * self.gains[0] + perception.SENSITIVITY]
-        if not self.is_gray:
-            weights.append(point.region_weight * (self.gains[1] + self.gains[2]) / 2 + self.chroma_weights)
+        weights = [point.region_weight * self.gains[0] + self.table_weights[0]]
+        if len(self.components) > 1:
+            weights.append(point.region_weight * (self.gains[1] + self.gains[2]) / 2 + self.table_weights[1])
         steps = np.sqrt(point.lambda_ / self.settings.lambda_per_squared_step / np.stack(weights))
         rounded = np.clip(np.rint(steps), 1, 255).astype(np.int64)
         return rounded if finest is None else np.maximum(rounded, finest[: len(rounded)])
 
     def distortion(self, index: int, part: Part, region_weight: float) -> trellis.Distortion:
         """Return what errors of a component's blocks cost."""
-        pixels = np.float32(self.settings.ssim_weight) * part.ssim + np.float32(region_weight) * part.region
-        if index > 0:
-            nothing = np.zeros(blocks.FREQUENCIES, np.float32)
-            return trellis.Distortion(pixels, self.gains[index], self.chroma_weights, nothing, part.masking, nothing)
-        share = self.settings.masking_share
-        unmasked, masked = (1 - share) * perception.SENSITIVITY, share * perception.SENSITIVITY
-        return trellis.Distortion(pixels, self.gains[0], unmasked, masked, part.masking, perception.THRESHOLD)
+        fields, spectra = part.fields, self.spectra[index]
+        if region_weight > self.settings.least_region_weight:
+            fields = np.concatenate([fields, np.float32(region_weight) * part.region[None]])
+            spectra = np.concatenate([spectra, self.gains[index][None].astype(np.float32)])
+        return trellis.Distortion(fields, spectra, self.masked[index], part.masking, perception.THRESHOLD)
 
     def first_lengths(self, tables: NDArray[np.integer]) -> Lengths:
         """Return code lengths to begin with: those of the sample quantised with a dead zone, without a trellis."""
@@ -168,19 +197,22 @@ class Scene:
             np.rint(part.spectrum / tables[min(index, 1)][:, None]).astype(np.int16)
             for index, part in enumerate(self.sample)
         ]
-        return self._costs(levels[0], tables, self._ac_counts([entropy.ac_symbols(each) for each in levels]))
+        return self._costs(levels, tables, self._ac_counts([entropy.ac_symbols(each) for each in levels]))
 
-    def _costs(self, luma: NDArray[np.int16], tables: NDArray[np.integer], ac: NDArray[np.int64]) -> Costs:
+    def _costs(self, levels: Sequence[NDArray[np.int16]], tables: NDArray[np.integer], ac: NDArray[np.int64]) -> Costs:
         symbols = (*ac, *self._rounded_dc(tables))
         bits = sum(entropy.total_bits(counts, entropy.code_lengths(counts)) for counts in symbols)
-        part = self.sample[0]
-        error = np.abs(part.spectrum - luma * tables[0][:, None].astype(np.float32))
-        square = np.square(error)
+        seen = 0.0
+        errors = []
+        for index, (part, values) in enumerate(zip(self.sample, levels, strict=True)):
+            errors.append(np.abs(part.spectrum - values * tables[min(index, 1)][:, None].astype(np.float32)))
+            seen += part.scale * float(self.distortion(index, part, 0.0).of_all(errors[-1]).sum())
+        part, error = self.sample[0], errors[0]
         beyond = np.maximum(error - np.multiply.outer(perception.THRESHOLD, part.masking), 0)
         masked = perception.SENSITIVITY @ np.square(beyond)
-        hvs, hvs_m = float((perception.SENSITIVITY @ square).sum()), float(masked.sum())
+        hvs, hvs_m = float((perception.SENSITIVITY @ np.square(error)).sum()), float(masked.sum())
         background = float(masked @ (1 - part.region))
-        return Costs(float(bits), hvs * part.scale, hvs_m * part.scale, background * part.scale)
+        return Costs(float(bits), seen, hvs * part.scale, hvs_m * part.scale, background * part.scale)
 
     def try_out(
         self, point: OperatingPoint, lengths: Lengths | None, finest: NDArray[np.integer] | None
@@ -188,23 +220,25 @@ class Scene:
         """Return what a point would cost, from the sample, and the code lengths that follow from it."""
         tables = self.tables(point, finest)
         lengths = lengths or self.first_lengths(tables)
-        symbols, luma = [], np.empty(0, np.int16)
+        symbols, found = [], []
         for index, part in enumerate(self.sample):
             which = min(index, 1)
             distortion, steps = self.distortion(index, part, point.region_weight), tables[which].astype(np.float32)
             levels, counts = trellis.quantise_ac(part.spectrum, steps, distortion, point.lambda_, lengths[which][0])
+            levels[0] = np.rint(part.spectrum[0] / np.float32(tables[which, 0]))
             symbols.append(counts)
-            if index == 0:
-                levels[0] = np.rint(part.spectrum[0] / np.float32(tables[0, 0]))
-                luma = levels
+            found.append(levels)
         ac = self._ac_counts(symbols)
         new = [(entropy.code_lengths(a), old[1]) for a, old in zip(ac, lengths, strict=True)]
-        return self._costs(luma, tables, ac), new
+        return self._costs(found, tables, ac), new
 
     def quantise(
         self, point: OperatingPoint, tables: NDArray[np.integer], lengths: Lengths
-    ) -> tuple[list[NDArray[np.int16]], Lengths]:
-        """Return the levels of every component, (64, blocks) in zigzag order, and the code lengths they ask for."""
+    ) -> tuple[list[NDArray[np.int16]], Lengths, float]:
+        """Return the levels of every component, (64, blocks) in zigzag order, the code lengths they ask for, and bits.
+
+        Progressive scans make the file smaller than the bits.
+        """
         found = []
         ac = np.zeros((len(tables), entropy.SYMBOLS), np.int64)
         dc = np.zeros_like(ac)
@@ -218,7 +252,9 @@ class Scene:
             ac[which] += counts
             dc[which] += dc_counts
             found.append(levels)
-        return found, [(entropy.code_lengths(a), entropy.code_lengths(d)) for a, d in zip(ac, dc, strict=True)]
+        new = [(entropy.code_lengths(a), entropy.code_lengths(d)) for a, d in zip(ac, dc, strict=True)]
+        pairs = [pair for a, d, own in zip(ac, dc, new, strict=True) for pair in zip((a, d), own, strict=True)]
+        return found, new, sum(entropy.total_bits(counts, of_each) for counts, of_each in pairs)
 
 
 def _sampled(part: Part, number: int, strata: int) -> Part:
@@ -230,4 +266,13 @@ def _sampled(part: Part, number: int, strata: int) -> Part:
     order = np.lexsort((energy, np.rint(part.region * strata)))
     chosen = np.sort(order[np.linspace(0, blocks_there - 1, number).round().astype(np.intp)])
     spectrum = np.ascontiguousarray(part.spectrum[:, chosen])
-    return Part(spectrum, part.region[chosen], part.masking[chosen], part.ssim[chosen], blocks_there / number)
+    return Part(spectrum, part.region[chosen], part.masking[chosen], part.fields[:, chosen], blocks_there / number)
+
+
+def subsampling_loss(full: Scene, pixels: NDArray[np.uint8]) -> float:
+    """Return what halving the chroma of a picture costs, in the unit of `Costs.seen`; `full`: its scene at 4:4:4."""
+    lost = 0.0
+    for index, plane in enumerate(blocks.planes_of(pixels, "4:4:4")[1:], 1):
+        error = blocks.to_spectrum(plane - blocks.doubled(blocks.halve(plane)))
+        lost += float(full.distortion(index, full.whole[index], 0.0).of_all(np.abs(error)).sum())
+    return lost

@@ -1,21 +1,24 @@
 """Model 7 for one picture: what a person asks for becomes a target, the encoder's answer becomes a file to write."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 
 from q1net_msroi.msroi.encoder import jpeg_file, rate_distortion
-from q1net_msroi.msroi.encoder.options import EncodingOptions
-from q1net_msroi.msroi.encoder.scene import Scene
+from q1net_msroi.msroi.encoder.options import AUTO, EncodingOptions
+from q1net_msroi.msroi.encoder.scene import Costs, Scene, subsampling_loss
 from q1net_msroi.msroi.encoder.source import Source
 from q1net_msroi.utils import jpeg
 from q1net_msroi.utils.errors import show
+from q1net_msroi.utils.jpeg import Subsampling
 
 FINEST_STEP, COARSEST_STEP = 1, 255
+WHOLE_CHROMA = 0  # as Pillow numbers samplings
 
 
 @dataclass(frozen=True)
@@ -65,14 +68,22 @@ def source_tables(image: Path, source: Source, wanted: int | str | None) -> tupl
 def encode(image: Path, source: Source, saliency: NDArray[np.uint8], options: EncodingOptions) -> Encoded:
     """Return our JPEG and the plain one of at most its size; raise `SizeImpossibleError` where none is small enough."""
     finest, source_quality = source_tables(image, source, options.source_quality)
-    scene = Scene(source.pixels, saliency, options.subsampling)
+    chroma: Subsampling = "4:4:4" if options.subsampling == "4:4:4" else "4:2:0"
+    scene = Scene(source.pixels, saliency, chroma, keep_colour=bool(source.icc_profile))  # an RGB profile needs three
     metadata = len(jpeg_file.metadata_segments(source.exif, source.icc_profile))
     plain_quality, plain, size, notices = _plain(scene, source, options, metadata, source_quality)
-    target = rate_distortion.Target(size - metadata, plain_quality, finest, len(plain) - metadata)
+    own_size = image.stat().st_size if source.format == "JPEG" and not options.target_size else size
+    target = rate_distortion.Target(min(size, own_size) - metadata, plain_quality, finest, len(plain) - metadata)
+    scene, plain_costs = _with_better_chroma(scene, source, saliency, target, options)
+    if scene.subsampling == "4:2:0" and not scene.is_gray and _has_whole_chroma(image, source):
+        notices.append("the source's chroma is whole (4:4:4), this file's is halved; --subsampling 4:4:4 keeps it")
     try:
-        found = rate_distortion.encode(scene, target, options)
+        found = rate_distortion.encode(scene, target, options, plain_costs)
     except rate_distortion.SizeImpossibleError as error:
         if options.target_size is None:
+            if len(plain) > own_size and not options.strip:
+                notices.append("no file is smaller than the source, so a copy of the source is written in its place")
+                return Encoded(plain_quality, plain, ((plain_quality, image.read_bytes()),), tuple(notices))
             notices.append("no semantic file is as small as the plain JPEG, so the plain JPEG is written in its place")
             return Encoded(plain_quality, plain, ((plain_quality, plain),), tuple(notices))
         extra = f", {metadata:,} of them for EXIF data and colour profile: --strip" if metadata else ""
@@ -81,7 +92,40 @@ def encode(image: Path, source: Source, saliency: NDArray[np.uint8], options: En
         raise rate_distortion.SizeImpossibleError(said, smallest) from None
     content = jpeg_file.with_metadata(found.content, source.exif, source.icc_profile)
     ours = nearest_quality(found.tables), content
-    return Encoded(plain_quality, plain, (ours,), (*notices, *found.notices))
+    return Encoded(plain_quality, plain, (ours,), (*notices, *found.notices, *_advice(source, len(content), scene)))
+
+
+def _with_better_chroma(
+    scene: Scene, source: Source, saliency: NDArray[np.uint8], target: rate_distortion.Target, options: EncodingOptions
+) -> tuple[Scene, Costs | None]:
+    """Return the scene to encode, and the costs of the plain JPEG, at 4:2:0, where the scene's chroma is whole."""
+    if options.subsampling != AUTO or scene.is_gray:
+        return scene, None
+    whole = Scene(source.pixels, saliency, "4:4:4", keep_colour=bool(source.icc_profile))
+    loss = subsampling_loss(whole, source.pixels)
+    if not rate_distortion.full_chroma_pays(scene, whole, loss, target, options):
+        return scene, None
+    return whole, scene.plain_costs(target.plain_quality)
+
+
+def _has_whole_chroma(image: Path, source: Source) -> bool:
+    if source.format != "JPEG":
+        return False
+    with Image.open(image) as opened:
+        return JpegImagePlugin.get_sampling(opened) == WHOLE_CHROMA
+
+
+def _advice(source: Source, size: int, scene: Scene) -> list[str]:
+    """Return a notice where a file without loss is not larger than ours of `size` bytes: drawings, screens, text."""
+    same = (source.pixels[:, 1:] == source.pixels[:, :-1]).all(axis=-1)
+    if same.size == 0 or same.mean() < scene.settings.drawn_share:
+        return []
+    buffer = io.BytesIO()
+    Image.fromarray(source.pixels).save(buffer, "WEBP", lossless=True, quality=0, method=0)
+    lossless = buffer.tell()
+    return (
+        [f"a WebP file of it without loss has {lossless:,} bytes, no more than this JPEG"] if lossless <= size else []
+    )
 
 
 def _plain(
@@ -93,7 +137,7 @@ def _plain(
 
     def plain_of(quality: int) -> bytes:
         metadata = {"exif": source.exif, "icc_profile": source.icc_profile}
-        return jpeg.encode(pixels, quality, options.subsampling, progressive=True, **metadata)
+        return jpeg.encode(pixels, quality, scene.subsampling, progressive=True, **metadata)
 
     notices = []
     if size is None:

@@ -5,7 +5,9 @@ thresholding and quantizer selection", 1997): a path runs through the positions 
 distortion of what it sets to zero and the bits of its run and of the value it ends at. All blocks go at once.
 """
 
+import functools
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +18,7 @@ from q1net_msroi.msroi.encoder.blocks import FREQUENCIES, Component, Spectrum
 from q1net_msroi.utils import tasks
 
 CHUNK = 2048  # blocks; their arrays stay in the processor's cache
-LARGEST = 1023  # AC magnitude of baseline JPEG with 8-bit samples
+
 LAST = FREQUENCIES - 1
 
 Floats = NDArray[np.float32]
@@ -25,27 +27,38 @@ Indices = NDArray[np.intp]
 Quantised = NDArray[np.int16]  # (64, blocks), zigzag order
 
 
+@functools.cache
+def compiled() -> ModuleType | None:
+    """Return the module of the same functions compiled by numba, None where numba is missing."""
+    try:
+        from q1net_msroi.msroi.encoder import compiled
+    except ImportError:
+        return None
+    return compiled
+
+
 @dataclass(frozen=True)
 class Distortion:
     """What an error e of a coefficient costs: square * e^2 + masked * max(|e| - threshold, 0)^2.
 
-    `square` = pixels (blocks,) * gain (64,) + unmasked (64,); `threshold` = masking (blocks,) * visible (64,).
+    `square` = sum over n of fields[n] (blocks,) * spectra[n] (64,); `threshold` = masking (blocks,) * visible (64,).
     """
 
-    pixels: Floats
-    gain: Floats
-    unmasked: Floats
+    fields: Floats  # (n, blocks)
+    spectra: Floats  # (n, 64)
     masked: Floats
     masking: Floats
     visible: Floats
 
     def take(self, blocks: Indices) -> Self:
         """Return the same for some of the blocks."""
-        return replace(self, pixels=self.pixels[blocks], masking=self.masking[blocks])
+        return replace(self, fields=self.fields[:, blocks], masking=self.masking[blocks])
 
     def of(self, error: Floats, place: NDArray[np.integer], block: NDArray[np.integer]) -> Floats:
         """Return the distortion of errors (n,) >= 0 at zigzag places (n,) of blocks (n,)."""
-        square = self.pixels[block] * self.gain[place] + self.unmasked[place]
+        square = np.zeros(len(place), np.float32)
+        for field, spectrum in zip(self.fields, self.spectra, strict=True):
+            square += field[block] * spectrum[place]
         cost: Floats = square * np.square(error)
         if self.masked.any():
             beyond = np.maximum(error - self.masking[block] * self.visible[place], 0)
@@ -54,8 +67,9 @@ class Distortion:
 
     def of_all(self, error: Floats) -> Floats:
         """Return the distortion of errors (64, blocks) >= 0."""
-        cost = np.multiply.outer(self.gain, self.pixels)
-        cost += self.unmasked[:, None]
+        cost = np.zeros_like(error)
+        for field, spectrum in zip(self.fields, self.spectra, strict=True):
+            cost += np.multiply.outer(spectrum, field)
         cost *= np.square(error)
         if self.masked.any():
             beyond = error - np.multiply.outer(self.visible, self.masking)
@@ -87,11 +101,17 @@ def quantise_ac(
     counts = np.zeros(entropy.SYMBOLS, np.int64)
     if blocks == 0:
         return levels, counts
+    costs = entropy.ac_costs(lengths) * np.float32(lambda_)
+    end = np.float32(lengths[entropy.END_OF_BLOCK] * lambda_)
+    if fast := compiled():
+        fields = np.concatenate([distortion.fields, distortion.masking[None]]).T
+        weights = np.concatenate([distortion.spectra, [distortion.masked, distortion.visible]])
+        blockwise = np.ascontiguousarray(spectrum.T), np.ascontiguousarray(fields)
+        answer: tuple[Quantised, Counts] = fast.quantise_ac(*blockwise, weights, table, costs.reshape(-1), end)
+        return answer
     # Blocks of like many non-zero values go together, so that little of the padded arrays is empty.
     occupied = np.count_nonzero(np.abs(spectrum[1:]) >= table[1:, None] * np.float32(0.5), axis=0)
     order = np.argsort(-occupied, kind="stable")
-    costs = entropy.ac_costs(lengths) * np.float32(lambda_)
-    end = np.float32(lengths[entropy.END_OF_BLOCK] * lambda_)
 
     def chunk(start: int) -> tuple[Indices, Quantised, Counts]:
         some = order[start : start + CHUNK]
@@ -124,6 +144,10 @@ def quantise_dc(
     first = np.zeros(component.rows * component.columns, np.intp)
     cost = np.stack([distortion.of(each, first, np.arange(len(first))) for each in error])
     bits = (lengths[: entropy.SIZES + 1] + np.arange(entropy.SIZES + 1)).astype(np.float32) * np.float32(lambda_)
+
+    if fast := compiled():
+        found: NDArray[np.int16] = fast.quantise_dc(exact, cost, order, real, bits)
+        return found, dc_symbols(found, order)
 
     def edge(before: NDArray[np.int32], after: NDArray[np.int32]) -> Floats:
         return bits[entropy.size_of(np.abs(after - before))]
@@ -200,7 +224,7 @@ class _Candidates:
         """List those of |coefficients| (64, blocks), blocks sorted by falling number."""
         quotient = magnitude / table[:, None]
         quotient += np.float32(0.5)
-        rounded = np.minimum(quotient.astype(np.int32), LARGEST)
+        rounded = np.minimum(quotient.astype(np.int32), entropy.LARGEST)
         rounded[0] = 0
         block, place = np.nonzero(rounded.T)
         number = np.bincount(block, minlength=magnitude.shape[1])

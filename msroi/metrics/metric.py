@@ -1,6 +1,7 @@
 """What is known of a metric, and the two pictures that it compares."""
 
 import importlib.util
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -44,7 +45,7 @@ class Metric:
 
     `key` names it in JSON and file names. `function` returns its value, None where a pair has none (no region).
     `in_region`: it looks at a part of the picture, and is shown first. `on_request`: only measured where asked for by
-    its key. `needs`: a package that it cannot do without.
+    its key. `needs`: a package that it cannot do without, `runs`: a program.
     """
 
     key: str
@@ -57,11 +58,13 @@ class Metric:
     in_region: bool = False
     on_request: bool = False
     needs: str = ""
+    runs: str = ""
 
     @property
     def is_there(self) -> bool:
         """Whether what it needs is installed."""
-        return not self.needs or importlib.util.find_spec(self.needs) is not None
+        package = not self.needs or importlib.util.find_spec(self.needs) is not None
+        return package and (not self.runs or shutil.which(self.runs) is not None)
 
     @property
     def label(self) -> str:

@@ -85,7 +85,7 @@ def test_structure_tells_what_errors_take_from_ssim(photograph: np.ndarray, qual
     table = jpeg.standard_tables()[quality - 1, 0].reshape(64)[blocks.ZIGZAG, None]
     rounded = table * np.rint(spectrum / table)
     squared = np.square(spectrum - rounded).sum(axis=0)
-    estimate = float(perception.ssim_sensitivity(plane) @ squared) / plane.size
+    estimate = float(perception.ssim_sensitivity(plane)[0] @ squared) / plane.size
     back = jpeg.dct_matrix()
     coefficients = np.empty_like(rounded)
     coefficients[blocks.ZIGZAG] = rounded
@@ -99,6 +99,69 @@ def test_structure_tells_what_errors_take_from_ssim(photograph: np.ndarray, qual
 def test_structure_is_least_in_texture() -> None:
     plane = np.zeros((32, 64), np.float32)
     plane[:, 32:] = np.random.default_rng(0).normal(0, 40, (32, 32))
-    found = perception.ssim_sensitivity(plane).reshape(4, 8)
+    found = perception.ssim_sensitivity(plane)[0].reshape(4, 8)
     assert found[:, 0] == pytest.approx(np.full(4, 1 / pixel.C2), rel=1e-3)
     assert found[:, 6:].max() < 0.05 / pixel.C2
+
+
+@pytest.mark.parametrize("place", [0, 1, 2, 7, 30])
+def test_what_is_left_in_means_of_pixels(place: int) -> None:
+    """A block of one coefficient, averaged: its energy per pixel beside that of the whole."""
+    spectrum = np.zeros(64)
+    spectrum[place] = 1
+    block = jpeg.dct_matrix().T @ spectrum[blocks.NATURAL].reshape(8, 8) @ jpeg.dct_matrix()
+    for side, left in zip(perception.SCALES, perception.scale_spectra()[:, place], strict=True):
+        means = block.reshape(8 // side, side, 8 // side, side).mean(axis=(1, 3))
+        assert left == pytest.approx(np.square(means).sum() * side**2, abs=1e-5)
+
+
+@pytest.mark.parametrize(("scale", "quality"), [(1, 30), (2, 30), (2, 70)])
+def test_structure_at_coarser_scales(photograph: np.ndarray, scale: int, quality: int) -> None:
+    """SSIM of means of 2 and 4 pixels, within half of what the coefficients say."""
+    plane = blocks.planes_of(np.ascontiguousarray(photograph[:288, :448]), "4:2:0")[0]
+    spectrum = blocks.to_spectrum(plane)
+    table = jpeg.standard_tables()[quality - 1, 0].reshape(64)[blocks.ZIGZAG, None]
+    rounded = table * np.rint(spectrum / table)
+    squared = perception.scale_spectra()[scale] @ np.square(spectrum - rounded)
+    side = perception.SCALES[scale]
+    estimate = float(perception.ssim_sensitivity(plane)[scale] @ squared) / plane.size
+    back = jpeg.dct_matrix()
+    coefficients = np.empty_like(rounded)
+    coefficients[blocks.ZIGZAG] = rounded
+    made = back.T @ coefficients.T.reshape(-1, 8, 8) @ back
+    height, width = plane.shape
+    decoded = made.reshape(height // 8, width // 8, 8, 8).transpose(0, 2, 1, 3).reshape(height, width)
+    small = [
+        each.reshape(height // side, side, width // side, side).mean(axis=(1, 3)).astype(np.float64) + 128
+        for each in (plane, decoded)
+    ]
+    assert estimate == pytest.approx(1 - pixel.ssim(*small), rel=0.5)
+
+
+def test_curves_of_frequency_go_through_their_knots() -> None:
+    knots, values = (0, 1, 4, 9.9), (10.0, 20.0, 30.0, 90.0)
+    found = perception.radial(knots, values)
+    natural = found[blocks.NATURAL].reshape(8, 8)
+    assert natural[0, [0, 1, 4]] == pytest.approx([10, 20, 30])
+    assert natural == pytest.approx(natural.T)
+    assert natural[7, 7] == pytest.approx(90, rel=1e-3)
+    halved = perception.radial(knots, values, 2)[blocks.NATURAL].reshape(8, 8)
+    assert halved[0, 2] == pytest.approx(20)  # the second wave of a block of halved chroma is the first of a full one
+
+
+def test_black_and_white_are_moved_beyond_what_pixels_hold() -> None:
+    plane = np.full((32, 48), 127, np.float32)
+    plane[12:20, 20:28] = -128
+    found = perception.overshot(plane, 2.0, 30.0)
+    assert np.clip(found, -128, 127) == pytest.approx(plane)  # a decoder shows the same
+    assert found[16, 29] == pytest.approx(157)
+    assert found[16, 22] == pytest.approx(-158)
+    assert found[0, 0] == 127  # far from any edge
+    gray = np.full((16, 16), 20, np.float32)
+    assert perception.overshot(gray, 2.0, 30.0) is gray
+
+
+def test_errors_count_more_where_it_is_dark() -> None:
+    found = perception.darkness(np.array([-1024, -500, 0, 1000], np.float32), 0.3)
+    assert (np.diff(found) < 0).all()
+    assert (perception.darkness(np.array([-1024, 1000], np.float32), 0.0) == 1).all()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms, ImageDraw, JpegImagePlugin
 
 from q1net_msroi.msroi.encoder import jpeg_file, rate_distortion, semantic
 from q1net_msroi.msroi.encoder.options import AUTO, EncodingOptions, parse_size
@@ -145,3 +145,53 @@ def test_a_gray_pictures_plain_jpeg_is_gray_too(
         expected = jpeg.encode(np.asarray(gray.convert("L")), 50, progressive=True)
         assert answer.plain == expected
         assert 0.9 * len(expected) < len(answer.content) <= len(expected)
+
+
+def test_no_file_is_larger_than_its_source(tmp_path: Path, photograph: np.ndarray) -> None:
+    """A source that is itself a small file of this encoder; plain JPEG at the quality asked for would be larger."""
+    saliency = np.zeros((96, 120), np.uint8)
+    saliency[20:60, 30:80] = 255
+    Image.fromarray(photograph[40:136, 60:180]).save(tmp_path / "a.png")
+    once = tmp_path / "once.jpg"
+    once.write_bytes(ask((tmp_path / "a.png", saliency), jpeg_compression=20).content)
+    again = ask((once, saliency), jpeg_compression=90)
+    assert len(again.plain) > once.stat().st_size
+    assert len(again.content) <= once.stat().st_size
+
+
+def test_whole_chroma_is_told_or_kept(tmp_path: Path, photograph: np.ndarray) -> None:
+    saliency = np.zeros((96, 120), np.uint8)
+    path = tmp_path / "whole.jpg"
+    Image.fromarray(photograph[40:136, 60:180]).save(path, quality=80, subsampling="4:4:4")
+    assert "--subsampling 4:4:4 keeps it" in ask((path, saliency)).notices[0]
+    assert not [said for said in ask((path, saliency), subsampling="4:4:4").notices if "chroma" in said]
+
+
+@pytest.mark.parametrize("stripes", [False, True])
+def test_the_subsampling_that_costs_less(tmp_path: Path, photograph: np.ndarray, stripes: bool) -> None:
+    """Red and blue stripes of one pixel are lost where chroma is halved; a photograph's chroma can be."""
+    pixels = photograph[40:136, 60:180].copy()
+    if stripes:
+        pixels[:, ::2], pixels[:, 1::2] = (220, 30, 30), (30, 30, 220)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    answer = ask((tmp_path / "a.png", np.zeros((96, 120), np.uint8)), subsampling=AUTO, jpeg_compression=80)
+    with Image.open(io.BytesIO(answer.content)) as image:
+        assert JpegImagePlugin.get_sampling(image) == (0 if stripes else 2)
+
+
+def test_a_gray_picture_with_a_profile_for_rgb_keeps_three_components(tmp_path: Path, photograph: np.ndarray) -> None:
+    gray = Image.fromarray(photograph[40:136, 60:180]).convert("L").convert("RGB")
+    gray.save(tmp_path / "g.png", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    answer = ask((tmp_path / "g.png", np.zeros((96, 120), np.uint8)))
+    for content in (answer.plain, answer.content):
+        with Image.open(io.BytesIO(content)) as image:
+            assert image.mode == "RGB"
+            assert image.info["icc_profile"]
+
+
+def test_a_drawing_is_told_where_a_file_without_loss_is_smaller(tmp_path: Path) -> None:
+    drawing = Image.new("RGB", (200, 160), "white")
+    ImageDraw.Draw(drawing).ellipse((30, 30, 150, 120), outline="navy", width=2)
+    drawing.save(tmp_path / "d.png")
+    found = ask((tmp_path / "d.png", np.zeros((160, 200), np.uint8)), jpeg_compression=80)
+    assert "without loss" in found.notices[-1]

@@ -1,5 +1,6 @@
 """The dynamic programme against trying everything, and against what must not get worse."""
 
+import importlib.util
 import itertools
 
 import numpy as np
@@ -13,7 +14,7 @@ def distortion_for(count: int, random: np.random.Generator, masked: bool = True)
         return random.uniform(0.2, 2, shape).astype(np.float32)
 
     hidden = some(64) if masked else np.zeros(64, np.float32)
-    return trellis.Distortion(some(count), some(64), some(64), hidden, some(count), some(64) * 3)
+    return trellis.Distortion(some(3, count), some(3, 64), hidden, some(count), some(64) * 3)
 
 
 def lengths_like_a_files(random: np.random.Generator) -> np.ndarray:
@@ -29,6 +30,18 @@ def cost_of(
     lost = distortion.of_all(error)[1:].sum(axis=0)
     bits = [entropy.total_bits(entropy.ac_symbols(levels[:, [i]]), lengths) for i in range(levels.shape[1])]
     return lost + lambda_ * np.array(bits)
+
+
+MISSING = pytest.mark.skipif(not importlib.util.find_spec("numba"), reason="needs numba")
+WAYS = ["arrays", pytest.param("compiled", marks=MISSING)]
+
+
+@pytest.fixture(params=WAYS, autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every test here goes through numpy's arrays and, where numba is there, through what it compiles."""
+    if request.param == "arrays":
+        monkeypatch.setattr(trellis, "compiled", lambda: None)
+    return str(request.param)
 
 
 @pytest.mark.parametrize("lambda_", [0.01, 1.0, 20.0, 500.0])
@@ -70,7 +83,7 @@ def test_the_last_place_needs_no_end_of_block(place: int) -> None:
     spectrum, table = np.zeros((64, count), np.float32), np.full(64, 8, np.float32)
     spectrum[place] = np.linspace(4.1, 20, count)
     nothing, nowhere = np.zeros(64, np.float32), np.zeros(count, np.float32)
-    distortion = trellis.Distortion(nowhere, nothing, nothing + 1, nothing, nowhere, nothing)
+    distortion = trellis.Distortion(nowhere[None] + 1, nothing[None] + 1, nothing, nowhere, nothing)
     lengths = lengths_like_a_files(random)
     lengths[entropy.END_OF_BLOCK] = 9
     levels, _ = trellis.quantise_ac(spectrum, table, distortion, 6.0, lengths)
@@ -94,6 +107,30 @@ def test_many_blocks_are_each_what_it_is_alone(monkeypatch: pytest.MonkeyPatch) 
     for block in (0, 19, 20, 123, 299):
         alone, _ = trellis.quantise_ac(spectrum[:, [block]], table, distortion.take(np.array([block])), 4.0, lengths)
         assert (alone[:, 0] == together[:, block]).all()
+
+
+@pytest.mark.parametrize(("lambda_", "masked"), [(0.5, True), (5.0, True), (50.0, False)])
+def test_compiled_and_in_arrays_the_levels_are_the_same(
+    lambda_: float, masked: bool, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way == "arrays":
+        pytest.skip("compares both")
+    random = np.random.default_rng(11)
+    spectrum = (random.laplace(0, 14, (64, 600)) * np.linspace(3, 0.2, 64)[:, None]).astype(np.float32)
+    spectrum[0] += 200
+    table = random.uniform(4, 12, 64).round().astype(np.float32)
+    lengths, distortion = lengths_like_a_files(random), distortion_for(600, random, masked)
+    component = blocks.Component(spectrum, 20, 30, 2)
+
+    def both() -> list[np.ndarray]:
+        ac = trellis.quantise_ac(spectrum, table, distortion, lambda_, lengths)
+        return [*ac, *trellis.quantise_dc(spectrum, component, 6.0, distortion, lambda_, lengths)]
+
+    fast = both()
+    monkeypatch.setattr(trellis, "compiled", lambda: None)
+    for ours, arrays in zip(fast, both(), strict=True):
+        assert (ours == arrays).all()
+    assert np.count_nonzero(fast[0]) > 1000
 
 
 def test_a_free_bit_leaves_plain_rounding() -> None:
