@@ -133,6 +133,8 @@ def test_blocks_and_what_they_print(tmp_path: Path) -> None:
         ("a", "a\nb", False),
         ("a\nb", "a", False),
         ("3 files", "4 files", False),
+        ("3 files ... of 5", "3 files in 2 folders of 5", True),
+        ("3 files ... of 5", "3 files in 2 folders of 6", False),
     ],
 )
 def test_what_counts_as_alike(wanted: str, got: str, alike: bool) -> None:

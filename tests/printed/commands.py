@@ -2,7 +2,7 @@
 
 A block of `sh` or `python` is run; a block of `text` after it, with no heading between, is what it prints. A comment
 right above a block says what is special: `<!-- exit: 2 -->` (then stderr is shown too), `<!-- tested by: FILE -->`, or
-`<!-- not run: REASON -->`. In an expected output a line of three dots stands for any lines, and times may differ.
+`<!-- not run: REASON -->`. In an expected output three dots stand for any lines, or inside a line for any words, and times may differ.
 """
 
 import difflib
@@ -121,16 +121,20 @@ def run(block: Block, folder: Path, programs: Path) -> tuple[int, str]:
     return done.returncode, shown
 
 
+def _close(wanted: str, got: str) -> bool:
+    """Whether two numbers are the same but for what another processor or a better encoder may change."""
+    first, second = (float(each.replace(",", "")) for each in (wanted, got))
+    return math.isclose(first, second, rel_tol=FRACTION if abs(first) > 1000 else 0, abs_tol=CLOSE)
+
+
 def _alike(wanted: str, got: str) -> bool:
-    """Whether two lines say the same, small differences of numbers and all of times aside."""
+    """Whether two lines say the same, small differences of numbers, all of times, and what dots stand for aside."""
     wanted, got = (TIMED.sub("T", line).rstrip() for line in (wanted, got))
-    if NUMBER.sub("N", wanted) != NUMBER.sub("N", got):
-        return False
-    for one, other in zip(NUMBER.findall(wanted), NUMBER.findall(got), strict=True):
-        first, second = (float(each.replace(",", "")) for each in (one, other))
-        if not math.isclose(first, second, rel_tol=FRACTION if abs(first) > 1000 else 0, abs_tol=CLOSE):
-            return False
-    return True
+    pieces = re.split(rf"({NUMBER.pattern}|\.\.\.)", wanted)
+    numbers = [piece for piece in pieces if NUMBER.fullmatch(piece)]
+    kinds = (".*" if p == ANYTHING else f"({NUMBER.pattern})" if p in numbers else re.escape(p) for p in pieces)
+    found = re.fullmatch("".join(kinds), got)
+    return found is not None and all(map(_close, numbers, found.groups()))
 
 
 def differences(wanted: str, got: str) -> list[str]:
