@@ -2,7 +2,8 @@
 
 A block of `sh` or `python` is run; a block of `text` after it, with no heading between, is what it prints. A comment
 right above a block says what is special: `<!-- exit: 2 -->` (then stderr is shown too), `<!-- tested by: FILE -->`, or
-`<!-- not run: REASON -->`. In an expected output three dots stand for any lines, or inside a line for any words, and times may differ.
+`<!-- not run: REASON -->`. In an expected output three dots stand for any lines, or inside a line for any words; times
+may differ.
 """
 
 import difflib
