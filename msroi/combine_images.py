@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from q1net_msroi.msroi.encoder import folder, levels
+from q1net_msroi.msroi.encoder import combine, folder, levels
 from q1net_msroi.msroi.encoder.options import (
     MODEL_7,
     RATE_DISTORTION,
@@ -26,7 +26,7 @@ from q1net_msroi.utils import tasks
 from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, note, run_command, show
 from q1net_msroi.utils.files import output_folder
 
-OUTPUT = "output"
+OUTPUT, MAP = "output", "output/msroi_map.jpg"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -49,7 +49,7 @@ def _add(group: argparse._ArgumentGroup, name: str, what: str, default: Any = No
 def _add_pictures(parser: argparse.ArgumentParser) -> None:
     one = parser.add_argument_group("one picture")
     _add(one, "image", "the picture", "image.png")
-    _add(one, "map", "its map, gray, bright where it matters, of the same shape", "output/msroi_map.jpg")
+    _add(one, "map", "its map, gray, bright where it matters, of the same shape", MAP)
     many = parser.add_argument_group("a folder (-single 0)")
     _add(many, "single", "1: one picture; 0: a folder", 1, choices=(0, 1))
     _add(many, "images", "the pictures; implies -single 0", metavar="DIR")
@@ -175,9 +175,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             pictures, maps, output, encoding, options.recursive, measured, page, qualities, beside_maps
         )
         return _folder(request, options)
-    job = folder.Job(Path(options.image), Path(options.map), output, encoding, page, metrics=measured)
+    image, saliency = Path(options.image), Path(options.map)
+    if options.map == MAP:  # nobody looked which one lies there
+        combine.refuse_strange_map(image, saliency)
+    job = folder.Job(image, saliency, output, encoding, page, metrics=measured)
     try:
-        _say(job.image, folder.encode(job), options)
+        made = folder.encode(job)
+        _say(image, made, options)
+        for path in combine.leftovers(made.outputs[0], image):
+            note(f"{show(path)} is left from an earlier run")
     except SizeImpossibleError as error:
         note(f"combine_images.py: {error}")
         return EXIT_SOME_FAILED

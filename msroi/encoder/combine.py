@@ -1,5 +1,7 @@
 """One picture and its map become a plain JPEG and one of the same standard whose bytes go where the map says."""
 
+import glob
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from q1net_msroi.msroi.encoder import levels, mixture, semantic, size_search, source
 from q1net_msroi.msroi.encoder.options import RATE_DISTORTION, EncodingOptions
 from q1net_msroi.msroi.encoder.semantic import Encoded
+from q1net_msroi.msroi.roi import origin
 from q1net_msroi.utils import files, jpeg
 from q1net_msroi.utils.errors import UserError, show
 
@@ -78,6 +81,19 @@ def within_budget(
     return options.jpeg_compression, plain, [notice]
 
 
+def refuse_strange_map(image: Path, saliency_map: Path) -> None:
+    """Raise `UserError` where anything speaks against the map being this picture's as it is now."""
+    if image.is_file() and saliency_map.is_file() and (doubt := origin.stranger(saliency_map, image)[0]):
+        raise UserError(f"{doubt.partition(': is it')[0]}; make it anew with generate_map.py")
+
+
+def leftovers(plain: Path, image: Path) -> list[Path]:
+    """Return the plain JPEGs of other settings that earlier runs left beside `plain`, the one of `image`."""
+    beside = sorted(plain.parent.glob(f"_original_{glob.escape(image.name)}_*.jpg"))
+    number = re.compile(rf"_original_{re.escape(image.name)}_\d+B?\.jpg")
+    return [path for path in beside if path != plain and number.fullmatch(path.name)]
+
+
 def refuse_own_input(
     outputs: Sequence[Path], inputs: Sequence[Path], what: str = "", flag: str = "-output_directory"
 ) -> None:
@@ -131,8 +147,11 @@ def combine(image: Path, saliency_map: Path, folder: Path, options: EncodingOpti
     refuse_own_input([plain_file, *our_files], [image, saliency_map])
     picture = source.read_source(image, options.strip)
     saliency, notices = source.read_map(saliency_map, picture)
-    if image.name not in saliency_map.name and saliency_map.stat().st_mtime < image.stat().st_mtime:
-        notices.append(f"the map {show(saliency_map)} is older than the picture: is it this picture's?")
+    doubt, certain = origin.stranger(saliency_map, image)
+    if certain:
+        raise UserError(f"{doubt}; make the picture's own with generate_map.py")
+    if doubt:
+        notices.append(doubt)
 
     made = encoded(image, picture, saliency, options, f"{show(saliency_map)} ")
     files.write_bytes(plain_file, made.plain)

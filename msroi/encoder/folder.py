@@ -13,7 +13,7 @@ from q1net_msroi.msroi.encoder.options import EncodingOptions
 from q1net_msroi.utils import files, images, results
 from q1net_msroi.utils.errors import UserError, existing_folder, show, text
 from q1net_msroi.utils.jobs import FolderJob, Task
-from q1net_msroi.utils.journal import SUFFIX, Entry
+from q1net_msroi.utils.journal import SUFFIX, Entry, Journal
 
 RECORD = f"combine{SUFFIX}"
 SUMMARY = "summary.csv"
@@ -161,13 +161,27 @@ def start(
 
 def run(request: Request, work: FolderJob[Job, Encoded]) -> Iterator[tuple[Job, Encoded | UserError]]:
     """Yield what `start` planned, job by job with its outcome; at the end, also when that comes early, write CSV."""
+    earlier = Journal.open(request.output / RECORD).entries
     try:
-        yield from work.run()
+        for job, outcome in work.run():
+            if isinstance(outcome, Encoded) and job.key in earlier:
+                _remove_superseded(earlier[job.key], outcome, request.output)
+            yield job, outcome
     except BaseException:
         with contextlib.suppress(OSError, UserError):  # what ended the work is what must be said
             _write_summary(request, work)
         raise
     _write_summary(request, work)
+
+
+def _remove_superseded(earlier: Entry, made: Encoded, output: Path) -> None:
+    """Remove the plain JPEG that an earlier run with other settings wrote, where its semantic one was replaced now."""
+    now = {os.path.relpath(path, output) for path in made.outputs}
+    for name, size in earlier.outputs.items():
+        path = output / name
+        replaced = now & earlier.outputs.keys() and name not in now and path.name.startswith("_original_")
+        if replaced and path.is_file() and path.stat().st_size == size:
+            path.unlink()
 
 
 def _write_summary(request: Request, work: FolderJob[Job, Encoded]) -> None:

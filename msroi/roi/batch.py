@@ -11,6 +11,7 @@ from PIL import Image
 
 from q1net_msroi.msroi.roi import generate, overlay
 from q1net_msroi.msroi.roi.network import SHIPPED_MODEL, Network, load_lite, load_tensorflow
+from q1net_msroi.msroi.roi.origin import Origin
 from q1net_msroi.utils import files, images, results, tasks
 from q1net_msroi.utils.errors import UserError, os_error_line, show, text
 from q1net_msroi.utils.jobs import Task
@@ -120,7 +121,7 @@ def run_job(network: Network, job: Job, settings: generate.Settings) -> Done:
     gray = Image.fromarray(images.as_stored(result.values, picture.orientation))
     drawn = overlay.draw(pixels, result.values, result.classes)
     _save(drawn, job.overlay, compress_level=1)
-    _save(gray, job.map, quality=MAP_QUALITY)
+    _save(gray, job.map, quality=MAP_QUALITY, **Origin.of(job.image).saving(job.map.suffix))
     return Done(job, settings.method, result.classes, tuple(notes), time.perf_counter() - start)
 
 

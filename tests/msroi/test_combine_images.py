@@ -17,6 +17,7 @@ from PIL import Image
 
 from q1net_msroi.msroi import combine_images
 from q1net_msroi.msroi.encoder import combine
+from q1net_msroi.msroi.roi.origin import Origin
 from q1net_msroi.utils import files
 from q1net_msroi.utils.errors import run_command
 
@@ -528,3 +529,56 @@ def test_a_map_that_is_older_than_its_picture_is_said(here: Path, call: Call) ->
     assert (code, err) == (0, "a.png: the map m.png is older than the picture: is it this picture's?\n")
     Path("m.png").rename("map_a.png.png")  # its name says whose it is
     assert call("-image", "a.png", "-map", "map_a.png.png")[2] == ""
+
+
+def test_the_map_of_another_picture_is_refused(here: Path, call: Call) -> None:
+    """A map tells which picture it is of: by content, so that a renamed picture keeps its map."""
+    Image.fromarray(255 - pixels()).save("b.png")
+    for suffix in (".jpg", ".png"):
+        told = Origin.of(Path("a.png")).saving(suffix)
+        Image.fromarray(saliency()).save(f"m{suffix}", **told)
+        name = f"m{suffix}"
+        assert call("-image", "a.png", "-map", name)[::2] == (0, "")
+        code, _, err = call("-image", "b.png", "-map", name)
+        assert code == 2
+        assert f"the map {name} is of a.png, not of b.png; make the picture's own with generate_map.py" in err
+        Path("renamed.png").write_bytes(Path("a.png").read_bytes())
+        assert call("-image", "renamed.png", "-map", name)[::2] == (0, "")
+    Image.fromarray(pixels()).save("a.bmp")  # the same picture in another format, or changed since
+    code, _, err = call("-image", "a.bmp", "-map", "m.jpg")
+    assert (code, err) == (0, "a.bmp: the map m.jpg was made before the picture was changed\n")
+
+
+def test_the_map_that_happens_to_lie_there_is_looked_at(here: Path, call: Call) -> None:
+    Path("output").mkdir()
+    Image.fromarray(saliency()).save("output/msroi_map.jpg", **Origin.of(Path("a.png")).saving(".jpg"))
+    assert call("-image", "a.png")[::2] == (0, "")
+    Image.fromarray(255 - pixels()).save("a.png")
+    code, _, err = call("-image", "a.png")
+    assert code == 2
+    assert "was made before the picture was changed; make it anew with generate_map.py" in err
+    Image.fromarray(saliency()).save("output/msroi_map.jpg")
+    os.utime("output/msroi_map.jpg", (1, 1))
+    code, _, err = call("-image", "a.png")
+    assert code == 2
+    assert "output/msroi_map.jpg is older than the picture; make it anew" in err
+
+
+def test_what_an_earlier_run_left_is_said(here: Path, call: Call) -> None:
+    assert call("-image", "a.png", "-map", "m.png")[2] == ""
+    Image.new("RGB", (9, 9)).save("output/_original_a.png_view.jpg")  # no quality: not ours
+    code, _, err = call("-image", "a.png", "-map", "m.png", "-jpeg_compression", "70")
+    assert (code, err) == (0, "output/_original_a.png_50.jpg is left from an earlier run\n")
+
+
+def test_a_folder_done_again_with_other_settings_leaves_no_plain_file_behind(folders: Path, call: Call) -> None:
+    call("-images", "pictures", "-maps", "maps")
+    before = {path.name for path in Path("output").glob("_original_*")}
+    assert before
+    kept = min(before)
+    (Path("output") / kept).write_bytes(b"somebody's")  # not as it was left
+    call("-images", "pictures", "-maps", "maps", "-jpeg_compression", "70")
+    after = {path.name for path in Path("output").glob("_original_*")}
+    assert after == {name.replace("_50.jpg", "_70.jpg") for name in before} | {kept}
+    call("-images", "pictures", "-maps", "maps", "-find_best", "0")
+    assert {path.name for path in Path("output").glob("_original_*")} > after  # the semantic ones are still there
