@@ -74,17 +74,22 @@ def halve(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _halve_rows(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """Halve the height: solve the normal equations of the interpolation, tridiagonal and the same for every column."""
-    from scipy.linalg import solveh_banded
-
     near = plane[::2] + plane[1::2]
     far = np.concatenate([plane[:1], plane[1:-1:2]]) + np.concatenate([plane[2::2], plane[-1:]])
-    rows = len(near)
-    right = np.float32(0.75) * near + np.float32(0.25) * far
-    if rows == 1:
-        return np.asarray(right / 2)
-    matrix = np.array([[0.375] * rows, [1.25] * rows], np.float32)  # upper diagonal, diagonal
-    matrix[1, [0, -1]] = 1.625  # at the picture's edge a decoder takes the sample itself
-    return np.asarray(solveh_banded(matrix, right, overwrite_b=True, check_finite=False), np.float32)
+    found = np.float32(0.75) * near + np.float32(0.25) * far
+    if len(found) == 1:
+        return np.asarray(found / 2)
+    beside = 0.375
+    diagonal = [1.625, *[1.25] * (len(found) - 2), 1.625]  # at the picture's edge a decoder takes the sample itself
+    for row in range(1, len(found)):  # Thomas's algorithm, a row of the picture at a time
+        factor = beside / diagonal[row - 1]
+        diagonal[row] -= factor * beside
+        found[row] -= np.float32(factor) * found[row - 1]
+    found[-1] /= np.float32(diagonal[-1])
+    for row in range(len(found) - 2, -1, -1):
+        found[row] -= np.float32(beside) * found[row + 1]
+        found[row] /= np.float32(diagonal[row])
+    return found
 
 
 def doubled(plane: NDArray[np.float32]) -> NDArray[np.float32]:

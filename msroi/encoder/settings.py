@@ -91,14 +91,17 @@ class EncoderSettings:
     dip_bytes: int = tuned(64, "bytes", "the same of small files, added", "flat and tiny pictures")
 
     # The sample that operating points are tried on, and a first guess of size and code lengths.
-    luma_sample: int = _search(4096, "blocks", "of luma that are tried")
-    chroma_sample: int = _search(1024, "blocks", "of each chroma component that are tried")
+    luma_sample: int = _search(2048, "blocks", "of luma that are tried")
+    chroma_sample: int = _search(768, "blocks", "of each chroma component that are tried")
     sample_strata: int = _search(8, "classes", "of region weight from which they are drawn in proportion")
     first_rounding: float = _search(0.35, "steps", "added before the floor where no trellis has run yet")
     header_bytes: int = _search(650, "bytes", "tables and scan headers of a file")
     least_content: float = _search(0.25, "share", "of a tiny file that is taken for coefficients all the same")
 
     # The search of lambda for a size, by secant steps in the logarithms of lambda and size.
+    first_excess: tuple[tuple[float, ...], ...] = _search(
+        ((30, 50, 75, 90), (0.98, 1.0, 1.025, 1.06)), "qualities, ratios", "size of a file over what plain JPEG's says"
+    )
     least_fill: float = _search(0.995, "share", "of the size asked for from which on a file is done")
     most_encodes: int = _search(10, "files", "that are written at most")
     most_counts: int = _search(4, "trials", "of the whole picture before a file is written all the same")
