@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.estimators.result import Estimate, Evidence, any_of, named, number
-from q1net_msroi.classifier.lattice import blocks, chroma, clipped, fit, grid, history, planes, score, search, tables
+from q1net_msroi.classifier.lattice import blocks, clipped, fit, grid, history, planes, score, search, tables, whole
 from q1net_msroi.classifier.lattice.score import Reading
 from q1net_msroi.classifier.lattice.settings import LATTICE
 
@@ -52,9 +52,10 @@ class LatticeEvidence(Evidence):
     """What the blocks show, of which `blocks` could say something.
 
     `verdict` is compressed, never, changed (since a compression) or unknown; `tables` standard or not standard: then
-    `family` names them and `steps` of them could be read. `turned`: rows and columns changed places since, by a quarter
-    turn or a mirror; `partly`: the lattice fails in parts of the picture; `colours`: RGB where the channels hold it,
-    not luma. `nats` is the log-likelihood ratio against no lattice, `margin` against the next quality. Not
+    `family` names them, `written_by` who is known to write them, and `steps` of them could be read; luma's may be a
+    standard one and chroma's that of another `chroma_quality`. `turned`: rows and columns changed places since, by a
+    quarter turn or a mirror; `partly`: the lattice fails in parts of the picture; `colours`: RGB where the channels
+    hold it, not luma. `nats` is the log-likelihood ratio against no lattice, `margin` against the next quality. Not
     `answerable`: a network's intervals do not hold either.
     """
 
@@ -69,6 +70,8 @@ class LatticeEvidence(Evidence):
     noise: str | None = None
     subsampling: str | None = None
     steps: int | None = None
+    written_by: str | None = None
+    chroma_quality: int | None = None
     blocks: int = 0
     answerable: bool | None = None
     turned: bool | None = None
@@ -96,7 +99,10 @@ class LatticeEvidence(Evidence):
 
     def sentence(self, answer: Estimate) -> str:
         """Return the answer as a sentence; it names all qualities that the blocks leave."""
-        if not self.standard:
+        if self.chroma_quality is not None:
+            both = f"{number(answer.quality)} for luma and {self.chroma_quality} for chroma"
+            said = f"compressed at {both}, which is not standard"
+        elif not self.standard:
             said = f"compressed with tables that are not standard, near to {number(answer.quality)}{answer.range_text}"
         elif len(answer.tie_set) > 1:
             said = f"compressed at {any_of(answer.tie_set)}: the pixels cannot tell these apart"
@@ -249,15 +255,20 @@ class LatticeEstimator:
             )  # fmt: skip
             return Estimate(float(found.quality), tie_set=found.ties, evidence=evidence)
         misleads = reading.grid_seen or seen.colours is not None  # a too smooth picture's chroma; and RGB has none
-        if scores.margin < LATTICE.chroma_decides and not misleads:
-            colour = chroma.scores(pixels, reading.phase)
+        colour = None if misleads else whole.colour(pixels, reading.phase, reading.turned)
+        if scores.margin < LATTICE.chroma_decides:
             scores = search.with_chroma(scores, colour)
-            shown = colour is not None and colour.nats.max() > LATTICE.presence
-            seen = replace(seen, subsampling=colour.subsampling if colour is not None and shown else None)
+        if colour is not None and colour.nats.max() > LATTICE.presence:
+            seen = replace(seen, subsampling=colour.way.name)
         answer = self._named(reading, scores, search.tied(scores), replace(seen, partly=found.partly or None))
         if answer.quality is None or found.partly:
             return answer
-        below = int(answer.quality) - LATTICE.quality_gap + 1
+        second = None if misleads else whole.other_chroma(colour, answer.tie_set)
+        if second == whole.OTHER or (not misleads and whole.other_luma(reading, answer.tie_set)):
+            return self._not_standard(pixels, reading, tables.Tables("unknown", 0.0), seen)
+        if second is not None:
+            answer = _of_two(answer, second)
+        below = int(answer.quality or 0) - LATTICE.quality_gap + 1
         earlier = earlier_of(history.shifted(pixels, reading.phase, below))
         evidence = replace(seen_by(answer), earlier=earlier)
         return replace(answer, evidence=evidence)
@@ -266,22 +277,36 @@ class LatticeEstimator:
         self, pixels: NDArray[np.uint8], reading: Reading, found: tables.Tables, seen: LatticeEvidence
     ) -> Estimate:
         """Return the standard quality nearest to tables that are not standard, or why there is none."""
+        luma = whole.read(reading)
+        colour = None if seen.colours else whole.colour(pixels, reading.phase, luma.turned)
+        told = whole.with_chroma(luma, colour)
+        steps, determined = told.luma.determined, int((told.luma.determined[1:] > 0).sum())
+        enough = found.interval is not None or determined >= LATTICE.fewest_steps
+        nearest, interval = (found.nearest, found.interval) if found.interval else (told.nearest, told.interval)
         earlier = None
-        if found.nearest is not None:
-            below = found.nearest - LATTICE.quality_gap + 1
-            steps = found.steps[blocks.TRANSPOSED] if reading.turned else found.steps
-            first = history.Aligned(history.points(reading.counts.textured, steps), steps).first(below, reading.phase)
+        if enough:
+            below = nearest - LATTICE.quality_gap + 1
+            counts = reading.counts.textured
+            counts = counts[blocks.TRANSPOSED] if reading.turned and not told.turned else counts
+            first = history.Aligned(history.points(counts, steps), steps).first(below, reading.phase)
             earlier = earlier_of(first or history.shifted(pixels, reading.phase, below))
         evidence = replace(
-            seen, verdict="compressed", tables="not standard", family=found.family, quality=found.nearest,
-            margin=round(found.missed, 1), phase=reading.phase, noise=reading.noise, steps=found.determined,
-            turned=None, earlier=earlier,
+            seen, verdict="compressed", tables="not standard", family=found.family, quality=nearest if enough else None,
+            margin=round(found.missed, 1), phase=reading.phase, noise=reading.noise, steps=determined, turned=None,
+            subsampling=told.subsampling, written_by=told.name or None, earlier=earlier,
         )  # fmt: skip
-        if found.nearest is None or found.interval is None:
-            reason = f"the quantisation tables are not standard ({found.determined} of 63 steps could be read)"
+        if not enough:
+            reason = f"the quantisation tables are not standard ({determined} of 63 steps could be read)"
             return Estimate(None, reason=reason, evidence=evidence)
-        low, high = found.interval
-        return Estimate(float(found.nearest), (float(low), float(high)), evidence=evidence)
+        low, high = interval
+        return Estimate(float(nearest), (float(low), float(high)), evidence=evidence)
+
+
+def _of_two(answer: Estimate, chroma: int) -> Estimate:
+    """Return an answer for luma as one for two qualities, with chroma's."""
+    evidence = replace(seen_by(answer), tables="not standard", family="standard", chroma_quality=chroma)
+    ends = (float(evidence.quality or 0), float(chroma))
+    return replace(answer, interval=(min(ends), max(ends)), evidence=evidence)
 
 
 def seen_by(answer: Estimate) -> LatticeEvidence:

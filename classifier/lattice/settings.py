@@ -15,6 +15,8 @@ DECODED = "coefficients of decoded photographs"
 A_BLOCK, A_COEFFICIENT, ERRORS, GREYS = "nats a block", "nats a coefficient", "standard errors", "grey levels"
 SCALES = (0.04, 0.5, 1.2, 3.0, 7.5, 18.0, 45.0, 110.0, 280.0)
 SIGMAS = (0.22, 0.4, 0.7, 1.2, 2.0)
+ENTRIES = "known tables left out of the prior, 60 photographs of pristine_train"
+FAST = "60 standard tables: none; 40 through the fast transform: at most 8 entries, 750 nats; pristine_train"
 CONTEXTS = (1, 2, 3, 5, 8, 13, 21, 34, 55)
 T = TypeVar("T")
 
@@ -37,6 +39,22 @@ class Noise(NamedTuple):
     outliers: float  # share spread over the whole cell
 
 
+class SmallSteps(NamedTuple):
+    """Steps up to `steps` are believed where enough coefficients lie beyond `reach`."""
+
+    reach: int
+    steps: int
+
+
+class TableKinds(NamedTuple):
+    """How often tables are standard, known, relatives of known ones (closely, loosely), or anything."""
+
+    standard: float
+    known: float
+    related: tuple[float, float]
+    any: float
+
+
 @dataclass(init=False, frozen=True, eq=False, repr=False)  # what is not generated does not slow the start
 class Lattice:
     """All settings of the family, in the order of its modules."""
@@ -45,7 +63,11 @@ class Lattice:
     # rounding of 8 pixels, so that its 8 coefficients have variance 8/12.
     noise_exact: Noise = tuned(Noise(0.280, 0.50, 0.05, 2e-4), "", "a decoder's own pixels", DECODED)
     noise_line: Noise = tuned(Noise(0.816, 1.2, 0.05, 1e-3), "", "blocks constant along a side", "8/12, see above")
-    noise_chroma: Noise = tuned(Noise(0.36, 0.70, 0.20, 5e-3), "", "chroma, upsampling undone", DECODED)
+    noise_chroma: Noise = tuned(Noise(0.36, 0.70, 0.12, 2e-3), "", "chroma, upsampling undone", DECODED)
+    noise_smooth: Noise = tuned(Noise(0.30, 0.75, 0.30, 2e-4), "", "a decoder's own pixels, smooth blocks", DECODED)
+    noise_chroma_wide: Noise = tuned(Noise(0.42, 0.80, 0.12, 2e-3), "", "the same, higher frequencies", DECODED)
+    noise_chroma_wider: Noise = tuned(Noise(0.50, 0.95, 0.12, 2e-3), "", "the same, higher still", DECODED)
+    noise_chroma_widest: Noise = tuned(Noise(0.62, 1.20, 0.12, 2e-3), "", "the same, the highest, and DC", DECODED)
     noise_blurred: Noise = tuned(Noise(0.289, 0.82, 0.30, 5e-3), "", "changed a little since", HAND)
     noise_noisy: Noise = tuned(Noise(0.85, 1.3, 0.10, 1e-2), "", "noise of about 1 grey level since", HAND)
     noise_coarse: Noise = tuned(Noise(1.50, 2.5, 0.20, 1e-2), "", "quantised again, finely", HAND)
@@ -98,7 +120,30 @@ class Lattice:
     widest_tie: int = tuned(40, "qualities", "from the first to the last of a tie set that is an answer", CONVENTION)
     round_number: float = tuned(0.5, "nats", "LLR ahead of multiples of 5", "people choose them; some tables are alike")
     chroma_decides: float = _threshold(15.0, "LLR below the best: among these chroma decides", "0/120, 0/82", 0.001)
-    chroma_squares: int = tuned(512, "squares", "of chroma that are looked at", TIME)
+    chroma_noises: tuple[tuple[str, float], ...] = tuned(
+        (("chroma", 0.0), ("chroma_wide", 0.39), ("chroma_wider", 0.46), ("chroma_widest", 0.56)), "grey levels",
+        "kinds of noise, from which standard deviation on", HAND,
+    )  # fmt: skip
+    chroma_lines: int = tuned(64, "lines", "of chroma, each way, that tell the subsampling", TIME)
+    chroma_outlier: float = tuned(64.0, "grey levels squared", "a larger change of chroma counts no more", HAND)
+    chroma_repeats: float = tuned(0.02, "times", "changes inside repeated samples, to those between, at most", HAND)
+    chroma_halved: float = tuned(1.6, "times", "third differences inside a filtered pair are smaller, surely", HAND)
+    chroma_whole: float = tuned(1.15, "times", "the same, at least", HAND)
+    chroma_rounding: float = tuned(
+        3.5, "grey levels squared", "third differences inside a filtered pair, at most", HAND
+    )
+    chroma_rounded: tuple[float, float] = tuned(
+        (0.6, 1.7), "times", "what a square that tells leaves to what rounding leaves, least and most", HAND
+    )
+    chroma_glance: int = tuned(256, "squares", "of chroma on each grid and way, to find the best", TIME)
+    chroma_presence: float = tuned(60.0, "nats", "LLR of a lattice in chroma whose tables are told", HAND)
+    chroma_blocks: int = tuned(32, "blocks", "of chroma that vary, fewer tell no tables", HAND)
+    chroma_slack: float = tuned(10.0, "nats", "that an entry of chroma may lack of its likeliest step", HAND)
+    chroma_denial: float = tuned(800.0, "nats", "that all entries lack beyond it: chroma's table is another", FAST)
+    chroma_entries: int = tuned(6, "entries", "that lack them, at least", FAST)
+    chroma_steps: int = tuned(32, "steps", "of chroma read off, to count for what is nearest", HAND)
+    chroma_sure: float = tuned(100.0, "nats", "LLR of chroma beyond which no other grid is looked for", HAND)
+    chroma_squares: int = tuned(1024, "squares", "of chroma that are looked at", TIME)
     inexact_noises: tuple[str, ...] = tuned(("blurred", "noisy", "coarse"), "", "of changed pixels", HAND)
     inexact_finest: int = tuned(94, "quality", "finer steps are no wider than these noises", HAND)
     inexact_every: int = tuned(5, "", "AC frequencies from one to the next that are looked at first", TIME)
@@ -160,9 +205,31 @@ class Lattice:
     known_misses: float = tuned(0.2, "", "share that a known encoder's tables may miss", HAND)
     step_margin: float = _threshold(10.0, "LLR of a step over all others that is read off", "6/11340, 10/7749", 0.01)
     fewest_steps: int = tuned(10, "steps", "read off, to name a quality", HAND)
-    many_steps: int = tuned(50, "steps", "from it on a wide interval names a quality too", HAND)
-    step_percentiles: tuple[int, int] = tuned((10, 90), "%", "of single steps' qualities: the interval", CONVENTION)
-    widest_interval: int = tuned(10, "qualities", "of fewer steps: a wider one names no quality", HAND)
+
+    # A table read entry by entry.
+    small_luma: SmallSteps = tuned(SmallSteps(2, 3), "grey levels, steps", "what small steps of luma need", HAND)
+    small_chroma: SmallSteps = tuned(SmallSteps(4, 16), "grey levels, steps", "the same of chroma", HAND)
+    small_step_coefficients: int = tuned(8, "coefficients", "of those, at least", HAND)
+    step_evidence: float = tuned(0.7, "", "of the nats that count: entries are not independent", ENTRIES)
+    step_chance: float = tuned(0.99, "", "chance of a step that is told", ENTRIES)
+    table_kinds: TableKinds = tuned(TableKinds(0.5, 0.2, (0.25, 0.04), 0.01), "", "chances of kinds of tables", PRIOR)
+    relative_kinds: tuple[tuple[float, ...], ...] = tuned(
+        ((0.70, 0.18, 0.10, 0.02), (0.3, 0.2, 0.3, 0.2)), "",
+        "chances that a close and a far relative's step is the same, one beside it, near it, any", PRIOR,
+    )  # fmt: skip
+    relative_scale: float = tuned(4.0, "times", "by which a relative is coarser or finer than a known table", PRIOR)
+    relative_scales: int = tuned(57, "", "of them", TIME)
+    closest_relatives: int = tuned(24, "tables", "whose scale is looked at more finely", TIME)
+    finer_scales: int = tuned(21, "", "of each", TIME)
+    chroma_level: float = tuned(0.2, "", "logarithm of chroma's steps to what luma's expect, of most", "known tables")
+    luma_slack: float = tuned(10.0, "nats", "that an entry of luma may lack of its likeliest step", HAND)
+    other_entries: int = tuned(10, "entries", "that lack more deny a table", FAST)
+    known_entries: int = tuned(2, "entries", "the same where the table is a known one", HAND)
+    other_excess: float = tuned(0.4, A_COEFFICIENT, "beside the lattice of an entry that denies a table", HAND)
+    other_tables: float = tuned(0.01, "", "chance of standard luma tables below which they are other ones", ENTRIES)
+    step_shown: float = tuned(2.0, "nats", "by which a step twice as coarse is denied where a coefficient shows", HAND)
+    table_chance: float = tuned(1e-7, "", "chance of a whole table to the best one's, from which it counts", TIME)
+    relative_spread: float = tuned(0.15, "", "natural logarithm of a step near a relative's to it", PRIOR)
 
     coarsest_eight_bits: int = tuned(
         5, "quality", "below it steps over 255 may be other ones", "5 clips none that show"

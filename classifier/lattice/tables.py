@@ -25,18 +25,17 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Tables:
-    """Tables that are not standard; `steps` (64,) are those read off, 0 elsewhere."""
+    """That tables are not standard, and whose they are: `family` is mozjpeg or unknown.
 
-    family: str  # "mozjpeg" or "unknown"
-    nearest: int | None  # standard quality of the nearest tables; None where the determined steps name none
-    interval: tuple[int, int] | None
-    missed: float  # nats by which the free steps beat the best standard story
-    steps: NDArray[np.int64]
+    `missed` are the nats by which free steps beat the best standard story; `nearest` standard quality to a known
+    encoder's tables, and its interval.
+    """
 
-    @property
-    def determined(self) -> int:
-        """The number of AC steps that the picture determines."""
-        return int((self.steps > 0).sum())
+    family: str
+    missed: float
+    nearest: int = 0
+    interval: tuple[int, int] | None = None
+    determined: int = 0  # AC steps that the picture determines, of unknown tables
 
 
 @dataclass(frozen=True)
@@ -206,16 +205,15 @@ def others(reading: Reading, residuals: fit.Residuals, explained: float = 0.0) -
     ahead = free_nats(ratios) - explained
     sure = step_margins(ratios) > LATTICE.step_margin
     back = blocks.TRANSPOSED if reading.turned else np.arange(64)  # turning is told of standard tables alone
-    steps = np.where(sure, ratios.argmax(1) + 1, 0)[back]
     mozjpeg = _mozjpeg(ratios, residuals, back)
     if mozjpeg is not None:
-        return Tables("mozjpeg", *mozjpeg, ahead, steps)
+        return Tables("mozjpeg", ahead, *mozjpeg, int(sure.sum()))
     some = ratios.max(1) > LATTICE.step_margin  # where a lattice shows, also one between whole steps
     own = residuals.fit(np.where(some, ratios.argmax(1) + 1, 0)[None])
     fits = not (own.denied[0] or own.loose[0] or own.spread[0] > LATTICE.free_spread)
     if not fits or not untouched(ratios) or not (sure.sum() >= LATTICE.fewest_steps or reading.nats > LATTICE.presence):
         return None
-    return Tables("unknown", *_nearest(steps), ahead, steps)
+    return Tables("unknown", ahead, determined=int(sure.sum()))
 
 
 def _mozjpeg(
@@ -231,22 +229,6 @@ def _mozjpeg(
     near = nearest_to_mozjpeg()
     alike = near[known > known[setting] - LATTICE.tie]
     return int(near[setting]), (int(alike.min()), int(alike.max()))
-
-
-def _nearest(steps: NDArray[np.int64]) -> tuple[int | None, tuple[int, int] | None]:
-    """Return the standard quality nearest to the steps (64,) that are not 0 and its interval, or None.
-
-    Few steps, unlike those of one quality, do not tell what is nearest to all.
-    """
-    sure = steps > 0
-    if sure.sum() < LATTICE.fewest_steps:
-        return None, None
-    table = luma_tables()[:, sure]
-    nearest = int(((table - steps[sure]) ** 2).sum(1).argmin()) + 1
-    ends = np.percentile(np.abs(table - steps[sure]).argmin(0) + 1, LATTICE.step_percentiles)
-    low, high = min(int(ends[0]), nearest), max(int(np.ceil(ends[1])), nearest)
-    told = sure.sum() >= LATTICE.many_steps or high - low <= LATTICE.widest_interval
-    return (nearest, (low, high)) if told else (None, None)
 
 
 def step_margins(ratios: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -9,6 +9,8 @@ from PIL import Image
 from q1net_msroi.classifier.lattice import chroma
 from q1net_msroi.utils import jpeg
 
+WHOLE = chroma.Subsampling("4:4:4", 1, 1)
+
 
 @pytest.mark.parametrize("smooth", [True, False])
 def test_inverse_undoes_the_upsampling(smooth: bool) -> None:
@@ -26,7 +28,7 @@ def test_full_chroma_is_the_decoders_own(photograph: np.ndarray) -> None:
     image = Image.open(io.BytesIO(content))
     image.draft("YCbCr", image.size)
     own = np.asarray(image).astype(int) - 128
-    cut = chroma.cut(jpeg.decode(content), (0, 0), chroma.WAYS[2])
+    cut = chroma.cut(jpeg.decode(content), (0, 0), WHOLE)
     half = len(cut.values) // 2
     for plane, values in ((1, cut.values[:half]), (2, cut.values[half:])):
         for (y, x), block, clipped in zip(cut.places, values, cut.clipped, strict=False):
@@ -42,11 +44,44 @@ def test_quality_and_subsampling(
     pixels = jpeg.compress(photograph, 80, subsampling)[offset[0] :, offset[1] :]
     found = chroma.scores(pixels, (-offset[0] % 8, -offset[1] % 8))
     assert found is not None
-    assert found.subsampling == subsampling
+    assert found.way.name == subsampling
     assert found.nats.argmax() + 1 == 80
     assert found.nats.max() > 100
     for start, whole in zip(found.phase, offset, strict=True):
         assert (start + whole) % 8 == 0
+
+
+def repeated(pixels: np.ndarray, quality: int, down: int, across: int) -> np.ndarray:
+    """What a decoder without smoothing makes of a file whose chroma was subsampled by these factors."""
+    sides = [side // (8 * factor) * 8 * factor for side, factor in zip(pixels.shape, (down, across), strict=False)]
+    image = Image.fromarray(pixels[: sides[0], : sides[1]]).convert("YCbCr")
+    table = jpeg.standard_tables()[quality - 1]
+    planes = []
+    for channel, plane in enumerate(np.moveaxis(np.asarray(image, float), 2, 0)):
+        factors = (1, 1) if channel == 0 else (down, across)
+        small = plane.reshape(sides[0] // factors[0], factors[0], sides[1] // factors[1], factors[1]).mean((1, 3))
+        square = (small - 128).reshape(small.shape[0] // 8, 8, small.shape[1] // 8, 8).swapaxes(1, 2)
+        dct, steps = jpeg.dct_matrix(), table[min(channel, 1)]
+        square = dct.T @ (np.rint(dct @ square @ dct.T / steps) * steps) @ dct
+        decoded = np.clip(np.rint(square.swapaxes(1, 2).reshape(small.shape) + 128), 0, 255)
+        planes.append(decoded.repeat(factors[0], 0).repeat(factors[1], 1))
+    return np.asarray(Image.fromarray(np.stack(planes, 2).astype(np.uint8), "YCbCr").convert("RGB"))
+
+
+@pytest.mark.parametrize(
+    ("factors", "name"), [((1, 4), "4:1:1"), ((2, 1), "4:4:0"), ((2, 2), "4:2:0"), ((1, 1), "4:4:4")]
+)
+def test_ways_that_repeat_samples(photograph: np.ndarray, factors: tuple[int, int], name: str) -> None:
+    found = chroma.scores(repeated(photograph, 85, *factors), (0, 0))
+    assert found is not None
+    assert (found.way.name, found.way.smooth, found.nats.argmax() + 1) == (name, factors == (1, 1), 85)
+    assert found.clear
+
+
+def test_never_subsampled_photographs_are_whole(photograph: np.ndarray) -> None:
+    noise = np.random.default_rng(0).integers(-9, 10, photograph.shape)
+    textured = np.clip(photograph.astype(int) + noise, 1, 254).astype(np.uint8)
+    assert [way.name for way in chroma.ways(textured, (0, 0))] == ["4:4:4"]
 
 
 def test_gray_has_none() -> None:

@@ -66,7 +66,7 @@ def test_qualities_whose_steps_are_as_fine_as_noise_never_win(reading: Reading) 
 
 
 def colour(best: int, top: float) -> chroma.Chroma:
-    return chroma.Chroma(ramp(best, top, 3.0), "4:2:0", (0, 0))
+    return chroma.Chroma(ramp(best, top, 3.0), chroma.WAYS[0], (0, 0), np.zeros((64, 255)), np.zeros((64, 9)), 100)
 
 
 def test_chroma_decides_only_among_what_luma_leaves(reading: Reading) -> None:

@@ -22,7 +22,8 @@ def test_what_has_a_target_is_what_the_script_measures() -> None:
 
 
 def test_noises_are_sorted_by_what_they_leave() -> None:
-    assert set(NOISES) == {"exact", "line", "chroma", "blurred", "noisy", "coarse"}
+    chroma = {name for name, _ in LATTICE.chroma_noises}
+    assert set(NOISES) == {"exact", "smooth", "line", "blurred", "noisy", "coarse"} | chroma
     for kind in NOISES.values():
         assert 0 < kind.sigma < kind.tail_sigma
         assert 0 < kind.outliers < kind.tail < 0.5

@@ -1,0 +1,138 @@
+"""Both quantisation tables of a picture: what its luma and chroma tell of them, whose they are, and what is near."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from q1net_msroi.classifier.lattice import blocks, chroma, fit, known, steps, tables
+from q1net_msroi.classifier.lattice.score import Reading
+from q1net_msroi.classifier.lattice.settings import LATTICE
+from q1net_msroi.utils import jpeg
+
+Pixels = NDArray[np.uint8]
+OTHER = 0  # in place of a quality: of no standard table
+
+
+@functools.cache
+def standard_tables() -> NDArray[np.int64]:
+    """Return the standard tables of qualities 1..100, luma and chroma: (100, 2, 64)."""
+    return jpeg.standard_tables().reshape(100, 2, 64)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What a picture tells of its tables: of `luma`, of `chroma` where a lattice shows there, and of the subsampling.
+
+    `turned` tells that rows and columns changed places since; the tables are those before.
+    """
+
+    luma: steps.Steps
+    turned: bool = False
+    chroma: steps.Steps | None = None
+    subsampling: str | None = None
+
+    @property
+    def _mean(self) -> NDArray[np.float64]:
+        """The steps (tables, 64) by their chances; chroma's where enough of them are told."""
+        told = self.chroma is not None and (self.chroma.determined > 0).sum() >= LATTICE.chroma_steps
+        return np.stack([each.mean for each in (self.luma, self.chroma if told else None) if each is not None])
+
+    @property
+    def nearest(self) -> int:
+        """The standard quality nearest to all steps by least squares."""
+        mean = self._mean
+        return int(((standard_tables()[:, : len(mean)] - mean) ** 2).sum((1, 2)).argmin()) + 1
+
+    @property
+    def interval(self) -> tuple[int, int]:
+        """The standard qualities between which the nearest ones of nine tenths of the single steps lie."""
+        mean = self._mean
+        single = np.abs(standard_tables()[:, : len(mean)] - mean).argmin(0) + 1
+        low, high = np.percentile(single, LATTICE.header_percentiles)
+        return min(int(low), self.nearest), max(int(np.ceil(high)), self.nearest)
+
+    @property
+    def name(self) -> str:
+        """Who writes such tables, empty where none of the known pairs is left alone or nobody knows whose it is."""
+        chance = self.luma.known if self.chroma is None else self.luma.known * self.chroma.known
+        return known.pairs()[int(chance.argmax())].name if chance.max() > LATTICE.step_chance else ""
+
+
+def colour(pixels: Pixels, phase: tuple[int, int], turned: bool = False) -> chroma.Chroma | None:
+    """Return what the chroma of (height, width, 3) uint8 RGB pixels says on luma's grid, turned back where it was."""
+    if turned:
+        return chroma.scores(pixels.swapaxes(0, 1), phase[::-1])
+    return chroma.scores(pixels, phase)
+
+
+def denials(
+    counts: NDArray[np.float32], nats: NDArray[np.floating], noise: str, channel: int, slack: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return by how many nats, (100,), entries deny each standard table, and how many entries do.
+
+    `counts` (64, bins) and `nats` (64, STEPS) are of luma (channel 0) or chroma (1); an entry may lack `slack` nats.
+    Coefficients that lie on a lattice do not deny it, though another step may be likelier: of two compressions the
+    first leaves only some of the last one's points.
+    """
+    steps_of_quality = standard_tables()[:, channel, 1:]
+    rows = steps.ENTRIES[1:]
+    lacks = nats[1:].max(1) - nats[rows, steps_of_quality - 1]
+    residuals = fit.Residuals(counts, noise)
+    away, number = (each[rows, steps_of_quality - 1] for each in (residuals.excess, residuals.number))
+    beyond = np.where(away > LATTICE.other_excess * number, np.maximum(np.minimum(lacks, away) - slack, 0), 0.0)
+    return beyond.sum(1), (beyond > 0).sum(1)
+
+
+def other_luma(reading: Reading, qualities: Sequence[int]) -> bool:
+    """Tell whether luma's table is another than the standard ones, of which these `qualities` are likely."""
+    ratios, counts = reading.scores.ratios, reading.counts.textured
+    if not counts[0].any() or not tables.untouched(ratios):
+        return False  # brightness was changed since, or something moved some entries
+    _, number = denials(counts, ratios, reading.noise, 0, LATTICE.luma_slack)
+    most = int(number[np.array(qualities) - 1].min())
+    if most < LATTICE.known_entries:
+        return False
+    told = read(reading)
+    if told.turned == reading.turned and float(told.luma.standard.sum()) > LATTICE.other_tables:
+        return False
+    return most >= LATTICE.other_entries or float(told.luma.known.max()) > LATTICE.step_chance
+
+
+def other_chroma(seen: chroma.Chroma | None, qualities: Sequence[int]) -> int | None:
+    """Return the quality of chroma's table where it is none of `qualities`, `OTHER` where no standard one fits."""
+    if seen is None or not seen.clear:
+        return None
+    noise = "chroma_wider" if seen.way.filtered else "exact"
+    total, number = denials(seen.counts, seen.ratios, noise, 1, LATTICE.chroma_slack)
+    allowed = (total <= LATTICE.chroma_denial) | (number < LATTICE.chroma_entries)
+    if allowed[np.array(qualities) - 1].any():
+        return None
+    return int(np.where(allowed, seen.nats, -np.inf).argmax()) + 1 if allowed.any() else OTHER
+
+
+def read(reading: Reading, without: int | None = None) -> Whole:
+    """Return what a reading of luma tells of its table.
+
+    Of pictures that seem turned the table as it is, where this explains more than standard ones turned. `without` is a
+    known pair that is left out of the prior, for a test.
+    """
+    nats = steps.or_smooth(reading.counts.textured, reading.scores.ratios, "smooth", LATTICE.small_luma)
+    luma = steps.read(nats, None, without)
+    if reading.turned:
+        unturned = steps.read(nats[blocks.TRANSPOSED], None, without)
+        if unturned.evidence > luma.evidence:
+            return Whole(unturned)
+    return Whole(luma, reading.turned)
+
+
+def with_chroma(luma: Whole, seen: chroma.Chroma | None, without: int | None = None) -> Whole:
+    """Return what is told of luma's table, and of chroma's where a lattice is clear."""
+    if seen is None or not seen.clear:
+        return luma
+    told = steps.read(seen.ratios, luma.luma, without)
+    return replace(luma, chroma=told, subsampling=seen.way.name)
