@@ -76,9 +76,9 @@ def _halve_rows(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """Halve the height: solve the normal equations of the interpolation, tridiagonal and the same for every column."""
     near = plane[::2] + plane[1::2]
     far = np.concatenate([plane[:1], plane[1:-1:2]]) + np.concatenate([plane[2::2], plane[-1:]])
-    found = np.float32(0.75) * near + np.float32(0.25) * far
+    found: NDArray[np.float32] = np.float32(0.75) * near + np.float32(0.25) * far
     if len(found) == 1:
-        return np.asarray(found / 2)
+        return np.asarray(found / 2, np.float32)
     beside = 0.375
     diagonal = [1.625, *[1.25] * (len(found) - 2), 1.625]  # at the picture's edge a decoder takes the sample itself
     for row in range(1, len(found)):  # Thomas's algorithm, a row of the picture at a time

@@ -73,7 +73,7 @@ def blurred(
 def _weighted(values: NDArray[np.float32], weights: NDArray[np.float32], length: int) -> NDArray[np.float32]:
     """Return sums along the first axis of `length` windows, symmetrical `weights` from the middle on."""
     radius = len(weights) - 1
-    total = weights[0] * values[radius : radius + length]
+    total: NDArray[np.float32] = weights[0] * values[radius : radius + length]
     for away in range(1, radius + 1):
         pair = values[radius - away : radius - away + length] + values[radius + away : radius + away + length]
         pair *= weights[away]

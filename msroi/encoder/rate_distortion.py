@@ -235,7 +235,8 @@ def _fit(scene: Scene, target: Target, point: OperatingPoint, search: Search) ->
     best: Encoded | None = None
     aim = (1 + settings.least_fill) / 2 * target.size
     header = aim - content_bits(target.size, settings) / 8
-    bytes_a_bit = (aim - header) / search.bits * float(np.interp(target.plain_quality, *settings.first_excess))
+    qualities, ratios = settings.first_excess
+    bytes_a_bit = (aim - header) / search.bits * float(np.interp(target.plain_quality, qualities, ratios))
     fixed: NDArray[np.int64] | None = None
     smallest, written, counted = sys.maxsize, 0, 0
     size: float

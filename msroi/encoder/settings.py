@@ -22,6 +22,7 @@ PRICE = (
     "8 of things with true masks of 5-35 %, 50: inside +1.9 dB at 0.8, +2.7 at 0.6, +3.0 at 0.5, +3.4 at 0.3; the whole"
     " by SSIMULACRA 2 +4.8, +4.0, +3.7, +3.1, mozjpeg +3.2"
 )
+SEAMS = "chroma's step at blocks' edges over that inside, 5 backgrounds of things, 50: 4.5, 4.0 with this; plain 3.4"
 HAND = "set by hand"
 OBJECTIVE = "per cent that plain JPEG has to grow to be as good"
 FIT = "scripts/fit_encoder.py --in_path $Q1NET_DATA/pristine_train --count 10 --qualities 30,50,80"
@@ -56,8 +57,8 @@ class EncoderSettings:
         "these: 12.9; the standard table's: 10.8; mozjpeg's (N. Robidoux) times 0.8: 12.4",
     )  # fmt: skip
     chroma_steps: tuple[float, ...] = _weight(
-        (8.5, 18.0, 21.0, 60.0, 99.0, 99.0, 99.0), "grey levels", "chroma's at 0, 0.5, 1, 2, 3.5, 5, 9.9",
-        "these: 11.9; mozjpeg's times 0.8: 9.8",
+        (8.5, 15.0, 19.0, 60.0, 99.0, 99.0, 99.0), "grey levels", "chroma's at 0, 0.5, 1, 2, 3.5, 5, 9.9",
+        "8.5, 18, 21, 60 ...: 11.9; mozjpeg's times 0.8: 9.8; these for fewer seams",
     )  # fmt: skip
     chroma_weight: float = _weight(
         0.46,
@@ -65,7 +66,9 @@ class EncoderSettings:
         "cost of an error as large as the table's step, beside luma's",
         "0.35: 10.7, 0.7: 10.9, 1.2: 10.8, alone",
     )
-    chroma_ssim_weight: float = _weight(19.5, "", "chroma's structure at each scale", "0: 11.9, 15: 12.1")
+    chroma_ssim_weight: float = _weight(
+        40.0, "", "chroma's structure at each scale", f"0: 11.9, 15: 12.1, 20: 12.9, 40: 12.5, but fewer seams: {SEAMS}"
+    )
     red_weight: float = _weight(1.2, "", "errors of Cr beside those of Cb", "0.7: 11.95, 1: 11.92, 1.5: 11.97")
     lambda_per_squared_step: float = _weight(
         0.1, "1/bit", "lambda over weight * step^2", "0.05: 11.3, 0.075: 11.9, 0.11: 12.3, worse by butteraugli"
