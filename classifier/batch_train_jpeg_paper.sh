@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # The paper's three rounds: make patches from photographs, train, make other patches, train on; K = 8.
-# usage: batch_train_jpeg_paper.sh TRAIN_FOLDER VAL_FOLDER WORK_FOLDER
+#   batch_train_jpeg_paper.sh TRAIN_FOLDER VAL_FOLDER WORK_FOLDER
 # NUM_SAMPLES places a quality (default 800: 5.12 million patches a round, 3.9 GB) and EPOCHS (50) can be set.
 set -euo pipefail
+case "${1:-}" in
+    -h | --help) sed -n '2,${/^#/!q;s/^# \{0,1\}//;p}' "$0" && exit ;;
+esac
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 comp_type=${COMP_TYPE:-jpeg_paper}
 if [ $# -ne 3 ]; then

@@ -21,7 +21,7 @@ from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.classifier.q1net.configs import get_config
 from q1net_msroi.utils import images, results
 from q1net_msroi.utils import options as flags
-from q1net_msroi.utils.errors import EXIT_OK, note, run_command, show
+from q1net_msroi.utils.errors import EXIT_OK, UserError, run_command, show
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -32,6 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--record", metavar="FILE", help="also write the best of every fusion and patch choice as JSON")
     flags.as_json(parser, "one JSON object a threshold")
     add_model_options(parser)
+    weights.add_out_path(parser)
     return parser
 
 
@@ -50,9 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data = Path(options.in_path).resolve().name
     measured = calibration.calibrate(samples, len(qualities), data)
     folder = weights.model_folder(get_config(options.comp_type), options.save_path)
-    if not any(row.answered for rows in measured.searched.values() for row in rows):
-        note(f"the network of {show(folder)} is confident of no picture, whatever the threshold; nothing was stored")
-        return EXIT_OK
+    if useless := measured.useless():
+        raise UserError(f"the network of {show(folder)} {useless}; nothing was stored")
+    folder = weights.written_folder(get_config(options.comp_type), options.save_path, options.out_path)
     _print_json(measured) if options.json else _print(measured)
 
     kind = "float32" if options.backend == "tf" else options.backend

@@ -23,6 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
     flags.flag(parser, "--batch", 256, "patches a call, fixed")
     flags.in_path(parser, "photographs to choose the int8 ranges on, up to 24 (default: sample_image)", required=False)
     parser.add_argument("--save_path", help="folder of <comp_type>/ with the weights (default: the repository's save)")
+    weights.add_out_path(parser)
     flags.as_json(parser, "one JSON object a model")
     return parser
 
@@ -41,15 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from q1net_msroi.classifier.q1net.conversion import write_model
 
+    out = weights.written_folder(config, options.save_path, options.out_path)
     for kind in weights.TFLITE_NAMES if options.quantize == "all" else [options.quantize]:
-        comparison = write_model(config, folder, kind, options.batch, photographs, samples)
+        comparison = write_model(config, folder, out, kind, options.batch, photographs, samples)
         if options.json:
             print(json.dumps(comparison.record()), flush=True)
             continue
         pictures = f"mean {comparison.mean_picture_difference:.4f} at {comparison.pictures_compared} pictures"
         if not comparison.pictures_compared:
             pictures = "no picture compared, for the network is confident of none"
-        size = f"{show(folder / weights.TFLITE_NAMES[kind])}: {comparison.bytes:,} bytes"
+        size = f"{show(out / weights.TFLITE_NAMES[kind])}: {comparison.bytes:,} bytes"
         patch = f"largest difference {comparison.largest_patch_difference:.4f} at a patch"
         one, two = comparison.milliseconds_per_batch_1_thread, comparison.milliseconds_per_batch_2_threads
         speed = f"{one:.1f} ms a batch of {comparison.batch} on one thread, {two:.1f} ms on two"

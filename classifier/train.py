@@ -11,7 +11,7 @@ from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.classifier.q1net.configs import CONFIGS
 from q1net_msroi.utils import images
 from q1net_msroi.utils import options as flags
-from q1net_msroi.utils.errors import UserError, needs, run_command
+from q1net_msroi.utils.errors import EXIT_OK, EXIT_SOME_FAILED, UserError, needs, note, run_command
 from q1net_msroi.utils.training_options import add_flags, add_restart, check_flags
 
 FRESH_STEPS = 1000  # of an epoch of patches from photographs, which has no end of its own
@@ -82,7 +82,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data = str(Path(options.in_path or options.hdf5_train_path))
     settings = flags.settings(Settings, options, data=data, steps_per_epoch=steps)
     task = PatchTask(settings, source, validation, Path(options.save_path), Path(options.out_path))
-    return Run(task).train(options.checkpoint_steps, options.restart, options.overwrite)
+    run = Run(task)
+    code = run.train(options.checkpoint_steps, options.restart, options.overwrite)
+    if code == EXIT_OK and run.get("epoch") == settings.epochs and (said := task.learnt_nothing()):
+        note(f"train.py: {said}")
+        return EXIT_SOME_FAILED
+    return code
 
 
 command = functools.partial(run_command, "train.py", main)  # the console script

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # From class folders to a trained MSROI head: tables, training, score on the test split.
-# usage: batch_train.sh CLASS_FOLDER WORK_FOLDER [options of train.py]
+#   batch_train.sh CLASS_FOLDER WORK_FOLDER [options of train.py]
 # A killed run goes on where it stopped; a finished one is only scored again. EPOCHS (default 200) can be set.
 set -euo pipefail
+case "${1:-}" in
+    -h | --help) sed -n '2,${/^#/!q;s/^# \{0,1\}//;p}' "$0" && exit ;;
+esac
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if [ $# -lt 2 ]; then
     echo "usage: $0 CLASS_FOLDER WORK_FOLDER [options of train.py]" >&2

@@ -16,6 +16,7 @@ from q1net_msroi.classifier.estimators.network import NetworkEstimator
 from q1net_msroi.classifier.evaluation import intervals
 from q1net_msroi.classifier.q1net import correction, fusion, patches
 from q1net_msroi.classifier.q1net.configs import AREA, BLOCK
+from q1net_msroi.classifier.q1net.settings import NETWORK
 from q1net_msroi.utils import images, results, tasks
 from q1net_msroi.utils.codecs import JPEG
 from q1net_msroi.utils.errors import UserError, note
@@ -202,6 +203,17 @@ class Calibration:
     pictures: int
     qualities: int
     data: str
+    constant_error: float  # MAE of one answer for all of them, the best there is
+
+    def useless(self) -> str:
+        """Return why nothing can be stored: no answer, or none that is better than the same one for every picture."""
+        if not any(row.answered for rows in self.searched.values() for row in rows):
+            return "is confident of no picture, whatever the threshold"
+        mae = min((one.corrected.mae for one in self.chosen.values() if one.corrected.mae is not None), default=None)
+        if self.qualities == 1 or (mae is not None and mae < NETWORK.learnt * self.constant_error):
+            return ""
+        off = "never answers for others" if mae is None else f"is off by {mae:.1f} on average"
+        return f"has learnt nothing: it {off}, the same answer for all pictures by {self.constant_error:.1f}"
 
     @property
     def best(self) -> Key:
@@ -242,4 +254,6 @@ def calibrate(samples: Sequence[Sample], qualities: int, data: str) -> Calibrati
         fitted, corrected = correct(samples, *key, row.threshold)
         measured = (samples, *key, row.threshold, fitted)
         chosen[key] = Chosen(row, fitted, corrected, lowest_never(*measured), measure_intervals(*measured))
-    return Calibration(searched, chosen, len({s.picture for s in samples}), qualities, data)
+    truth = np.array([s.truth for s in samples if s.whole and s.truth])
+    constant = float(np.abs(truth - np.median(truth)).mean())
+    return Calibration(searched, chosen, len({s.picture for s in samples}), qualities, data, constant)

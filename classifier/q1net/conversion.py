@@ -175,9 +175,15 @@ def milliseconds(path: Path, threads: int, values: NDArray[np.uint8], runs: int 
 
 
 def write_model(
-    config: Config, folder: Path, kind: str, batch: int, photographs: Sequence[Path], compared: Sequence[Path]
+    config: Config,
+    folder: Path,
+    out: Path,
+    kind: str,
+    batch: int,
+    photographs: Sequence[Path],
+    compared: Sequence[Path],
 ) -> Comparison:
-    """Convert a variant's weights, compare, and put the `.tflite` in place when it is within the stated limits."""
+    """Convert the weights of `folder`, compare, and put the `.tflite` into `out` when it is within the stated limits."""
     model = weights.load_model(config, folder)
     order = weights.channel_order(folder)
     if kind == "int8" and not photographs:
@@ -186,7 +192,7 @@ def write_model(
     if kind == "int8":
         network = quantized(model, photographs, order)
     sets = list(picture_patches(compared, COMPARED_QUALITIES, order))
-    path = folder / weights.TFLITE_NAMES[kind]
+    path = out / weights.TFLITE_NAMES[kind]
     with files.atomic_path(path) as temporary:
         temporary.write_bytes(convert(network, kind, batch))
         # At float32's threshold for every kind: the kind's own is calibrated with this very file, afterwards.
@@ -197,7 +203,7 @@ def write_model(
             said = f"{patch:.4f} at a patch, {picture:.4f} at a picture ({limits})"
             raise UserError(f"the {kind} model differs too much: {said}; {path.name} was not written")
     made_from = {"sha256": files.sha256(path), "weights_sha256": weights.weights_hash(folder)}
-    recorded = weights.read_card(folder).get("tflite", {})
+    recorded = weights.read_card(out).get("tflite", {})
     recorded[path.name] = {**made_from, "batch": batch, "signature": SIGNATURE, "comparison": comparison.record()}
-    weights.update_card(folder, tflite=dict(sorted(recorded.items())))
+    weights.update_card(out, tflite=dict(sorted(recorded.items())))
     return comparison

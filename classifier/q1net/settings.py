@@ -21,6 +21,9 @@ class Network:
     least_share: float = tuned(
         0.1, "", "of patches with texture that are confident; below, intervals were not shown to hold", HAND
     )
+    learnt: float = tuned(
+        0.95, "", "of the error of one answer for all patches or pictures; who errs less has learnt something", HAND
+    )
     correction_knots: tuple[int, ...] = tuned(KNOTS, "quality", "where the correction bends", "closer at both ends")
     bend_cost: float = tuned(0.003, "qualities", "mean error that outweighs a bend of one quality a quality", HAND)
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.classifier.q1net.architecture import build, losses
-from q1net_msroi.classifier.q1net.configs import PATCH, get_config
+from q1net_msroi.classifier.q1net.configs import PATCH, QUALITIES, get_config
 from q1net_msroi.classifier.q1net.folding import folded_model, unfold
 from q1net_msroi.classifier.q1net.patches import to_channel_order
+from q1net_msroi.classifier.q1net.settings import NETWORK
 from q1net_msroi.classifier.q1net.widening import settle_statistics, widened_model
 from q1net_msroi.utils import files
 from q1net_msroi.utils.errors import UserError, note, show
@@ -70,6 +71,15 @@ def validate(predict: Any, batches: Validation) -> tuple[float, float]:
     return total[0] / total[2], total[1] / total[2]
 
 
+def constant_error(batches: Validation) -> float:
+    """Return the mean quality error of the best answer that is the same for all validation patches."""
+    counts = np.zeros(len(QUALITIES) + 1)
+    for _, qualities in batches():
+        counts += np.bincount(qualities, minlength=len(counts))
+    middle = int(np.searchsorted(counts.cumsum(), counts.sum() / 2))
+    return float((np.abs(np.arange(len(counts)) - middle) * counts).sum() / counts.sum())
+
+
 class PatchTask(Task):
     """The network, its patches, and `save_path`/<comp_type>/best for the weights of the lowest validation loss."""
 
@@ -83,6 +93,7 @@ class PatchTask(Task):
         self.folder = files.output_folder(weights.model_folder(self.config, save_path))
         weights.recover(self.folder)
         self.signature = patch_signature(source.batch_size)
+        self.least_error = math.inf
 
     def build(self) -> dict[str, Any]:
         """Make the network from the base weights, or what a narrower network's weights compute, or untrained."""
@@ -133,7 +144,17 @@ class PatchTask(Task):
 
     def validate(self, predict: Callable[[Any], Any]) -> dict[str, float]:
         """Return the validation loss and the mean quality error."""
-        return dict(zip(("val_loss", "val_mae"), validate(predict, self.validation), strict=True))
+        loss, error = validate(predict, self.validation)
+        self.least_error = min(self.least_error, error)
+        return {"val_loss": loss, "val_mae": error}
+
+    def learnt_nothing(self) -> str:
+        """Return in a line that no epoch was better than one answer for all patches; empty where one was."""
+        constant = constant_error(self.validation)
+        if math.isinf(self.least_error) or not constant or self.least_error < NETWORK.learnt * constant:
+            return ""
+        same = f"an error of {self.least_error:.1f} on average, as the same answer for all patches ({constant:.1f})"
+        return f"nothing was learnt: {same}; train longer, on more photographs or with another --learning_rate"
 
     def keep(self, epoch: int, better: bool, measured: dict[str, float]) -> None:
         """Save the best weights with their record."""

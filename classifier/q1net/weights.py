@@ -1,5 +1,6 @@
 """Weights on disk: ours and the original's (Keras TensorFlow-format checkpoints under the prefix `best/`)."""
 
+import argparse
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from q1net_msroi.utils import files
 from q1net_msroi.utils.errors import UserError, show
 
 SAVE = files.REPOSITORY / "save"
+OUT = "out/save"  # where what is made of the shipped weights goes
 VARIABLES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
 FIRST_KERNEL = "layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE"
 TFLITE_NAMES = {"float32": "comp_cls.tflite", "float16": "comp_cls_float16.tflite", "int8": "comp_cls_int8.tflite"}
@@ -24,6 +26,27 @@ TFLITE_NAMES = {"float32": "comp_cls.tflite", "float16": "comp_cls_float16.tflit
 def model_folder(config: Config, save_path: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder of a variant's weights: `save_path` (default: the repository's `save`) / comp_type."""
     return Path(save_path or SAVE) / config.comp_type
+
+
+def add_out_path(parser: argparse.ArgumentParser) -> None:
+    """Add --out_path to a command that writes beside weights; `written_folder` reads it."""
+    where = f"folder of <comp_type>/ to write to (default: --save_path, or {OUT} for the weights that are shipped)"
+    parser.add_argument("--out_path", help=f"{where}; then --save_path of the other commands names it")
+
+
+def written_folder(config: Config, save_path: str | None, out_path: str | None) -> Path:
+    """Return the folder of a variant to write to: `out_path` (default: `save_path`, or `OUT`) / comp_type.
+
+    Where it is not the folder of the weights it gets their record and models, so that it can be used in its place. The
+    shipped weights are written to only if that is asked for.
+    """
+    source, target = model_folder(config, save_path), Path(out_path or save_path or OUT) / config.comp_type
+    if target.resolve() != source.resolve():
+        files.output_folder(target)
+        for path in (source / "model.json", *sorted(source.glob("*.tflite"))):
+            if path.exists():
+                files.write_bytes(target / path.name, path.read_bytes())
+    return target
 
 
 def read_card(folder: Path) -> dict[str, Any]:

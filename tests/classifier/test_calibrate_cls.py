@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from q1net_msroi.classifier.estimators.network import NetworkEstimator
 from q1net_msroi.classifier.evaluation import calibration
 from q1net_msroi.classifier.evaluation.calibration import THRESHOLDS
 from q1net_msroi.classifier.q1net import fusion, patches, weights
@@ -82,15 +84,15 @@ def test_json_is_json(call: Call, photographs: Path, save_path: Path, monkeypatc
     """An MAE that does not exist is null: `Infinity` is not JSON."""
     from q1net_msroi.classifier.evaluation import calibration
 
-    monkeypatch.setattr(calibration, "THRESHOLDS", calibration.THRESHOLDS[:5] + 20.4)
+    monkeypatch.setattr(calibration, "THRESHOLDS", np.array([80.0, 90.0, 100.4]))
     done = call(CALIBRATE, "--in_path", photographs, "--save_path", save_path, "--qualities", "20", "--json")
     assert done.code == 0
 
     def refuse(text: str) -> None:
         raise AssertionError(f"{text} is not JSON")
 
-    for line in done.lines:
-        json.loads(line, parse_constant=refuse)
+    read = [json.loads(line, parse_constant=refuse) for line in done.lines]
+    assert {row["mae"] is None for row in read} == {False, True}
 
 
 def test_bad_pictures_are_left_out(call: Call, photographs: Path, save_path: Path) -> None:
@@ -132,6 +134,45 @@ def test_a_network_that_is_confident_of_nothing_gets_no_threshold(
     monkeypatch.setattr(calibration, "search_all", unsure)
     before = weights.read_card(save_path / "jpeg_paper")
     done = call(CALIBRATE, "--in_path", photographs, "--save_path", save_path, "--qualities", "50")
-    assert (done.code, done.out) == (0, "")
-    assert "is confident of no picture, whatever the threshold; nothing was stored" in done.err
+    assert done.out == ""
+    done.fails(2, "is confident of no picture, whatever the threshold; nothing was stored")
     assert weights.read_card(save_path / "jpeg_paper") == before
+
+
+def test_a_network_that_learnt_nothing_gets_no_threshold(
+    call: Call, photographs: Path, save_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that says 50 of everything is as good as one answer for all; of one quality that cannot be told."""
+    flags = ("--in_path", photographs, "--save_path", save_path, "--qualities")
+    predict = NetworkEstimator.predict_patches
+
+    def fifty(self: NetworkEstimator, rgb: Any) -> Any:
+        said = predict(self, rgb)
+        said[:, 0], said[:, 1] = 99, 50
+        return said
+
+    monkeypatch.setattr(NetworkEstimator, "predict_patches", fifty)
+    before = weights.read_card(save_path / "jpeg_paper")
+    done = call(CALIBRATE, *flags, "20,80")
+    assert done.out == ""
+    done.fails(2, "has learnt nothing: it is off by 30.0 on average, the same answer for all pictures by 30.0")
+    assert weights.read_card(save_path / "jpeg_paper") == before
+    assert call(CALIBRATE, *flags, "50").code == 0
+
+
+def test_the_shipped_weights_are_not_written_to(
+    call: Call, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is made of them goes to out/save, which other commands take as --save_path."""
+    monkeypatch.chdir(tmp_path)
+    shipped = {path: path.read_bytes() for path in (weights.SAVE / "jpeg_paper").iterdir() if path.is_file()}
+    done = call(CALIBRATE, "--in_path", photographs, "--qualities", "20,80")
+    assert (done.code, done.err) == (0, "")
+    assert done.lines[-1].endswith(" stored in out/save/jpeg_paper/model.json")
+    assert {path: path.read_bytes() for path in (weights.SAVE / "jpeg_paper").iterdir() if path.is_file()} == shipped
+    asked = ("classifier.predict_cls", "--in_path", photographs / "a.png", "--json")
+    first, second = (json.loads(call(*asked, *more).out) for more in ((), ("--save_path", "out/save")))
+    thresholds = [record["evidence"]["network"]["threshold"] for record in (first, second)]
+    assert thresholds[1] == float(done.lines[-1].split()[1])
+    other = call(CALIBRATE, "--in_path", photographs, "--qualities", "20,80", "--out_path", "other")
+    assert other.lines[-1].endswith(" stored in other/jpeg_paper/model.json")

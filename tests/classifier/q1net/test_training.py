@@ -332,3 +332,23 @@ def test_statistics_of_many_batches_are_saved_and_training_goes_on_as_without(pa
     changed = [variable.name for variable, one, other in both if not np.allclose(one, other, rtol=1e-3)]
     assert changed
     assert all("moving_" in name for name in changed)
+
+
+def test_the_error_of_one_answer_for_all() -> None:
+    qualities = [np.array([10, 10, 90], np.uint8), np.array([30], np.uint8)]
+    batches = [(np.zeros((len(part), 16, 16, 3), np.uint8), part) for part in qualities]
+    errors = [np.abs(np.concatenate(qualities).astype(float) - answer).mean() for answer in range(101)]
+    assert training.constant_error(lambda: batches) == min(errors) == 25
+
+
+def test_a_run_that_learnt_nothing_says_so(patch_file: Path, tmp_path: Path) -> None:
+    task = make_run(patch_file, tmp_path).task
+    assert task.learnt_nothing() == ""  # no epoch was judged
+    task.least_error = 0.0
+    assert task.learnt_nothing() == ""  # of one quality it cannot be told
+    task.validation = lambda: [(np.zeros((100, 16, 16, 3), np.uint8), np.arange(1, 101, dtype=np.uint8))]
+    task.least_error = 24.0
+    said = "nothing was learnt: an error of 24.0 on average, as the same answer for all patches (25.0); train longer"
+    assert said in task.learnt_nothing()
+    task.least_error = 23.5
+    assert task.learnt_nothing() == ""
