@@ -183,7 +183,7 @@ def write_model(
     photographs: Sequence[Path],
     compared: Sequence[Path],
 ) -> Comparison:
-    """Convert the weights of `folder`, compare, and put the `.tflite` into `out` when it is within the stated limits."""
+    """Convert the weights of `folder`, compare, and write the `.tflite` to `out` when it is within the limits."""
     model = weights.load_model(config, folder)
     order = weights.channel_order(folder)
     if kind == "int8" and not photographs:
