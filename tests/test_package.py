@@ -49,7 +49,8 @@ def test_the_wheel_holds_one_name_and_the_models(wheel: Path) -> None:
     assert models == shipped
     assert not [name for name in names if "/best/" in name or name.endswith(".pyc") or "tests" in name]
     pages = ("msroi/encoder/page.html", "classifier/estimators/page.html", "utils/page.css")
-    for kept in ("py.typed", "save/jpeg_paper/model.json", "save/jpeg_paper/README.md", *pages):
+    data = ("save/jpeg_paper/model.json", "save/jpeg_paper/README.md", "classifier/lattice/known_tables.json")
+    for kept in ("py.typed", *data, *pages):
         assert f"q1net_msroi/{kept}" in names
     assert [name for name in names if name.endswith("licenses/LICENSE")]
     assert wheel.stat().st_size < LARGEST_WHEEL
@@ -73,6 +74,7 @@ def test_commands_and_import_beside_a_hostile_module(installed: Path, tmp_path: 
     assert str(installed.parent) in where
     assert where.endswith("False\n")
     assert run("q1net-predict", "--in_path", "chelsea.png").startswith("predicted quality ")
+    assert run("q1net-predict", "chelsea.png").startswith("predicted quality 98")
     assert "output/msroi_map.jpg" in run("msroi-generate-map", "chelsea.png")
     assert "output/_compressed_chelsea.png_.jpg" in run("msroi-combine-images", "-image", "chelsea.png")
     code = "import sys; from q1net_msroi.classifier.predict_cls import main; main(['--in_path', 'chelsea.png'])\n"
