@@ -185,13 +185,10 @@ def _write(entries: Sequence[table.Entry], options: argparse.Namespace) -> None:
 
 def _write_table(rows: Sequence[table.Row], place: str | None) -> None:
     """Write rows as CSV to a file or stdout, if that was asked for."""
-    from q1net_msroi.utils import results
-
-    content = "".join(results.csv_lines(rows, table.COLUMNS, table.DIGITS))
     if place == inputs.STDIN:
-        print(content, end="", flush=True)
+        print(table.csv_text(rows), end="", flush=True)
     elif place:
-        files.write_text(place, content)
+        files.write_text(place, table.csv_text(rows))
 
 
 def _print_json(name: str, estimate: Estimate, asked: Asked) -> None:

@@ -8,9 +8,27 @@ What `__all__` names is found in `api` when it is first asked for: importing the
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from q1net_msroi.api import Encoded, Estimate, MapResult, UserError, encode, estimate_quality, region_map
+    from q1net_msroi.api import (
+        Encoded,
+        Estimate,
+        MapResult,
+        UserError,
+        encode,
+        estimate_quality,
+        estimate_table,
+        region_map,
+    )
 
-__all__ = ["Encoded", "Estimate", "MapResult", "UserError", "encode", "estimate_quality", "region_map"]
+__all__ = [
+    "Encoded",
+    "Estimate",
+    "MapResult",
+    "UserError",
+    "encode",
+    "estimate_quality",
+    "estimate_table",
+    "region_map",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,9 @@ Models are loaded at the first call and kept, one a thread, so that every functi
 What cannot be used raises `UserError`, whose text is one line for a person.
 """
 
+import functools
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from q1net_msroi.classifier.estimators import registry
+from q1net_msroi.classifier.estimators import registry, table
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.msroi.encoder import source
@@ -25,7 +27,16 @@ from q1net_msroi.msroi.roi.generate import MapResult
 from q1net_msroi.utils import images, tasks
 from q1net_msroi.utils.errors import UserError, missing
 
-__all__ = ["Encoded", "Estimate", "MapResult", "UserError", "encode", "estimate_quality", "region_map"]
+__all__ = [
+    "Encoded",
+    "Estimate",
+    "MapResult",
+    "UserError",
+    "encode",
+    "estimate_quality",
+    "estimate_table",
+    "region_map",
+]
 
 Source = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
 
@@ -47,6 +58,26 @@ def estimate_quality(picture: Source, comp_type: str = "auto", **settings: Any) 
         return tasks.per_thread(registry.load, asked).estimate(pixels).with_tie_interval()
     except ModuleNotFoundError as error:
         raise UserError(f"backend {asked.backend} {missing(error)}") from None
+
+
+def estimate_table(
+    paths: Iterable[str | os.PathLike[str]], comp_type: str = "auto", workers: int | None = None, **settings: Any
+) -> list[dict[str, Any]]:
+    """Return a row a picture, in order, as `predict_cls.py --csv` has them: `pandas.DataFrame` takes them as they are.
+
+    `paths` are files, read by `workers` threads (default: the cores of this machine); `comp_type` and `settings` as for
+    `estimate_quality`. The columns are `classifier.estimators.table.COLUMNS`; `strongest` is the strongest compression
+    that is known, the lesser of `quality` and `earlier`, and None stands where nothing is known. A file that cannot be
+    read has a `reason`. Raises `UserError` for missing models.
+    """
+    asked = Asked(comp_type, **settings)
+    registry.load(asked)
+    given = [table.PictureTask(Path(path), name=os.fspath(path)) for path in paths]
+    answers = tasks.folder_map(functools.partial(table.answer, asked, None), given, workers)
+    return [
+        table.failed_row(task.name, str(answer)) if isinstance(answer, UserError) else answer.entry.row
+        for task, answer in zip(given, answers, strict=True)
+    ]
 
 
 def region_map(picture: Source, method: str = "energy", **settings: Any) -> MapResult:

@@ -42,3 +42,14 @@ needs() { # FOLDER ...: which have to be in $Q1NET_DATA
 record() { # RECORD COMMAND [ARGUMENT ...]: keep what a command prints as RECORD.json below $results
     "$python" scripts/record.py "$results/$1.json" "${@:2}"
 }
+
+pictures() { # [FOLDER]: set $folder to it, or to kodak of $Q1NET_DATA, and $set to what it is called
+    if [ $# -eq 0 ]; then
+        needs kodak
+        set -- "$Q1NET_DATA/kodak"
+    elif [ ! -d "$1" ]; then
+        echo "$name: $1 is no folder; give a folder of photographs" >&2
+        exit 2
+    fi
+    folder=$1 set=$(basename "$1")
+}

@@ -13,7 +13,7 @@ from PIL import Image
 
 import q1net_msroi
 from q1net_msroi import api
-from q1net_msroi.classifier.estimators import registry
+from q1net_msroi.classifier.estimators import registry, table
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.msroi.roi.network import SHIPPED_MODEL
@@ -241,3 +241,19 @@ def test_all_is_documented_and_typed() -> None:
         if inspect.isfunction(entry):
             hints = set(inspect.get_annotations(entry))
             assert hints == {*inspect.signature(entry).parameters, "return"}
+
+
+@needs_weights
+def test_a_table_of_many(jpeg_file: Callable[..., Path], tmp_path: Path) -> None:
+    """The rows of `--csv`, also for what cannot be read, in the order of the paths."""
+    pandas = pytest.importorskip("pandas")
+    first, second = jpeg_file(60, "=b.jpg"), jpeg_file(90, "a.jpg")
+    (tmp_path / "text.png").write_text("text")
+    frame = pandas.DataFrame(q1net_msroi.estimate_table([first, tmp_path / "text.png", str(second)]))
+    assert list(frame.columns) == list(table.COLUMNS)
+    assert list(frame.file) == [str(first), str(tmp_path / "text.png"), str(second)]
+    assert frame.strongest[[0, 2]].tolist() == [60, 90]
+    assert "is not a picture" in frame.reason[1]
+    assert q1net_msroi.estimate_table([]) == []
+    with pytest.raises(UserError, match="is missing"):
+        q1net_msroi.estimate_table([first], save_path=str(tmp_path))

@@ -62,8 +62,8 @@ def make(picture: images.Picture, estimate: Estimate, asked: Asked) -> Sketch:
 def _with_map(made: Sketch, picture: images.Picture, asked: Asked, once: bool) -> Sketch:
     """Return the sketch with a map by the network, which is fast; a model that is not there makes none.
 
-    A part that seems unlike the rest is marked only if the lattice, which is slow and exact, sees one too, and only of
-    a picture that was compressed `once`: of two compressions one shows here, the other there.
+    A part that seems unlike the rest is marked only if the lattice, which is slow and exact, sees it too, and only of a
+    picture that was compressed `once`: of two compressions one shows here, the other there.
     """
     try:
         network = tasks.per_thread(_network, asked.save_path)
@@ -72,9 +72,9 @@ def _with_map(made: Sketch, picture: images.Picture, asked: Asked, once: bool) -
     pixels, method = picture.pixels, "network"
     height, width = pixels.shape[:2]
     found = local.network_regions(pixels, network, MAP_PATCHES)
-    if once and found.unlike(height, width).any():
+    if once and (doubtful := found.unlike(height, width)).any():
         exact = local.lattice_regions(pixels, grid.find_phase(pixels).phase, 1)
-        if not np.isnan(exact.quality).all():
+        if (exact.unlike(height, width) & doubtful).any():
             found, method = exact, "lattice"
     if method == "network":
         found = replace(found, foreign=np.zeros_like(found.foreign))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,7 @@ def make_row(name: str, estimate: Estimate, codec: str = "", software: str = "")
     """Return the row of a picture; `low` and `high` are the ends of its interval, None stands in empty cells."""
     low, high = estimate.interval or (None, None)
     return {
-        "file": plain_name(name),
+        "file": name,
         "quality": estimate.quality,
         "low": low,
         "high": high,
@@ -81,11 +82,18 @@ def make_row(name: str, estimate: Estimate, codec: str = "", software: str = "")
 
 def failed_row(name: str, reason: str) -> Row:
     """Return the row of a picture that has no answer, for a reason of its own."""
-    return {**dict.fromkeys(COLUMNS), "file": plain_name(name), "reason": reason}
+    return {**dict.fromkeys(COLUMNS), "file": name, "reason": reason}
 
 
-def plain_name(name: str) -> str:
-    """Return a path that a spreadsheet does not take for a formula and that still leads to the file."""
+def csv_text(rows: Iterable[Row]) -> str:
+    """Return rows as CSV; what a spreadsheet would take for a formula is guarded, a path so that it stays a path."""
+    from q1net_msroi.utils import results
+
+    plain = ({**row, "file": _plain_name(str(row["file"]))} for row in rows)
+    return "".join(results.csv_lines(plain, COLUMNS, DIGITS))
+
+
+def _plain_name(name: str) -> str:
     return name if name == "-" or name[:1] not in "=+-@\t\r" else f"./{name}"
 
 

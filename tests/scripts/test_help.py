@@ -51,3 +51,17 @@ def test_figure_4_of_one_set_does_not_ask_for_the_other(tmp_path: Path) -> None:
     done = run(FOLDER / "reproduce_figure4.sh", DIV2K=str(tmp_path / "none"))
     assert "kodak" not in done.stderr
     assert str(tmp_path / "none") in done.stderr
+
+
+@pytest.mark.parametrize("script", ["reproduce_figure4.sh", "reproduce_accuracy.sh", "reproduce_msroi.sh"])
+def test_any_folder_may_be_given(script: str, tmp_path: Path) -> None:
+    """Without data, a folder of photographs is enough: it is the pictures in it that are asked for."""
+    done = run(FOLDER / script, str(tmp_path / "none"))
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"{script}: {tmp_path}/none is no folder; give a folder of photographs\n",
+    )
+    done = run(FOLDER / script, str(tmp_path))
+    assert done.returncode == 2
+    assert "kodak" not in done.stderr
+    assert "no pictures (.avif, .bmp" in done.stderr

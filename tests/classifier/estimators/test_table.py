@@ -15,7 +15,7 @@ from q1net_msroi.classifier.estimators.auto import AutoEvidence
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate, Evidence
 from q1net_msroi.classifier.q1net import weights
-from q1net_msroi.utils import jpeg, results
+from q1net_msroi.utils import jpeg
 from tests.classifier.estimators.test_result import HEADER, LATTICE
 
 needs_weights = pytest.mark.skipif(
@@ -50,8 +50,8 @@ def test_a_row_has_the_columns_in_order() -> None:
 def test_nothing_in_the_table_is_a_formula() -> None:
     names = ["=cmd.png", "+1.png", "-x.png", "@a.png", "\tx.png", 'a,"b"\nc.png', "-"]
     rows = [table.make_row(name, Estimate(50.0), "JPEG", "=HYPERLINK(1)") for name in names]
-    lines = "".join(results.csv_lines(rows, table.COLUMNS, table.DIGITS))
-    read = list(csv.DictReader(io.StringIO(lines)))
+    read = list(csv.DictReader(io.StringIO(table.csv_text(rows))))
+    assert [row["file"] for row in rows] == names
     files = [row["file"] for row in read]
     assert files == ["./=cmd.png", "./+1.png", "./-x.png", "./@a.png", "./\tx.png", names[5], "-"]
     assert {row["software"] for row in read} == {"'=HYPERLINK(1)"}
