@@ -151,14 +151,23 @@ class Scene:
         """
         weights = [point.region_weight * self.gains[0] + self.table_weights[0]]
         if len(self.components) > 1:
-            weights.append(point.region_weight * (self.gains[1] + self.gains[2]) / 2 + self.table_weights[1])
+            own = self.chroma_factor(point.lambda_) * self.table_weights[1]
+            weights.append(point.region_weight * (self.gains[1] + self.gains[2]) / 2 + own)
         steps = np.sqrt(point.lambda_ / self.settings.lambda_per_squared_step / np.stack(weights))
         rounded = np.clip(np.rint(steps), 1, 255).astype(np.int64)
         return rounded if finest is None else np.maximum(rounded, finest[: len(rounded)])
 
-    def distortion(self, index: int, part: Part, region_weight: float) -> trellis.Distortion:
-        """Return what errors of a component's blocks cost."""
+    def chroma_factor(self, lambda_: float) -> np.float32:
+        """Return how much errors of chroma cost beside those at quality 50: the less, the finer a file is."""
+        return np.float32((lambda_ / self.settings.first_lambda) ** self.settings.chroma_exponent)
+
+    def distortion(
+        self, index: int, part: Part, region_weight: float = 0.0, lambda_: float | None = None
+    ) -> trellis.Distortion:
+        """Return what errors of a component's blocks cost, by default to compare what was made with any lambda."""
         fields, spectra = part.fields, self.spectra[index]
+        if index > 0 and lambda_ is not None:
+            spectra = spectra * self.chroma_factor(lambda_)
         if region_weight > self.settings.least_region_weight:
             fields = np.concatenate([fields, np.float32(region_weight) * part.region[None]])
             spectra = np.concatenate([spectra, self.gains[index][None].astype(np.float32)])
@@ -206,7 +215,7 @@ class Scene:
         errors = []
         for index, (part, values) in enumerate(zip(self.sample, levels, strict=True)):
             errors.append(np.abs(part.spectrum - values * tables[min(index, 1)][:, None].astype(np.float32)))
-            seen += part.scale * float(self.distortion(index, part, 0.0).of_all(errors[-1]).sum())
+            seen += part.scale * float(self.distortion(index, part).of_all(errors[-1]).sum())
         part, error = self.sample[0], errors[0]
         beyond = np.maximum(error - np.multiply.outer(perception.THRESHOLD, part.masking), 0)
         masked = perception.SENSITIVITY @ np.square(beyond)
@@ -223,7 +232,10 @@ class Scene:
         symbols, found = [], []
         for index, part in enumerate(self.sample):
             which = min(index, 1)
-            distortion, steps = self.distortion(index, part, point.region_weight), tables[which].astype(np.float32)
+            distortion, steps = (
+                self.distortion(index, part, point.region_weight, point.lambda_),
+                tables[which].astype(np.float32),
+            )
             levels, counts = trellis.quantise_ac(part.spectrum, steps, distortion, point.lambda_, lengths[which][0])
             levels[0] = np.rint(part.spectrum[0] / np.float32(tables[which, 0]))
             symbols.append(counts)
@@ -244,7 +256,7 @@ class Scene:
         dc = np.zeros_like(ac)
         for index, (part, component) in enumerate(zip(self.whole, self.components, strict=True)):
             which = min(index, 1)
-            distortion = self.distortion(index, part, point.region_weight)
+            distortion = self.distortion(index, part, point.region_weight, point.lambda_)
             steps = tables[which].astype(np.float32)
             levels, counts = trellis.quantise_ac(part.spectrum, steps, distortion, point.lambda_, lengths[which][0])
             step, bits = float(steps[0]), lengths[which][1]
@@ -274,5 +286,5 @@ def subsampling_loss(full: Scene, pixels: NDArray[np.uint8]) -> float:
     lost = 0.0
     for index, plane in enumerate(blocks.planes_of(pixels, "4:4:4")[1:], 1):
         error = blocks.to_spectrum(plane - blocks.doubled(blocks.halve(plane)))
-        lost += float(full.distortion(index, full.whole[index], 0.0).of_all(np.abs(error)).sum())
+        lost += float(full.distortion(index, full.whole[index]).of_all(np.abs(error)).sum())
     return lost

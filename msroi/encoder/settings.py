@@ -69,6 +69,12 @@ class EncoderSettings:
     chroma_ssim_weight: float = _weight(
         40.0, "", "chroma's structure at each scale", f"0: 11.9, 15: 12.1, 20: 12.9, 40: 12.5, but fewer seams: {SEAMS}"
     )
+    chroma_exponent: float = _weight(
+        0.3,
+        "d log cost / d log lambda",
+        "how chroma's cost grows with coarseness",
+        "50, 80 without butteraugli 0: 12.6, 0.2: 13.1, 0.4: 13.5; 90: 4.3, 4.5, 5.1, but SSIMULACRA 2 +1.4, +1.0, +0.8",
+    )
     red_weight: float = _weight(1.2, "", "errors of Cr beside those of Cb", "0.7: 11.95, 1: 11.92, 1.5: 11.97")
     lambda_per_squared_step: float = _weight(
         0.1, "1/bit", "lambda over weight * step^2", "0.05: 11.3, 0.075: 11.9, 0.11: 12.3, worse by butteraugli"
