@@ -73,7 +73,7 @@ class EncoderSettings:
         0.3,
         "d log cost / d log lambda",
         "how chroma's cost grows with coarseness",
-        "50, 80 without butteraugli 0: 12.6, 0.2: 13.1, 0.4: 13.5; 90: 4.3, 4.5, 5.1, but SSIMULACRA 2 +1.4, +1.0, +0.8",
+        "0: 12.6, 0.2: 13.1, 0.4: 13.5; at 90 4.3, 4.5, 5.1, but SSIMULACRA 2 +1.4, +1.0, +0.8",
     )
     red_weight: float = _weight(1.2, "", "errors of Cr beside those of Cb", "0.7: 11.95, 1: 11.92, 1.5: 11.97")
     lambda_per_squared_step: float = _weight(
