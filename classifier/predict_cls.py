@@ -158,7 +158,8 @@ def _check_output(place: str | None, flag: str, given: Given) -> None:
     if place is None or place == inputs.STDIN:
         return
     path = Path(place)
-    files.output_folder(path.parent)
+    if not path.exists() or path.is_file():  # and no device or pipe
+        files.output_folder(path.parent)
     if path.is_file() and any(each.exists() and path.samefile(each) for each in given.paths):
         raise UserError(f"--{flag} {show(place)} would overwrite the picture; choose another name")
 

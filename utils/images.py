@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 
 from q1net_msroi.utils.errors import UserError, existing_folder, note, os_error_line, show
 
@@ -19,6 +19,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", "
 HEIF_SUFFIXES = (".heic", ".heif")  # read where the plugin of Pillow is installed
 HEIF_PLUGIN = "pillow_heif"
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")  # bytes 8 to 11 of such a file
+AVIF_BRANDS = (b"avif", b"avis")
 INSTALL_HEIF = "pip install 'q1net-msroi[heif]' reads HEIC"
 MOST_NAMED = 8  # kinds of files that are skipped
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF")
@@ -225,7 +226,7 @@ def read_rgb(path: str | os.PathLike[str], minimum_side: int = 1, on_white: bool
         raise UserError(f"{name} does not fit into memory; cut it into parts first") from None
     except UnidentifiedImageError:
         said = f"is not a picture in a format that can be read ({', '.join(FORMATS)})"
-        raise UserError(f"{name} {_heif(path) or said}") from None
+        raise UserError(f"{name} {_to_install(path) or said}") from None
     except Image.DecompressionBombError as error:  # Pillow's own limit lies above ours, and names the count alone
         raise UserError(f"{name} {_too_large(str(error).partition('(')[2].partition(' ')[0])}") from None
     except Exception as error:  # decoders raise whatever a damaged file makes them raise
@@ -234,11 +235,15 @@ def read_rgb(path: str | os.PathLike[str], minimum_side: int = 1, on_white: bool
         raise UserError(f"{name} is damaged ({_first_line(error)}); restore it from its source") from None
 
 
-def _heif(path: str | os.PathLike[str]) -> str:
+def _to_install(path: str | os.PathLike[str]) -> str:
     """Return what to install for a file that Pillow does not know, empty where nothing helps."""
     with Path(path).open("rb") as handle:
-        brand = handle.read(12)[4:]
-    return f"is a HEIC picture; {INSTALL_HEIF}" if brand[:4] == b"ftyp" and brand[4:] in HEIF_BRANDS else ""
+        kind, brand = handle.read(8)[4:], handle.read(4)
+    if kind == b"ftyp" and brand in HEIF_BRANDS:
+        return f"is a HEIC picture; {INSTALL_HEIF}"
+    if kind == b"ftyp" and brand in AVIF_BRANDS and not features.check("avif"):
+        return "is an AVIF picture, which this Pillow was built without; pip install --force-reinstall pillow reads it"
+    return ""
 
 
 def _too_large(claimed: str, most: int = MAXIMUM_PIXELS) -> str:

@@ -19,6 +19,7 @@ SIDE = 320  # pixels of the preview's long side at most: 5 to 15 kB, so that 500
 PREVIEW_QUALITY = 50  # of WebP
 CELLS = 28  # of the map along its long side
 MAP_PATCHES = 1024  # that the network looks at for a map: a quarter of a second
+DOUBTFUL = 0.01  # share of a picture that has to seem unlike the rest to the network before the lattice is asked
 UNLIKE = 128  # added to the quality of a cell that is unlike the main part
 
 
@@ -72,7 +73,7 @@ def _with_map(made: Sketch, picture: images.Picture, asked: Asked, once: bool) -
     pixels, method = picture.pixels, "network"
     height, width = pixels.shape[:2]
     found = local.network_regions(pixels, network, MAP_PATCHES)
-    if once and (doubtful := found.unlike(height, width)).any():
+    if once and (doubtful := found.unlike(height, width)).mean() > DOUBTFUL:
         exact = local.lattice_regions(pixels, grid.find_phase(pixels).phase, 1)
         if (exact.unlike(height, width) & doubtful).any():
             found, method = exact, "lattice"

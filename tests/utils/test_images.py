@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import AvifImagePlugin, Image, ImageOps
 
 from q1net_msroi.utils import images, jpeg
 from q1net_msroi.utils.errors import UserError
@@ -487,6 +487,16 @@ def test_a_heic_picture_says_what_to_install(tmp_path: Path, monkeypatch: pytest
     path = tmp_path / "x.jpg"
     path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
     with pytest.raises(UserError, match=r"x\.jpg is a HEIC picture; pip install 'q1net-msroi\[heif\]' reads HEIC"):
+        images.read_rgb(path)
+    path.write_bytes(b"\0\0\0\x18ftypavif" + bytes(40))
+    with pytest.raises(UserError, match=r"x\.jpg is (damaged|not a picture)"):
+        images.read_rgb(path)
+    monkeypatch.setattr(images.features, "check", lambda name: name != "avif")
+    monkeypatch.setattr(AvifImagePlugin, "SUPPORTED", False)
+    with (
+        pytest.warns(UserWarning, match="AVIF"),
+        pytest.raises(UserError, match=r"x\.jpg is an AVIF picture, which this Pillow was built without"),
+    ):
         images.read_rgb(path)
 
 
