@@ -28,13 +28,14 @@ class Steps:
     """What a picture tells of a table: `chances` (64, STEPS) of every step of every entry.
 
     `standard` (100,) and `known` (tables,) are the chances that the whole table is that of a standard quality, or one
-    of the known tables; `shown` (64,) are entries with coefficients that are not zero, `evidence` the nats of
-    "any table".
+    of the known tables, `exact` that it is any of these; `shown` (64,) are entries with coefficients that are not zero,
+    `evidence` the nats of "any table".
     """
 
     chances: Floats
     standard: Floats
     known: Floats
+    exact: float
     shown: NDArray[np.bool_]
     evidence: float
 
@@ -42,7 +43,7 @@ class Steps:
     def determined(self) -> NDArray[np.int64]:
         """The steps (64,) that are told, 0 elsewhere."""
         best: NDArray[np.int64] = self.chances.argmax(1) + 1
-        whole = max(float(self.standard.max()), float(self.known.max())) > LATTICE.step_chance
+        whole = self.exact > LATTICE.step_chance
         return np.where((self.chances.max(1) > LATTICE.step_chance) & (self.shown | whole), best, 0)
 
     @property
@@ -56,12 +57,12 @@ class Steps:
 class Prior:
     """The tables of one channel that are expected, before a picture is looked at.
 
-    `exact` are the 100 standard ones, then the known ones, whose places `names` holds; `bases` are those that others
-    are scaled from.
+    `exact` are the 100 standard ones, then the other known ones, each table once; `names` holds the known pairs' places
+    there. `bases` are those that others are scaled from.
     """
 
     exact: NDArray[np.int64]  # (tables, 64)
-    names: NDArray[np.int64]  # (known tables,)
+    names: NDArray[np.int64]  # (known pairs,)
     bases: NDArray[np.int64]  # (tables, 64)
 
     @functools.cached_property
@@ -85,8 +86,11 @@ def prior(channel: int, without: int | None = None) -> Prior:
     if without is not None:  # its place and its copies' are a standard table's
         tables = np.where((tables == tables[without]).all(1, keepdims=True), standard[0], tables)
     different, names = np.unique(tables, axis=0, return_inverse=True)
-    bases = np.concatenate([standard[[49]], different])
-    return Prior(np.concatenate([standard, different]), names.reshape(-1) + 100, bases)
+    same = (different[:, None] == standard).all(2)  # some who write chroma's own table take luma's from libjpeg
+    new = ~same.any(1)
+    places = np.where(new, 99 + np.cumsum(new), same.argmax(1))
+    exact = np.concatenate([standard, different[new]])
+    return Prior(exact, places[names.reshape(-1)], np.concatenate([standard[[49]], different[new]]))
 
 
 @functools.cache
@@ -154,7 +158,9 @@ def posterior(nats: Floats, expected: Prior, level: float | None = None) -> Step
     )
     total = chances.sum(1, keepdims=True)
     exact /= total[0]
-    return Steps(chances / total, exact[:100], exact[expected.names], shown(nats), top + float(np.log(total[0, 0])))
+    evidence = top + float(np.log(total[0, 0]))
+    named = exact[expected.names]
+    return Steps(chances / total, exact[:100], named, float(exact.sum()), shown(nats), evidence)
 
 
 def _coarse(tables: NDArray[np.int64], level: float | None) -> Floats:

@@ -58,9 +58,13 @@ class Whole:
 
     @property
     def name(self) -> str:
-        """Who writes such tables, empty where none of the known pairs is left alone or nobody knows whose it is."""
-        chance = self.luma.known if self.chroma is None else self.luma.known * self.chroma.known
-        return known.pairs()[int(chance.argmax())].name if chance.max() > LATTICE.step_chance else ""
+        """Who writes such tables, empty where known pairs of others are left too, or nobody knows whose they are."""
+        if self.chroma is None:
+            chance = self.luma.known * (steps.prior(0).names >= len(self.luma.standard))  # libjpeg's luma is no sign
+        else:
+            chance = self.luma.known * self.chroma.known
+        left = {pair.name for pair, each in zip(known.pairs(), chance, strict=True) if each > 1 - LATTICE.step_chance}
+        return left.pop() if len(left) == 1 and chance.max() > LATTICE.step_chance else ""
 
 
 def colour(pixels: Pixels, phase: tuple[int, int], turned: bool = False) -> chroma.Chroma | None:
