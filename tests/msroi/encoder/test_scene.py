@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from q1net_msroi.msroi.encoder.scene import region_weights
+from q1net_msroi.msroi.encoder.scene import OperatingPoint, Scene, region_weights, subsampling_loss
 from q1net_msroi.msroi.encoder.settings import SETTINGS
 
 
@@ -74,3 +74,36 @@ def test_a_narrower_ramp_never_weighs_more() -> None:
     )
     assert (wide >= narrow).all()
     assert wide.mean() > 1.5 * narrow.mean()
+
+
+@pytest.fixture(scope="module")
+def part(photograph: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(photograph[40:136, 60:188])
+
+
+def test_chroma_costs_less_the_finer_a_file_is(part: np.ndarray) -> None:
+    """At a tenth of lambda luma's steps are finer by the root of ten, chroma's by less."""
+    scene, coarse = Scene(part, None), OperatingPoint(1e-3, SETTINGS.first_lambda)
+    fine = OperatingPoint(1e-3, SETTINGS.first_lambda / 10)
+    luma, chroma = (scene.tables(coarse) / scene.tables(fine))[:, 0]
+    assert luma == pytest.approx(np.sqrt(10), rel=0.2)
+    assert chroma < 0.85 * luma
+    assert scene.chroma_factor(coarse.lambda_) == 1
+    assert scene.chroma_factor(fine.lambda_) == pytest.approx(0.1**SETTINGS.chroma_exponent)
+
+
+def test_a_gray_picture_has_one_component_but_where_colour_is_kept(part: np.ndarray) -> None:
+    gray = np.repeat(part[..., :1], 3, axis=2)
+    assert len(Scene(gray, None).components) == len(Scene(gray, None).tables(OperatingPoint(1e-3, 20))) == 1
+    assert len(Scene(gray, None, keep_colour=True).components) == 3
+
+
+def test_what_halving_chroma_costs(part: np.ndarray) -> None:
+    """Nothing where chroma is flat, more the finer its texture."""
+    flat = np.broadcast_to(np.array([200, 40, 90], np.uint8), part.shape)
+    stripes = part.copy()
+    stripes[:, ::2] = (220, 30, 30)
+    losses = [subsampling_loss(Scene(pixels, None, "4:4:4"), pixels) for pixels in (flat, part, stripes)]
+    assert losses == sorted(losses)
+    assert losses[0] < 1e-3 * losses[1]
+    assert losses[2] > 10 * losses[1]
