@@ -36,4 +36,5 @@ accuracy conditions_lattice --qualities=1-100:6 --conditions "crop 64" "crop 128
 
 [ -f "$kept/benchmark.json" ] || "$python" scripts/benchmark.py --out "$kept/benchmark.json" \
     --parts cold_start warm_estimate lattice folder gen_data training evaluation
+echo "picture: $kept/kodak_confusion_matrix.png"
 [ "$results" = out ] || "$python" scripts/tables.py

@@ -22,3 +22,4 @@ measure _crop --no-baselines --method topk --center_crop
 measure _head --no-baselines --method topk --method threshold --checkpoint save/mobilenet_v2/head/head.npz
 measure _scale1 --no-baselines --method energy --scales 448
 measure _scale3 --no-baselines --method energy --scales 192,448,768
+echo "contact sheets: out/maps"

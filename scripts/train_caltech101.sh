@@ -15,3 +15,4 @@ EPOCHS=$epochs msroi/batch_train.sh "$Q1NET_DATA/caltech101" "$work" \
 "$python" scripts/pack_head.py "$work/models/model-$epochs" "$head"
 record msroi/results/caltech101 msroi/train.py --in_path "$work" --evaluate "$head/head.npz" --loss softmax --json
 cp "$work/out/history_msroi.csv" "$results/msroi/results/caltech101_history.csv"
+echo "history: $results/msroi/results/caltech101_history.csv; curves: $work/out/history_msroi.png"
