@@ -103,7 +103,8 @@ class LatticeEvidence(Evidence):
             both = f"{number(answer.quality)} for luma and {self.chroma_quality} for chroma"
             said = f"compressed at {both}, which is not standard"
         elif not self.standard:
-            said = f"compressed with tables that are not standard, near to {number(answer.quality)}{answer.range_text}"
+            whose = "mozjpeg's tables, which" if self.family == "mozjpeg" else "tables that"
+            said = f"compressed with {whose} are not standard, near to {number(answer.quality)}{answer.range_text}"
         elif len(answer.tie_set) > 1:
             said = f"compressed at {any_of(answer.tie_set)}: the pixels cannot tell these apart"
         else:
@@ -240,7 +241,7 @@ class LatticeEstimator:
     ) -> Estimate:
         """Return the last quality, what it is tied with, and an earlier one if there are traces of it."""
         scores = search.without(reading.scores, found.allowed)
-        if found.quality > LATTICE.fine_last:  # tables that hardly differ from turned ones
+        if found.quality > LATTICE.fine_last and not whole.denies_upright(reading):  # hardly differs from a turned one
             seen = replace(seen, turned=None)
         wide = tables.of_16_bits(reading.counts.textured) if found.quality <= LATTICE.low_quality else None
         if wide is not None:
@@ -261,11 +262,13 @@ class LatticeEstimator:
         if colour is not None and colour.nats.max() > LATTICE.presence:
             seen = replace(seen, subsampling=colour.way.name)
         answer = self._named(reading, scores, search.tied(scores), replace(seen, partly=found.partly or None))
-        if answer.quality is None or found.partly:
+        if answer.quality is None:
             return answer
         second = None if misleads else whole.other_chroma(colour, answer.tie_set)
         if second == whole.OTHER or (not misleads and whole.other_luma(reading, answer.tie_set)):
             return self._not_standard(pixels, reading, tables.Tables("unknown", 0.0), seen)
+        if found.partly:
+            return answer
         if second is not None:
             answer = _of_two(answer, second)
         below = int(answer.quality or 0) - LATTICE.quality_gap + 1

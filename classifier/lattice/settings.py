@@ -16,7 +16,7 @@ A_BLOCK, A_COEFFICIENT, ERRORS, GREYS = "nats a block", "nats a coefficient", "s
 SCALES = (0.04, 0.5, 1.2, 3.0, 7.5, 18.0, 45.0, 110.0, 280.0)
 SIGMAS = (0.22, 0.4, 0.7, 1.2, 2.0)
 ENTRIES = "known tables left out of the prior, 60 photographs of pristine_train"
-FAST = "60 standard tables: none; 40 through the fast transform: at most 8 entries, 750 nats; pristine_train"
+FAST = "240 standard tables, a quarter each by the fast transform, 60 pairs: at most 17 nats; pristine_train"
 CONTEXTS = (1, 2, 3, 5, 8, 13, 21, 34, 55)
 T = TypeVar("T")
 
@@ -138,9 +138,8 @@ class Lattice:
     chroma_glance: int = tuned(256, "squares", "of chroma on each grid and way, to find the best", TIME)
     chroma_presence: float = tuned(60.0, "nats", "LLR of a lattice in chroma whose tables are told", HAND)
     chroma_blocks: int = tuned(32, "blocks", "of chroma that vary, fewer tell no tables", HAND)
-    chroma_slack: float = tuned(10.0, "nats", "that an entry of chroma may lack of its likeliest step", HAND)
-    chroma_denial: float = tuned(800.0, "nats", "that all entries lack beyond it: chroma's table is another", FAST)
-    chroma_entries: int = tuned(6, "entries", "that lack them, at least", FAST)
+    chroma_denial: float = tuned(100.0, "nats", "the same of chroma", FAST)
+    chroma_entries: int = tuned(2, "entries", "of chroma that lack them, at least", FAST)
     chroma_steps: int = tuned(32, "steps", "of chroma read off, to count for what is nearest", HAND)
     chroma_sure: float = tuned(100.0, "nats", "LLR of chroma beyond which no other grid is looked for", HAND)
     chroma_squares: int = tuned(1024, "squares", "of chroma that are looked at", TIME)
@@ -222,9 +221,11 @@ class Lattice:
     closest_relatives: int = tuned(24, "tables", "whose scale is looked at more finely", TIME)
     finer_scales: int = tuned(21, "", "of each", TIME)
     chroma_level: float = tuned(0.2, "", "logarithm of chroma's steps to what luma's expect, of most", "known tables")
-    luma_slack: float = tuned(10.0, "nats", "that an entry of luma may lack of its likeliest step", HAND)
-    other_entries: int = tuned(10, "entries", "that lack more deny a table", FAST)
-    known_entries: int = tuned(2, "entries", "the same where the table is a known one", HAND)
+    entry_slack: float = tuned(10.0, "nats", "that an entry may lack of its likeliest step", HAND)
+    upright_denial: float = tuned(1000.0, "nats", "of a fine table as it lies to it turned: it was turned", HAND)
+    luma_denial: float = tuned(60.0, "nats", "that all lack beyond it: luma's table is another", FAST)
+    coarse_step: int = tuned(8, "", "that does not fit whatever there is; or half of the table's", HAND)
+    other_fit: float = tuned(0.2, A_COEFFICIENT, "beside its own lattice, at most", HAND)
     other_excess: float = tuned(0.4, A_COEFFICIENT, "beside the lattice of an entry that denies a table", HAND)
     other_tables: float = tuned(0.01, "", "chance of standard luma tables below which they are other ones", ENTRIES)
     step_shown: float = tuned(2.0, "nats", "by which a step twice as coarse is denied where a coefficient shows", HAND)

@@ -72,10 +72,10 @@ def mozjpeg_tables() -> NDArray[np.int64]:
 
 @functools.cache
 def nearest_to_mozjpeg() -> NDArray[np.int64]:
-    """Return the standard quality nearest to both tables of mozjpeg's settings 1..100: (100,)."""
+    """Return the standard quality nearest to both of mozjpeg's tables, settings 1..100, 8 and 16 bits: (2, 100)."""
     standard = jpeg.standard_tables().reshape(1, 100, 2, 64)
-    nearest: NDArray[np.int64] = ((standard - mozjpeg_tables()[:, None, None]) ** 2).sum(axis=(2, 3)).argmin(1)
-    return nearest + 1
+    kinds = (np.minimum(mozjpeg_tables(), STEPS), mozjpeg_tables())
+    return np.stack([((standard - kind[:, None, None]) ** 2).sum(axis=(2, 3)).argmin(1) + 1 for kind in kinds])
 
 
 def free_nats(ratios: NDArray[np.floating]) -> float:
@@ -227,8 +227,8 @@ def _mozjpeg(
     if known[setting] <= (1 - LATTICE.known_misses) * float(ratios.max(1).sum()) or fits.denied[0] or fits.loose[0]:
         return None
     near = nearest_to_mozjpeg()
-    alike = near[known > known[setting] - LATTICE.tie]
-    return int(near[setting]), (int(alike.min()), int(alike.max()))
+    alike = near[:, known > known[setting] - LATTICE.tie]  # pixels hardly tell steps over 255 from 255
+    return int(near[1, setting]), (int(alike.min()), int(alike.max()))
 
 
 def step_margins(ratios: NDArray[np.floating]) -> NDArray[np.floating]:

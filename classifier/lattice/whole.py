@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.lattice import blocks, chroma, fit, known, steps, tables
+from q1net_msroi.classifier.lattice import blocks, chroma, fit, known, likelihood, steps, tables
 from q1net_msroi.classifier.lattice.score import Reading
 from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils import jpeg
@@ -83,12 +83,15 @@ def denials(
     Coefficients that lie on a lattice do not deny it, though another step may be likelier: of two compressions the
     first leaves only some of the last one's points.
     """
-    steps_of_quality = standard_tables()[:, channel, 1:]
-    rows = steps.ENTRIES[1:]
+    steps_of_quality, rows = standard_tables()[:, channel, 1:], steps.ENTRIES[1:]
     lacks = nats[1:].max(1) - nats[rows, steps_of_quality - 1]
     residuals = fit.Residuals(counts, noise)
     away, number = (each[rows, steps_of_quality - 1] for each in (residuals.excess, residuals.number))
-    beyond = np.where(away > LATTICE.other_excess * number, np.maximum(np.minimum(lacks, away) - slack, 0), 0.0)
+    best = nats[1:].argmax(1)  # fast transforms move coefficients, so that they lie on no other coarse lattice either
+    fits = residuals.excess[rows, best] < LATTICE.other_fit * residuals.number[rows, best]
+    coarse = (2 * best > steps_of_quality) | (best >= LATTICE.coarse_step)
+    clean = fits & coarse & (away > LATTICE.other_excess * number)
+    beyond = np.where(clean, np.maximum(np.minimum(lacks, away) - slack, 0), 0.0)
     return beyond.sum(1), (beyond > 0).sum(1)
 
 
@@ -97,14 +100,16 @@ def other_luma(reading: Reading, qualities: Sequence[int]) -> bool:
     ratios, counts = reading.scores.ratios, reading.counts.textured
     if not counts[0].any() or not tables.untouched(ratios):
         return False  # brightness was changed since, or something moved some entries
-    _, number = denials(counts, ratios, reading.noise, 0, LATTICE.luma_slack)
-    most = int(number[np.array(qualities) - 1].min())
-    if most < LATTICE.known_entries:
+    total, _ = denials(counts, ratios, reading.noise, 0, LATTICE.entry_slack)
+    denied = total[np.array(qualities) - 1].min() > LATTICE.luma_denial
+    of_tables = ratios[steps.ENTRIES, steps.prior(0).exact - 1].sum(1)
+    ahead = of_tables[100:].max() > of_tables[:100].max() + LATTICE.luma_denial  # where its steps are multiples
+    if not denied and not ahead:
         return False
     told = read(reading)
-    if told.turned == reading.turned and float(told.luma.standard.sum()) > LATTICE.other_tables:
-        return False
-    return most >= LATTICE.other_entries or float(told.luma.known.max()) > LATTICE.step_chance
+    if told.turned != reading.turned or told.luma.exact - float(told.luma.standard.sum()) > LATTICE.step_chance:
+        return True
+    return bool(denied) and float(told.luma.standard.sum()) < LATTICE.other_tables
 
 
 def other_chroma(seen: chroma.Chroma | None, qualities: Sequence[int]) -> int | None:
@@ -112,11 +117,17 @@ def other_chroma(seen: chroma.Chroma | None, qualities: Sequence[int]) -> int | 
     if seen is None or not seen.clear:
         return None
     noise = "chroma_wider" if seen.way.filtered else "exact"
-    total, number = denials(seen.counts, seen.ratios, noise, 1, LATTICE.chroma_slack)
+    total, number = denials(seen.counts, seen.ratios, noise, 1, LATTICE.entry_slack)
     allowed = (total <= LATTICE.chroma_denial) | (number < LATTICE.chroma_entries)
     if allowed[np.array(qualities) - 1].any():
         return None
     return int(np.where(allowed, seen.nats, -np.inf).argmax()) + 1 if allowed.any() else OTHER
+
+
+def denies_upright(reading: Reading) -> bool:
+    """Tell whether a turned reading's coefficients deny every standard table as they lie, fine ones too."""
+    upright = likelihood.sum_tables(reading.scores.ratios[blocks.TRANSPOSED], steps.ENTRIES)
+    return bool(upright.max() < reading.scores.textured.max() - LATTICE.upright_denial)
 
 
 def read(reading: Reading, without: int | None = None) -> Whole:

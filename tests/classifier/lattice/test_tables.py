@@ -340,7 +340,7 @@ def test_the_quality_nearest_to_mozjpegs(quality: int) -> None:
     distance = [
         ((np.stack([table_of(q), jpeg.standard_tables()[q - 1, 1].ravel()]) - own) ** 2).sum() for q in range(1, 101)
     ]
-    assert tables.nearest_to_mozjpeg()[quality - 1] == int(np.argmin(distance)) + 1
+    assert tables.nearest_to_mozjpeg()[1, quality - 1] == int(np.argmin(distance)) + 1
 
 
 def test_steps_of_unknown_tables_are_counted() -> None:
