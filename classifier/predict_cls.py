@@ -32,8 +32,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="predict_cls.py", description=__doc__, allow_abbrev=False)
     what = "pictures, folders, patterns ('photos/**/*.jpg'), or - for one picture from stdin"
     parser.add_argument("paths", nargs="*", metavar="PATH", help=what)
-    said = "a picture, or a folder of pictures, as in the original, whose lines name the pictures without folder and "
-    flags.in_path(parser, f"{said}suffix and whose estimator is jpeg_paper; PATH is the same for people", False)
+    original = "a picture or a folder, as in the original: its lines name pictures without folder and suffix, and the"
+    flags.in_path(parser, f"{original} default of --comp_type is jpeg_paper", False)
     flags.recursive(parser, "look into the subfolders of a folder too")
     fallback = "answer this instead of unknown; 100 is what the original says"
     parser.add_argument("--fallback", type=float, metavar="QUALITY", help=fallback)
