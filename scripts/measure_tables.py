@@ -5,6 +5,7 @@ import argparse
 import io
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,7 @@ def standard(pictures: list[Pixels], qualities: tuple[int, ...], shape: str) -> 
         for pixels in pictures:
             told = read(saved(pixels, pair, shape))
             luma += count(told.luma.determined, pair[0])
-            chroma += count(told.chroma and told.chroma.determined, pair[1])
+            chroma += count(None if told.chroma is None else told.chroma.determined, pair[1])
             seen = told.subsampling
             ways += Counter({"none" if seen is None else "right" if seen == shape else "wrong": 1, "all": 1})
             names += Counter({"a name": bool(told.name), "all": 1})
@@ -84,7 +85,7 @@ def others(pictures: list[Pixels], tables: int, seed: int) -> None:
             made = saved(pictures[number % len(pictures)], pair, SHAPES[number % 2])
             told = read(made, place if left_out else None)
             luma += count(told.luma.determined, pair[0])
-            chroma += count(told.chroma and told.chroma.determined, pair[1])
+            chroma += count(None if told.chroma is None else told.chroma.determined, pair[1])
             name, true = told.name, known.pairs()[place].name
             right = "none" if not name else "right" if name == true and not left_out else "wrong"
             names += Counter({f"{right}{'' if true else ', nobody known'}": 1, "all": 1})
@@ -95,7 +96,7 @@ def others(pictures: list[Pixels], tables: int, seed: int) -> None:
             line(f"{tables} known tables {where}, {what}", counted)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("folder", type=Path, help="photographs that were never compressed")

@@ -214,9 +214,10 @@ def _read(pixels: NDArray[np.uint8], way: Subsampling, phase: tuple[int, int], l
     found = score.table_scores(counts, "exact", channel=1)
     nats, ratios = found.nats - found.textured, found.ratios.astype(np.float64)
     if way.filtered:
-        for noise in np.unique(kinds := noises(way)):
+        kinds = noises(way)
+        for noise in sorted(set(kinds.tolist())):
             rows = kinds == noise
-            ratios[rows] = likelihood.ratios(counts.textured[rows], str(noise), steps.ENTRIES[rows] == 0)
+            ratios[rows] = likelihood.ratios(counts.textured[rows], noise, steps.ENTRIES[rows] == 0)
     ratios = steps.or_smooth(
         counts.textured, ratios, "chroma_widest" if way.filtered else "smooth", LATTICE.small_chroma
     )

@@ -69,7 +69,12 @@ class Prior:
     def relatives(self) -> NDArray[np.int64]:
         """The bases from much finer to much coarser, and the exact ones: (tables, 64)."""
         scales = np.geomspace(1 / LATTICE.relative_scale, LATTICE.relative_scale, LATTICE.relative_scales)
-        return np.unique(np.concatenate([self.exact, scaled(self.bases, scales)]), axis=0)
+        return _different(np.concatenate([self.exact, scaled(self.bases, scales)]))
+
+
+def _different(tables: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return tables (n, 64) without repetitions, sorted; without counts np.unique loads numpy.ma."""
+    return np.unique(tables, axis=0, return_counts=True)[0]
 
 
 def scaled(tables: NDArray[np.int64], scales: Floats) -> NDArray[np.int64]:
@@ -85,7 +90,7 @@ def prior(channel: int, without: int | None = None) -> Prior:
     tables = known.tables(channel)
     if without is not None:  # its place and its copies' are a standard table's
         tables = np.where((tables == tables[without]).all(1, keepdims=True), standard[0], tables)
-    different, names = np.unique(tables, axis=0, return_inverse=True)
+    different, names, _ = np.unique(tables, axis=0, return_inverse=True, return_counts=True)
     same = (different[:, None] == standard).all(2)  # some who write chroma's own table take luma's from libjpeg
     new = ~same.any(1)
     places = np.where(new, 99 + np.cumsum(new), same.argmax(1))
