@@ -13,7 +13,7 @@ from q1net_msroi.msroi.encoder import jpeg_file, rate_distortion
 from q1net_msroi.msroi.encoder.options import AUTO, EncodingOptions
 from q1net_msroi.msroi.encoder.scene import Costs, Scene, subsampling_loss
 from q1net_msroi.msroi.encoder.source import Source
-from q1net_msroi.utils import jpeg
+from q1net_msroi.utils import jpeg, jpeg_writer
 from q1net_msroi.utils.errors import show
 from q1net_msroi.utils.jpeg import Subsampling
 
@@ -70,7 +70,7 @@ def encode(image: Path, source: Source, saliency: NDArray[np.uint8], options: En
     finest, source_quality = source_tables(image, source, options.source_quality)
     chroma: Subsampling = "4:4:4" if options.subsampling == "4:4:4" else "4:2:0"
     scene = Scene(source.pixels, saliency, chroma, keep_colour=bool(source.icc_profile))  # an RGB profile needs three
-    metadata = len(jpeg_file.metadata_segments(source.exif, source.icc_profile))
+    metadata = len(jpeg_writer.metadata_segments(source.exif, source.icc_profile))
     plain_quality, plain, size, notices = _plain(scene, source, options, metadata, source_quality)
     own_size = image.stat().st_size if source.format == "JPEG" and not options.target_size else size
     target = rate_distortion.Target(min(size, own_size) - metadata, plain_quality, finest, len(plain) - metadata)
@@ -90,7 +90,7 @@ def encode(image: Path, source: Source, saliency: NDArray[np.uint8], options: En
         smallest = error.smallest + metadata
         said = f"{show(image)} cannot be as small as {size:,} bytes; the smallest file has {smallest:,}{extra}"
         raise rate_distortion.SizeImpossibleError(said, smallest) from None
-    content = jpeg_file.with_metadata(found.content, source.exif, source.icc_profile)
+    content = jpeg_writer.with_metadata(found.content, source.exif, source.icc_profile)
     ours = nearest_quality(found.tables), content
     return Encoded(plain_quality, plain, (ours,), (*notices, *found.notices, *_advice(source, len(content), scene)))
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 from q1net_msroi.msroi.encoder import blocks, jpeg_file, rate_distortion
 from q1net_msroi.msroi.encoder.options import EncodingOptions
 from q1net_msroi.msroi.encoder.scene import Scene
-from q1net_msroi.utils import jpeg
+from q1net_msroi.utils import jpeg, jpeg_writer
 
 
 def markers(content: bytes) -> list[int]:
@@ -127,14 +127,14 @@ def test_markers_and_metadata(textured) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes() + bytes(70_000)
-    dressed = jpeg_file.with_metadata(content, b"Exif\x00\x00" + exif.tobytes()[6:], profile)
+    dressed = jpeg_writer.with_metadata(content, b"Exif\x00\x00" + exif.tobytes()[6:], profile)
     assert markers(dressed)[:5] == [0xD8, 0xE0, 0xE1, 0xE2, 0xE2]
     with Image.open(io.BytesIO(dressed)) as image:
         assert image.getexif()[0x0112] == 6
         assert image.info["icc_profile"] == profile
         image.load()
     assert (jpeg.decode(dressed) == jpeg.decode(content)).all()
-    assert jpeg_file.with_metadata(content) == content
+    assert jpeg_writer.with_metadata(content) == content
 
 
 def test_leaves_no_temporary_files(tmp_path, monkeypatch: pytest.MonkeyPatch, textured) -> None:

@@ -1,0 +1,1 @@
+"""The JPEG behind a picture: its quantised coefficients, recovered from the pixels and proven by decoding them."""
