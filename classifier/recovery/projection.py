@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_banded
 
+from q1net_msroi.classifier.recovery import border
 from q1net_msroi.classifier.recovery.layout import Coefficients, Layout
 from q1net_msroi.utils import jpeg
 
@@ -107,7 +108,11 @@ class Projection:
         for component, part in enumerate(self._parts()):
             rows, columns = self.layout.padded(component)
             whole = np.pad(part, ((0, rows - part.shape[0]), (0, columns - part.shape[1])), mode="edge")
-            levels.append(_whole_numbers(forward(whole) / self.tables[min(component, 1)]))
+            table = self.tables[min(component, 1)]
+            asked = forward(whole) / table
+            levels.append(_whole_numbers(asked))
+            halved = component > 0 and self.layout.factors not in (None, (1, 1))
+            border.solve(part, asked, levels[-1], table, exact=not halved)
         return levels
 
     def again(self, levels: Coefficients, gain: float) -> Coefficients:

@@ -6,6 +6,7 @@ from q1net_msroi.utils.settings import tuned
 
 TIME = "set by hand, a bound on time"
 MEASURED = "seven photographs of pristine_val, qualities 20 to 92: later rounds bring less than 1 % of the misfits"
+HAND = "set by hand"
 FEW = "set by hand: a block of which half or a third is known needs two or three times the change"
 
 
@@ -17,6 +18,15 @@ class Recovery:
     rounds: int = tuned(16, "", "projections of clipped and unseen pixels", MEASURED)
     gains: tuple[float, ...] = tuned((1.0, 1.0, 1.5, 1.0, 2.0, 1.0, 3.0, 1.0), "", "of what pixels ask for", FEW)
     sample_side: int = tuned(256, "pixels", "of the part on which hypotheses are compared", TIME)
+
+    # Blocks that the border cuts.
+    noise_exact: float = tuned(
+        12**-0.5, "grey levels", "of samples that were rounded", "standard deviation of rounding"
+    )
+    noise_chroma: float = tuned(0.5, "grey levels", "of samples whose upsampling was undone", "lattice/settings, wider")
+    border_spread: float = tuned(0.4, "steps", "of coefficients about those of the repeated last sample", HAND)
+    border_kept: int = tuned(16, "", "likely ones of a frequency that are decoded", TIME)
+    border_sweeps: int = tuned(3, "", "over the frequencies", TIME)
 
 
 RECOVERY = Recovery()
