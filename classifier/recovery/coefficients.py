@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from q1net_msroi.classifier.recovery import search
 from q1net_msroi.classifier.recovery.layout import Coefficients, Layout
 from q1net_msroi.classifier.recovery.projection import Projection
 from q1net_msroi.classifier.recovery.settings import RECOVERY
@@ -67,7 +68,27 @@ def _strip(
         asked = projection.again(levels, RECOVERY.gains[number % len(RECOVERY.gains)])
         levels = _where(wrong > 0, layout, asked, levels)
         wrong = differing(pixels, layout.decoded(levels, tables))
-    return _where(wrong > before, layout, first, levels)  # what went astray
+    levels = _where(wrong > before, layout, first, levels)  # what went astray
+    share = float((wrong[inner] > 0).mean())
+    return _searched(projection, tables, levels, inner) if rounds and 0 < share < RECOVERY.search_share else levels
+
+
+def _searched(projection: Projection, tables: NDArray[np.int64], levels: Coefficients, inner: slice) -> Coefficients:
+    """Return the coefficients after a search among the near lattice points of blocks that do not fit."""
+    layout, known = projection.layout, ~projection.clipped.any(-1)
+    wrong = differing(projection.pixels, layout.decoded(levels, tables))
+    for component in list(range(layout.components)) * RECOVERY.search_passes:
+        if not wrong[inner].any():
+            break
+        factors = (layout.factors if component else None) or (1, 1)
+        target = np.rint(projection.planes[component]).astype(np.int32)
+        chosen, table = _blocks(wrong > 0, layout, component), tables[min(component, 1)]
+        asked = list(levels)
+        asked[component] = search.improve(levels[component], chosen, table, target, known, factors)
+        after = differing(projection.pixels, layout.decoded(asked, tables))
+        levels = _where(after > wrong, layout, levels, asked)
+        wrong = differing(projection.pixels, layout.decoded(levels, tables))
+    return levels
 
 
 def _where(wrong: Fits, layout: Layout, new: Coefficients, old: Coefficients) -> Coefficients:

@@ -28,5 +28,15 @@ class Recovery:
     border_kept: int = tuned(16, "", "likely ones of a frequency that are decoded", TIME)
     border_sweeps: int = tuned(3, "", "over the frequencies", TIME)
 
+    # The search among near lattice points.
+    search_share: float = tuned(0.8, "of a strip's blocks", "do not fit: too many for a search, or another JPEG", TIME)
+    search_passes: int = tuned(
+        2, "", "over all components: neighbours change what a block's chroma is mixed with", TIME
+    )
+    search_sweeps: int = tuned(6, "", "of one block", TIME)
+    search_coefficients: int = tuned(8, "", "that the residual asks for most", TIME)
+    search_moves: int = tuned(3, "", "of these moved at once", TIME)
+    search_blocks: int = tuned(128, "blocks", "searched at once, a bound on memory", TIME)
+
 
 RECOVERY = Recovery()

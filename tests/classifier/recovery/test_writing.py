@@ -23,15 +23,15 @@ def test_never_written_where_one_random_pixel_differs(pixels: np.ndarray) -> Non
     random, tables = np.random.default_rng(3), jpeg.standard_tables()[74]
     layout = Layout(*pixels.shape[:2], (2, 2))
     refused = 0
-    for _ in range(300):
+    for number in range(200):
         changed = pixels.copy()
         y, x, c = random.integers(pixels.shape[0]), random.integers(pixels.shape[1]), random.integers(3)
         changed[y, x, c] = (int(changed[y, x, c]) + random.integers(1, 256)) % 256
-        found = coefficients.recover(changed, layout, tables, rounds=2)
+        found = coefficients.recover(changed, layout, tables, rounds=None if number < 10 else 0)
         if found.fits.all():  # another JPEG may have just these pixels; then it has to have them in truth
             np.testing.assert_array_equal(jpeg.decode(writing.content_of(found)), changed)
         refused += not found.fits.all()
-    assert refused >= 295
+    assert refused >= 195
 
 
 def test_a_wrong_proof_writes_nothing(pixels: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
