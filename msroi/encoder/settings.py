@@ -88,7 +88,7 @@ class EncoderSettings:
         1.4, "map's mean", "map value from which a region weight is 1", f"{THINGS}: docs/results.md, ramps"
     )
     deepest_change: float = tuned(-1.5, "dB", "what strength 1 may take from the whole picture", "a choice")
-    kept_share: float = tuned(0.5, "share", "what strength 0.5 keeps of the gain over plain JPEG", PRICE)
+    kept_share: float = tuned(0.6, "share", "what strength 0.5 keeps of the gain over plain JPEG", PRICE)
     least_price: float = tuned(0.4, "dB", "what strength 0.5 may take where little is gained", HAND)
     safety_margin: float = tuned(0.05, "dB", "how much more than a strength promises is aimed at", HAND)
     least_region: float = tuned(0.001, "share", "of the picture; a map that prefers less prefers nothing", HAND)
