@@ -18,6 +18,7 @@ from q1net_msroi.msroi.encoder.blocks import FREQUENCIES, Component, Spectrum
 from q1net_msroi.utils import tasks
 
 CHUNK = 2048  # blocks; their arrays stay in the processor's cache
+WORTH_LOADING = 150_000  # blocks: about what arrays do in the time that numba takes to load
 
 LAST = FREQUENCIES - 1
 
@@ -27,9 +28,21 @@ Indices = NDArray[np.intp]
 Quantised = NDArray[np.int16]  # (64, blocks), zigzag order
 
 
+_quantised = [0]  # blocks in this process so far
+
+
+def compiled(blocks: int) -> ModuleType | None:
+    """Return the module of the same functions compiled by numba, None where that is missing or does not pay yet.
+
+    Loading numba takes as long as one small picture: the first of a folder goes without, large ones and the rest with.
+    `blocks`: how many there are to do.
+    """
+    _quantised[0] += blocks
+    return _load() if _quantised[0] >= WORTH_LOADING else None
+
+
 @functools.cache
-def compiled() -> ModuleType | None:
-    """Return the module of the same functions compiled by numba, None where numba is missing."""
+def _load() -> ModuleType | None:
     try:
         from q1net_msroi.msroi.encoder import compiled
     except ImportError:
@@ -103,7 +116,7 @@ def quantise_ac(
         return levels, counts
     costs = entropy.ac_costs(lengths) * np.float32(lambda_)
     end = np.float32(lengths[entropy.END_OF_BLOCK] * lambda_)
-    if fast := compiled():
+    if fast := compiled(blocks):
         fields = np.concatenate([distortion.fields, distortion.masking[None]]).T
         weights = np.concatenate([distortion.spectra, [distortion.masked, distortion.visible]])
         blockwise = np.ascontiguousarray(spectrum.T), np.ascontiguousarray(fields)
@@ -145,7 +158,7 @@ def quantise_dc(
     cost = np.stack([distortion.of(each, first, np.arange(len(first))) for each in error])
     bits = (lengths[: entropy.SIZES + 1] + np.arange(entropy.SIZES + 1)).astype(np.float32) * np.float32(lambda_)
 
-    if fast := compiled():
+    if fast := compiled(0):
         found: NDArray[np.int16] = fast.quantise_dc(exact, cost, order, real, bits)
         return found, dc_symbols(found, order)
 

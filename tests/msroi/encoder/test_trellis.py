@@ -40,7 +40,8 @@ WAYS = ["arrays", pytest.param("compiled", marks=MISSING)]
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Every test here goes through numpy's arrays and, where numba is there, through what it compiles."""
     if request.param == "arrays":
-        monkeypatch.setattr(trellis, "compiled", lambda: None)
+        monkeypatch.setattr(trellis, "_load", lambda: None)
+    monkeypatch.setattr(trellis, "WORTH_LOADING", 0)
     return str(request.param)
 
 
@@ -127,7 +128,7 @@ def test_compiled_and_in_arrays_the_levels_are_the_same(
         return [*ac, *trellis.quantise_dc(spectrum, component, 6.0, distortion, lambda_, lengths)]
 
     fast = both()
-    monkeypatch.setattr(trellis, "compiled", lambda: None)
+    monkeypatch.setattr(trellis, "_load", lambda: None)
     for ours, arrays in zip(fast, both(), strict=True):
         assert (ours == arrays).all()
     assert np.count_nonzero(fast[0]) > 1000
@@ -190,3 +191,10 @@ def test_dc_is_the_best_of_all_choices_a_row(rows: int, columns: int, sampling: 
 
 def test_lower_candidates() -> None:
     assert trellis.lower_candidate(np.array([1, 2, 3, 4, 7, 8, 1023])).tolist() == [0, 1, 1, 3, 3, 7, 511]
+
+
+def test_numba_is_loaded_where_there_is_much_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trellis, "_load", lambda: trellis)
+    monkeypatch.setattr(trellis, "WORTH_LOADING", 1000)
+    monkeypatch.setattr(trellis, "_quantised", [0])
+    assert [trellis.compiled(blocks) for blocks in (400, 0, 500, 100, 0)] == [None, None, None, trellis, trellis]
