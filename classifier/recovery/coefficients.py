@@ -62,12 +62,15 @@ def _strip(
     projection = Projection(pixels, layout, tables)
     levels = first = projection.first()
     wrong = before = differing(pixels, layout.decoded(levels, tables))
+    fewest, at = int(wrong[inner].sum()), 0
     for number in range(rounds):
-        if not wrong[inner].any():
+        if not fewest or number - at > len(RECOVERY.gains):
             break
         asked = projection.again(levels, RECOVERY.gains[number % len(RECOVERY.gains)])
         levels = _where(wrong > 0, layout, asked, levels)
         wrong = differing(pixels, layout.decoded(levels, tables))
+        if (left := int(wrong[inner].sum())) < fewest:
+            fewest, at = left, number
     levels = _where(wrong > before, layout, first, levels)  # what went astray
     share = float((wrong[inner] > 0).mean())
     return _searched(projection, tables, levels, inner) if rounds and 0 < share < RECOVERY.search_share else levels
