@@ -67,7 +67,7 @@ def test_unknown_everywhere() -> None:
 def test_entry_is_what_the_card_keeps() -> None:
     row, corrected = Row(94.5, 1.0, 0.123456, 0.98764, 0.999), Row(94.5, 1.0, 0.1, 0.99, 0.999)
     chosen = calibration.Chosen(row, correction.NONE, corrected, None, {})
-    measured = calibration.Calibration({}, {calibration.PAPER: chosen}, 20, 2, "val")
+    measured = calibration.Calibration({}, {calibration.PAPER: chosen}, 20, 2, "val", 25.0)
     assert measured.entry(calibration.PAPER) == {
         "threshold": 94.5,
         "mae": 0.1,
