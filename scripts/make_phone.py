@@ -60,6 +60,8 @@ def model_record(folder: Path, kind: str) -> dict[str, Any]:
     if not path.exists() or entry is None:
         raise UserError(f"{show(path)} or its calibration is missing; run to_tflite.py, then calibrate_cls.py")
     interval = {name: entry["interval"][name] for name in ("coverage", "edges", "offsets")}
+    most = entry["interval"].get("most_spread")
+    interval["most_spread"] = 100.0 if most is None else most  # between any two qualities
     fitted = {"threshold": entry["threshold"], "correction": entry["correction"], "interval": interval}
     return {"file": path.name, "sha256": files.sha256(path), "input": INPUTS[kind], **fitted}
 
@@ -137,6 +139,7 @@ def kotlin_numbers(record: dict[str, Any]) -> str:
         values = [f'    "{model["file"]}", bytesPerValue = {size}, threshold = {model["threshold"]}']
         for name, row in rows.items():
             values.append(f"    {name} = doubleArrayOf({', '.join(str(float(value)) for value in row)})")
+        values.append(f"    mostSpread = {interval['most_spread']}")
         lines += [f"val {kind.upper()} = Model(", *",\n".join(values).splitlines(), ")"]
     return "".join(f"        {line}\n" for line in lines)
 

@@ -40,14 +40,19 @@ export function answer(said, usable, model, leastShare) {
     const few = `${confident} of ${said.length}, about ${quality.toFixed(0)}`;
     return { ...told, uncorrected, reason: `too few confident patches to rely on: ${few}` };
   }
-  const [low, high] = interval(quality, counted, qualities, model.interval);
+  const spread = quantile(qualities, 0.75) - quantile(qualities, 0.25);
+  if (spread > model.interval.most_spread) {
+    const half = `half of ${confident} lie ${spread.toFixed(0)} apart, about ${quality.toFixed(0)}`;
+    const reason = `the confident patches differ, as with tables that are not standard: ${half}`;
+    return { ...told, uncorrected, reason };
+  }
+  const [low, high] = interval(quality, counted, spread, model.interval);
   return { ...told, quality, low, high, uncorrected };
 }
 
 /** The interval around a corrected answer: wider where the patches expect an error, differ, or are few. */
-function interval(quality, counted, qualities, { edges, offsets }) {
+function interval(quality, counted, spread, { edges, offsets }) {
   const expected = 100 - counted.reduce((sum, [confidence]) => sum + confidence, 0) / counted.length;
-  const spread = quantile(qualities, 0.75) - quantile(qualities, 0.25);
   const error = (expected + spread) / Math.sqrt(counted.length);
   const bin = edges.filter((edge) => edge <= error).length;
   return offsets[bin].map((offset) => Math.round(100 * Math.min(Math.max(quality + offset, 1), 100)) / 100);

@@ -63,13 +63,24 @@ def truth_of(content: bytes, name: str) -> Truth:
 
 def read_tables(path: Path) -> list[Tables]:
     """Return the pairs of tables of a CSV with columns `luma` and `chroma`, without those of more than 8 bits."""
+    return read_counted(path)[0]
+
+
+def read_counted(path: Path) -> tuple[list[Tables], list[float]]:
+    """Return the same pairs, and in how many files each was found by the column `files`: 1 where there is none."""
     with path.open(newline="", encoding="utf-8") as handle:
-        texts = [[row.get(name) or "" for name in ("luma", "chroma")] for row in csv.DictReader(handle)]
+        rows = list(csv.DictReader(handle))
+    texts = [[row.get(name) or "" for name in ("luma", "chroma")] for row in rows]
     pairs = [[[int(step) for step in text.split()] for text in pair if text] for pair in texts]
-    usable = [pair for pair in pairs if pair and all(len(t) == 64 and max(t) <= LARGEST_STEP for t in pair)]
+    counts = [float(row.get("files") or 1) for row in rows]
+    usable = [
+        (pair, count)
+        for pair, count in zip(pairs, counts, strict=True)
+        if pair and all(len(table) == 64 and max(table) <= LARGEST_STEP for table in pair)
+    ]
     if not usable:
         raise UserError(f"{show(path)} holds no tables: columns luma and chroma with 64 steps each are needed")
-    return usable
+    return [pair for pair, _ in usable], [count for _, count in usable]
 
 
 def with_tables(pixels: Pixels, tables: Tables, subsampling: str) -> bytes:

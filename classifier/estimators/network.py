@@ -13,7 +13,6 @@ from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate, Evidence
 from q1net_msroi.classifier.q1net import correction, fusion, intervals, patches, weights
 from q1net_msroi.classifier.q1net.configs import AREA, Config, get_config
-from q1net_msroi.classifier.q1net.settings import NETWORK
 from q1net_msroi.utils.errors import note, show
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -84,7 +83,7 @@ class NetworkEstimator:
         entry = calibrated(folder, asked.backend).get(f"{self.choice}/{self.rule}", {})
         own = entry.get("threshold", weights.threshold(config, folder, asked.backend))
         self.threshold = own if asked.threshold is None else asked.threshold
-        self._least_share = NETWORK.least_share if asked.threshold is None else 0.0
+        self._tested = asked.threshold is None  # how many patches are enough was measured at the weights' threshold
         self._intervals = intervals.from_record(entry["interval"]) if "interval" in entry else None
         self._correction = correction.from_record(entry["correction"]) if "correction" in entry else correction.NONE
         if asked.uncorrected or self.threshold != own:
@@ -130,7 +129,12 @@ class NetworkEstimator:
             reason = f"none of {len(rgb)} patches is confident (best {best:.1f}, needed more than {self.threshold:g})"
         around = self._intervals.around(fused) if self._intervals else None
         said_quality = fused.quality
-        if fused.quality is not None and count < self._least_share * (parts - int(flat.sum())):
-            reason = f"too few confident patches to rely on: {count} of {parts}, about {fused.quality:.0f}"
-            said_quality, around = None, None
+        if fused.quality is not None and self._tested:
+            if not fusion.enough(fused, parts - int(flat.sum())):
+                reason = f"too few confident patches to rely on: {count} of {parts}, about {fused.quality:.0f}"
+            elif self._intervals is not None and not self._intervals.hold(fused):
+                half = f"half of {count} lie {fused.spread:.0f} apart, about {fused.quality:.0f}"
+                reason = f"the confident patches differ, as with tables that are not standard: {half}"
+            if reason:
+                said_quality, around = None, None
         return Estimate(said_quality, around, (), reason, evidence, time.perf_counter() - started)

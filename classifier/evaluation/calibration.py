@@ -4,8 +4,8 @@ The original marked its thresholds "to be grid-searched". The search looks at wh
 whole pictures and on crops of all sizes and offsets, because a crop's few patches err more.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +30,26 @@ PARTS = 5  # of the photographs, each corrected by what the others show
 
 Predictions = NDArray[np.float32]
 Key = tuple[str, str]  # a choice of patches and a rule of fusion
+Chain = Callable[[NDArray[np.uint8], np.random.Generator], tuple[NDArray[np.uint8], int, str]]
 
 
 @dataclass(frozen=True)
 class Sample:
     """What the patches of one picture said: `predictions` (n, 2) by patch choice; `whole` or a crop of `picture`.
 
-    `truth` is the quality, None for the photograph before any compression.
+    `truth` is the quality, None for the photograph before any compression. Samples are judged by `group`.
     """
 
     picture: int
     truth: int | None
     whole: bool
     predictions: dict[str, Predictions]
+    kind: str | None = None
+
+    @property
+    def group(self) -> str:
+        """The kind of tables, where they were of several; else whole or crops."""
+        return self.kind or ("whole" if self.whole else "crops")
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,36 @@ def collect(
         for quality in qualities:
             compressed = JPEG.compress(pixels, quality)
             samples += [ask(compressed, quality, True), ask(crop(compressed, random), quality, False)]
+        return samples
+
+    answers = tasks.ordered_map(predict, enumerate(paths), workers)
+    collected = [row for rows in tasks.progress(answers, total=len(paths), unit="picture") for row in rows]
+    if not collected:
+        raise UserError(f"none of the {len(paths)} pictures can be used")
+    return collected
+
+
+def collect_chains(
+    paths: Sequence[Path], each: int, make: Chain, load: Callable[[], NetworkEstimator], workers: int | None = None
+) -> list[Sample]:
+    """Return samples of `each` pictures that `make` made of every photograph; flat patches are left out."""
+
+    def predict(job: tuple[int, Path]) -> list[Sample]:
+        number, path = job
+        estimator = tasks.per_thread(load)
+        try:
+            photograph = images.read_rgb(path, minimum_side=AREA).pixels
+        except UserError as error:
+            note(f"left out: {error}")
+            return []
+        samples = []
+        for chain in range(each):
+            pixels, quality, kind = make(photograph, np.random.default_rng([1, number, chain]))
+            said = {}
+            for name, places in patches.CHOICES.items():
+                parts = places(pixels)
+                said[name] = estimator.predict_patches(parts[(parts != parts[:, :1, :1]).any(axis=(1, 2, 3))])
+            samples.append(Sample(number, quality, False, said, kind))
         return samples
 
     answers = tasks.ordered_map(predict, enumerate(paths), workers)
@@ -159,20 +196,49 @@ def measure_intervals(
 ) -> dict[str, Any]:
     """Return the record of intervals fitted on all samples, with the coverage that they have on unseen photographs.
 
-    For the coverage, intervals fitted on each half of the photographs are asked about the other half.
+    For the coverage, intervals fitted on each half of the photographs are asked about the other half. Too few confident
+    patches get no interval; nor do those that differ more than is usual at standard tables, where kinds are told apart.
     """
-    samples = [s for s in samples if s.truth]
-    answers = [corrected.apply(fusion.fuse(s.predictions[choice], threshold, rule)) for s in samples]
-    judged = [(s, answer, s.truth or 0) for s, answer in zip(samples, answers, strict=True)]
-    hit: dict[str, list[bool]] = {"whole": [], "crops": []}
+    judged = []
+    for s in (s for s in samples if s.truth):
+        answer = corrected.apply(fusion.fuse(s.predictions[choice], threshold, rule))
+        if answer.quality is not None and fusion.enough(answer, len(s.predictions[choice])):
+            judged.append((s, answer, s.truth or 0))
+    usual = [answer.spread or 0.0 for s, answer, _ in judged if s.kind == "standard"]
+    most = round(float(np.quantile(usual, NETWORK.kept_share)), 2) if usual else None
+    judged = [each for each in judged if most is None or (each[1].spread or 0.0) <= most]
+    hit: dict[str, list[bool]] = {}
     for half in (0, 1):
         others = [(answer, truth) for s, answer, truth in judged if s.picture % 2 != half]
         fitted = intervals.fit([answer for answer, _ in others], [truth for _, truth in others])
         for s, answer, truth in judged:
             if s.picture % 2 == half and (around := fitted.around(answer)):
-                hit["whole" if s.whole else "crops"].append(around[0] <= truth <= around[1])
-    coverage = {name: round(float(np.mean(hits)), 4) for name, hits in hit.items() if hits}
-    return {**intervals.fit(answers, [truth for *_, truth in judged]).record(), "measured_coverage": coverage}
+                hit.setdefault(s.group, []).append(around[0] <= truth <= around[1])
+    coverage = {name: round(float(np.mean(hits)), 4) for name, hits in sorted(hit.items(), reverse=True)}
+    fitted = intervals.fit([answer for _, answer, _ in judged], [truth for *_, truth in judged])
+    fitted = replace(fitted, most_spread=most)
+    return {**fitted.record(), "measured_coverage": coverage, "answers": len(judged)}
+
+
+def with_intervals(
+    fused: Mapping[str, Any], samples: Sequence[Sample], made_on: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return what a card holds of every choice with intervals fitted anew on samples, and a row of each.
+
+    Thresholds and corrections stay; `made_on` tells what the samples are.
+    """
+    record, rows = dict(fused), []
+    for key, entry in fused.items():
+        if key != "best":
+            choice, rule = key.split("/")
+            corrected = correction.from_record(entry["correction"])
+            interval = measure_intervals(samples, choice, rule, entry["threshold"], corrected)
+            record[key] = {**entry, "interval": {**interval, **made_on}}
+            answered = interval["answers"] / len(samples)
+            rows.append(
+                {"patches": choice, "fusion": rule, "answered": round(answered, 4), **interval["measured_coverage"]}
+            )
+    return record, rows
 
 
 def lowest_never(

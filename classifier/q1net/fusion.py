@@ -21,6 +21,11 @@ class Fused:
     expected: float | None = None
 
 
+def enough(fused: Fused, textured: int) -> bool:
+    """Tell whether as many of the `textured` patches, those of more than one colour, are confident as it takes."""
+    return fused.confident >= NETWORK.least_share * textured
+
+
 Values = NDArray[np.float32]
 
 

@@ -18,10 +18,21 @@ from q1net_msroi.classifier.q1net.settings import NETWORK
 
 @dataclass(frozen=True)
 class Intervals:
-    """`edges` between bins of the expected error, and (low, high) to add to an answer, one pair a bin."""
+    """`edges` between bins of the expected error, and (low, high) to add to an answer, one pair a bin.
+
+    They were measured on answers whose patches spread by at most `most_spread`, None: on all.
+    """
 
     edges: tuple[float, ...]
     offsets: tuple[tuple[float, float], ...]
+    most_spread: float | None = None
+
+    def hold(self, fused: Fused) -> bool:
+        """Tell whether the confident patches say about the same, as they do where the intervals were measured.
+
+        Each sees other frequencies. Tables of a standard quality say the same at all of them, others do not.
+        """
+        return self.most_spread is None or (fused.spread or 0.0) <= self.most_spread
 
     def around(self, fused: Fused) -> tuple[float, float] | None:
         """Return the interval around an answer, within 1..100; None without an answer."""
@@ -33,12 +44,14 @@ class Intervals:
 
     def record(self) -> dict[str, Any]:
         """Return what is kept beside the weights."""
-        return {"coverage": NETWORK.coverage, "edges": list(self.edges), "offsets": list(map(list, self.offsets))}
+        ends = {"edges": list(self.edges), "offsets": list(map(list, self.offsets))}
+        return {"coverage": NETWORK.coverage, **ends, "most_spread": self.most_spread}
 
 
 def from_record(record: dict[str, Any]) -> Intervals:
     """Return the intervals that `record` described."""
-    return Intervals(tuple(record["edges"]), tuple((low, high) for low, high in record["offsets"]))
+    offsets = tuple((low, high) for low, high in record["offsets"])
+    return Intervals(tuple(record["edges"]), offsets, record.get("most_spread"))
 
 
 def expected_error(fused: Fused) -> float:

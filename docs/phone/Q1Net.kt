@@ -24,7 +24,8 @@ class Q1Net(private val model: Model, private val run: (ByteBuffer, Array<FloatA
         val corrected: DoubleArray,
         val edges: DoubleArray,
         val below: DoubleArray,
-        val above: DoubleArray
+        val above: DoubleArray,
+        val mostSpread: Double
     )
 
     /**
@@ -103,8 +104,12 @@ class Q1Net(private val model: Model, private val run: (ByteBuffer, Array<FloatA
             val reason = "too few confident patches to rely on: $confident of $patches"
             return Answer(null, null, null, reason, middle, confident, patches)
         }
-        val expected = 100 - counted.map { it[0].toDouble() }.average()
         val spread = quantile(qualities, 0.75) - quantile(qualities, 0.25)
+        if (spread > model.mostSpread) {
+            val reason = "the confident patches differ, as with tables that are not standard"
+            return Answer(null, null, null, reason, middle, confident, patches)
+        }
+        val expected = 100 - counted.map { it[0].toDouble() }.average()
         val error = (expected + spread) / sqrt(confident.toDouble())
         val bin = model.edges.count { it <= error }
         val low = within(quality + model.below[bin])

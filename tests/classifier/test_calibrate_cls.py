@@ -176,3 +176,28 @@ def test_the_shipped_weights_are_not_written_to(
     assert thresholds[1] == float(done.lines[-1].split()[1])
     other = call(CALIBRATE, "--in_path", photographs, "--qualities", "20,80", "--out_path", "other")
     assert other.lines[-1].endswith(" stored in other/jpeg_paper/model.json")
+
+
+def test_intervals_alone(call: Call, photographs: Path, save_path: Path, tmp_path: Path) -> None:
+    """With tables of real files intervals are fitted again; thresholds and corrections stay."""
+    path = tmp_path / "known.csv"
+    path.write_text(f"files,luma,chroma\n2,{' '.join(['12'] * 64)},{' '.join(['20'] * 64)}\n")
+    folder = save_path / "jpeg_paper"
+    before = weights.read_card(folder)
+    flags = ["--in_path", photographs, "--save_path", save_path, "--tables", path]
+    done = call(CALIBRATE, *flags, "--chains", "4", "--record", tmp_path / "record.json")
+    assert (done.code, done.err) == (0, "")
+    assert done.lines[-1] == f"intervals stored in {folder}/model.json"
+    card = weights.read_card(folder)
+    assert card["calibration"] == before["calibration"]
+    for key, entry in card["fusion"]["float32"].items():
+        if key != "best":
+            old = before["fusion"]["float32"][key]
+            assert {**entry, "interval": None} == {**old, "interval": None}
+            made_on = {name: entry["interval"][name] for name in ("chains", "data", "tables")}
+            assert made_on == {"chains": 4, "data": "photographs", "tables": "known.csv"}
+            assert len(entry["interval"]["offsets"]) == len(entry["interval"]["edges"]) + 1
+    assert card["fusion"]["int8"] == before["fusion"]["int8"]
+    rows = json.loads((tmp_path / "record.json").read_text())["result"]
+    assert len(rows) == len(card["fusion"]["float32"]) - 1 == len(done.lines) - 1
+    call(CALIBRATE, *flags, "--chains", "0").fails(2, "--chains")

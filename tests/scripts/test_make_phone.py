@@ -69,8 +69,12 @@ def mirror(
         return None, None, reason, len(counted), bytes(given)
     ordered = sorted(quality for _, quality in counted)
     quality = correct(quantile(ordered, 0.5))
+    spread = quantile(ordered, 0.75) - quantile(ordered, 0.25)
+    if spread > model["interval"]["most_spread"]:
+        reason = "the confident patches differ, as with tables that are not standard"
+        return None, None, reason, len(counted), bytes(given)
     expected = 100 - sum(confidence for confidence, _ in counted) / len(counted)
-    error = (expected + quantile(ordered, 0.75) - quantile(ordered, 0.25)) / math.sqrt(len(counted))
+    error = (expected + spread) / math.sqrt(len(counted))
     offsets = model["interval"]["offsets"][bisect.bisect_right(model["interval"]["edges"], error)]
     interval = [round(min(max(quality + offset, 1), 100), 2) for offset in offsets]
     return quality, interval, None, len(counted), bytes(given)

@@ -84,6 +84,8 @@ def python_answer(said: np.ndarray, flat: np.ndarray) -> tuple[Any, Any, int]:
     around = intervals.from_record(MODEL["interval"]).around(corrected)
     if fused.confident < SETTINGS["least_share"] * (len(said) - flat.sum()):
         return None, None, fused.confident
+    if not intervals.from_record(MODEL["interval"]).hold(fused):
+        return None, None, fused.confident
     return corrected.quality, around, fused.confident
 
 

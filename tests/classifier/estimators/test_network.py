@@ -50,6 +50,24 @@ def test_a_tenth_of_the_patches_must_be_confident(
         assert answer.evidence.quality == (pytest.approx(60, abs=1) if sure else None)  # what they say is still told
 
 
+@pytest.mark.parametrize(("more", "relied"), [(-0.1, True), (0.1, False)])
+def test_patches_that_differ_are_not_relied_on(
+    monkeypatch: pytest.MonkeyPatch, patches: np.ndarray, more: float, relied: bool
+) -> None:
+    """Half of the patches say one quality, half another, as at tables that are no standard quality's."""
+    apart = network.calibrated(weights.SAVE / "jpeg_paper", "float32")["grid/median"]["interval"]["most_spread"] + more
+    said = np.where(np.arange(PARTS)[:, None] % 2, [[SURE, 60.0]], [[SURE, 60.0 + apart]]).astype(np.float32)
+    monkeypatch.setattr(network, "predictor", lambda *_: lambda _: said)
+    answer = NetworkEstimator(Asked()).estimate_patches(patches)
+    assert answer.evidence.spread == pytest.approx(apart, abs=1e-4)
+    assert (answer.quality is not None) == (answer.interval is not None) == (answer.reason is None) == relied
+    if not relied:
+        half = f"half of 40 lie {apart:.0f} apart, about {answer.evidence.quality:.0f}"
+        assert answer.reason == f"the confident patches differ, as with tables that are not standard: {half}"
+    alone = NetworkEstimator(Asked(threshold=90.0)).estimate_patches(patches)
+    assert (alone.quality, alone.reason) == (pytest.approx(60 + apart / 2, abs=1e-4), None)
+
+
 def test_with_a_threshold_of_ones_own_one_is_enough(monkeypatch: pytest.MonkeyPatch, patches: np.ndarray) -> None:
     """Nothing was measured there: neither a correction, nor intervals, nor how many are enough."""
     answer = estimator(monkeypatch, 1, threshold=90.0).estimate_patches(patches)

@@ -109,8 +109,28 @@ def test_intervals_are_measured_on_photographs_that_did_not_make_them() -> None:
     record = calibration.measure_intervals(made, "grid", "median", 92.0, correction.NONE)
     assert 0.8 < record["measured_coverage"]["whole"] < 0.98
     assert 0.8 < record["measured_coverage"]["crops"] < 0.98
+    assert record["most_spread"] is None  # tables of one kind do not tell what is unusual
     assert calibration.lowest_never(made, "grid", "median", 98.0, correction.NONE) == 93.5
     assert calibration.lowest_never(made, "grid", "median", 99.9, correction.NONE) is None
+
+
+def test_patches_that_differ_more_than_at_standard_tables_get_no_interval() -> None:
+    """The limit keeps 98 % of the answers at standard tables; those of other tables spread five times as far."""
+    random, made = np.random.default_rng(6), []
+    for number in range(400):
+        kind, spread = (("standard", 1.0), ("other", 5.0))[number % 2]
+        truth = int(random.integers(20, 80))
+        confidence = np.full(40, 99.0)
+        quality = truth + spread * random.uniform(0.5, 1.5) * np.linspace(-1, 1, 40)
+        said = np.stack([confidence, quality], axis=1).astype(np.float32)
+        made.append(Sample(number // 8, truth, False, {"grid": said}, kind))
+    record = calibration.measure_intervals(made, "grid", "median", 92.0, correction.NONE)
+    usual = [np.subtract(*np.quantile(s.predictions["grid"][:, 1], [0.75, 0.25])) for s in made[::2]]
+    assert record["most_spread"] == pytest.approx(np.quantile(usual, 0.98), abs=0.01)
+    assert record["answers"] == 196
+    assert list(record["measured_coverage"]) == ["standard"]
+    few = [Sample(s.picture, s.truth, False, {"grid": s.predictions["grid"] * [0.9, 1]}, s.kind) for s in made[4:]]
+    assert calibration.measure_intervals(made[:4] + few, "grid", "median", 92.0, correction.NONE)["answers"] <= 2
 
 
 def test_the_correction_is_judged_by_photographs_that_did_not_make_it() -> None:
