@@ -13,7 +13,7 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: the threads take a picture each
 
-from q1net_msroi.classifier.estimators import registry, table
+from q1net_msroi.classifier.estimators import quantisation, registry, table
 from q1net_msroi.classifier.estimators.options import Asked, add_model_options, add_patch_options
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.classifier.estimators.table import PictureTask
@@ -39,6 +39,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--fallback", type=float, metavar="QUALITY", help=fallback)
     flags.as_json(parser, "one JSON object a picture")
     parser.add_argument("--explain", action="store_true", help="print the evidence below each answer")
+    both = (
+        "print the luma and the chroma quantisation table, - where the pixels do not tell a step, and who writes such"
+    )
+    parser.add_argument("--tables", action="store_true", help=both)
     rows = f"write a table, a row a picture: {', '.join(table.COLUMNS)}; - for stdout. strongest: the strongest"
     parser.add_argument("--csv", metavar="FILE", help=f"{rows} compression known, the lesser of quality and earlier")
     page = "write a page to look at, all in one HTML file: what to look at first, a sortable table, quality maps"
@@ -193,7 +197,11 @@ def _write_table(rows: Sequence[table.Row], place: str | None) -> None:
 
 
 def _print_json(name: str, estimate: Estimate, asked: Asked) -> None:
-    print(json.dumps(estimate.record(name, asked.comp_type)), flush=True)
+    told = estimate.record(name, asked.comp_type)
+    if asked.tables:
+        found = estimate.evidence.quantisation
+        told |= quantisation.NOT_TOLD if found is None else found.record()
+    print(json.dumps(told), flush=True)
 
 
 def _print_evidence(estimate: Estimate, options: argparse.Namespace, always: bool = False) -> None:
@@ -202,6 +210,10 @@ def _print_evidence(estimate: Estimate, options: argparse.Namespace, always: boo
         print(estimate.sentence(), flush=True)
     if options.explain:
         for line in estimate.lines():
+            print(f"  {line}", flush=True)
+    if options.tables:
+        found = estimate.evidence.quantisation
+        for line in ["no quantisation table is told"] if found is None else found.lines():
             print(f"  {line}", flush=True)
 
 

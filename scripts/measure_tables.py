@@ -66,8 +66,8 @@ def standard(pictures: list[Pixels], qualities: tuple[int, ...], shape: str) -> 
         luma, chroma, ways, names = Counter(), Counter(), Counter(), Counter()  # type: ignore[var-annotated]
         for pixels in pictures:
             told = read(saved(pixels, pair, shape))
-            luma += count(told.luma.determined, pair[0])
-            chroma += count(None if told.chroma is None else told.chroma.determined, pair[1])
+            luma += count(told.told[0], pair[0])
+            chroma += count(told.told[1], pair[1])
             seen = told.subsampling
             ways += Counter({"none" if seen is None else "right" if seen == shape else "wrong": 1, "all": 1})
             names += Counter({"a name": bool(told.name), "all": 1})
@@ -84,8 +84,8 @@ def others(pictures: list[Pixels], tables: int, seed: int) -> None:
             pair = np.stack([known.tables(channel)[place] for channel in (0, 1)])
             made = saved(pictures[number % len(pictures)], pair, SHAPES[number % 2])
             told = read(made, place if left_out else None)
-            luma += count(told.luma.determined, pair[0])
-            chroma += count(None if told.chroma is None else told.chroma.determined, pair[1])
+            luma += count(told.told[0], pair[0])
+            chroma += count(told.told[1], pair[1])
             name, true = told.name, known.pairs()[place].name
             right = "none" if not name else "right" if name == true and not left_out else "wrong"
             names += Counter({f"{right}{'' if true else ', nobody known'}": 1, "all": 1})

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.estimators.lattice import LatticeEvidence
+from q1net_msroi.classifier.estimators.lattice_evidence import LatticeEvidence
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.utils import jpeg
 

@@ -22,9 +22,11 @@ from q1net_msroi.classifier.estimators.header import (
     estimate_unread,
     read_header,
 )
-from q1net_msroi.classifier.estimators.lattice import Earlier, LatticeEstimator, LatticeEvidence, earlier_of
+from q1net_msroi.classifier.estimators.lattice import LatticeEstimator
+from q1net_msroi.classifier.estimators.lattice_evidence import Earlier, LatticeEvidence, earlier_of
 from q1net_msroi.classifier.estimators.network import NetworkEstimator, calibrated
 from q1net_msroi.classifier.estimators.options import Asked
+from q1net_msroi.classifier.estimators.quantisation import Quantisation
 from q1net_msroi.classifier.estimators.result import Estimate, Evidence, any_of, number
 from q1net_msroi.classifier.lattice import history as stories
 from q1net_msroi.classifier.lattice.grid import find_phase
@@ -64,6 +66,11 @@ class AutoEvidence(Evidence):
     def software(self) -> str:
         """What the first one says who knows it."""
         return next(filter(None, (said.software for said in self.asked)), "")
+
+    @property
+    def quantisation(self) -> Quantisation | None:
+        """What the first one says who knows them."""
+        return next(filter(None, (said.quantisation for said in self.asked)), None)
 
     @property
     def changed(self) -> str:
@@ -153,7 +160,7 @@ class AutoEstimator:
         self._explain = asked.explain
         self._best = best_network(asked)
         self._network: NetworkEstimator | None = None
-        self._lattice = LatticeEstimator()
+        self._lattice = LatticeEstimator(asked.tables)
 
     def estimate_file(self, path: str | os.PathLike[str], pixels: Pixels) -> Estimate:
         """Return the answer for the file at `path` and its pixels; RGB and CMYK data have no luma to look into."""

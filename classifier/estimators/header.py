@@ -8,12 +8,14 @@ import functools
 import os
 import time
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from q1net_msroi.classifier.estimators.quantisation import Quantisation
 from q1net_msroi.classifier.estimators.result import Estimate, Evidence, number
+from q1net_msroi.classifier.lattice import known
 from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils import jpeg, jpeg_markers, tiff
 from q1net_msroi.utils.errors import UserError
@@ -68,7 +70,7 @@ class HeaderEvidence(Evidence):
     `distance` is the root mean square difference, in quantisation steps, to the tables of `nearest_standard`;
     `relative_distance` the same as a share of those tables' root mean square. `luma_quality` and `chroma_quality` are
     told where each table alone is exactly a standard one, `photoshop_quality` (0..12) where the file carries it.
-    `unread` says why the pixels were not looked at.
+    `unread` says why the pixels were not looked at, `written_by` who is known to write such tables (64 steps each).
     """
 
     kind: ClassVar[str] = "header"
@@ -89,6 +91,9 @@ class HeaderEvidence(Evidence):
     process: str = "baseline"
     precision: int = 8
     unread: str | None = None
+    written_by: str | None = None
+    luma_table: tuple[int, ...] = ()
+    chroma_table: tuple[int, ...] | None = None
 
     @property
     def codec(self) -> str:
@@ -98,7 +103,26 @@ class HeaderEvidence(Evidence):
     @property
     def software(self) -> str:
         """Who writes such tables."""
-        return SAVED_BY.get(self.family, "").removeprefix(" by ")
+        return self.written_by or SAVED_BY.get(self.family, "").removeprefix(" by ")
+
+    @property
+    def quantisation(self) -> Quantisation:
+        """The file's own tables."""
+        if self.exact:
+            fits = f"{'libjpeg' if self.family == 'standard' else self.family}'s of quality {self.quality}"
+        elif None not in (self.luma_quality, self.chroma_quality):
+            fits = f"libjpeg's of {self.luma_quality} for luma and {self.chroma_quality} for chroma"
+        elif self.written_by:
+            fits = f"fits {self.written_by}; no other of {len(known.pairs())} known tables"
+        else:
+            fits = f"who writes them is not known: {len(known.pairs())} known tables are others or nobody's"
+        subsampling = self.subsampling or ("none, it is gray" if self.components == 1 else None)
+        return Quantisation(self.luma_table, self.chroma_table, subsampling, fits)
+
+    def values(self) -> dict[str, Any]:
+        """Return what is told, without the tables and without a writer where none is known."""
+        told = {name: value for name, value in super().values().items() if not name.endswith("_table")}
+        return told if self.written_by else {name: value for name, value in told.items() if name != "written_by"}
 
     def sentence(self, answer: Estimate) -> str:
         """Return the answer as a sentence: a file is saved, what pixels tell is compressed."""
@@ -119,6 +143,7 @@ class HeaderEvidence(Evidence):
         coded += "" if self.colours in LUMA_FIRST else f", {self.colours}"
         own = "" if self.photoshop_quality is None else f", Photoshop's own setting {self.photoshop_quality} of 12"
         tables = f"{quality}, {self.family} tables, {nearest} ({self.relative_distance:.1%})"
+        own += "" if self.written_by is None else f", written by {self.written_by}"
         return [f"header: {tables}, {sampling}, {coded}{own}"]
 
 
@@ -193,9 +218,9 @@ def _families() -> tuple[tuple[str, NDArray[np.int64]], ...]:
     )
 
 
-def _exact(tables: NDArray[np.int64], known: NDArray[np.int64]) -> int | None:
-    """Return the highest quality 1..100 whose known tables (100, ...) are `tables`, None without any."""
-    equal = np.flatnonzero((known == tables).all(axis=tuple(range(1, known.ndim))))
+def _exact(tables: NDArray[np.int64], expected: NDArray[np.int64]) -> int | None:
+    """Return the highest quality 1..100 whose `expected` tables (100, ...) are `tables`, None without any."""
+    equal = np.flatnonzero((expected == tables).all(axis=tuple(range(1, expected.ndim))))
     return int(equal[-1]) + 1 if len(equal) else None
 
 
@@ -220,14 +245,17 @@ def match(header: Header) -> HeaderEvidence:
     coded = (len(found), header.components, header.subsampling, header.progressive)
     how = (header.colours, header.process, header.precision)
     exact = quality is not None
-    return HeaderEvidence(family, quality, exact, near, far, share, luma, chroma, header.photoshop, *coded, *how)
+    steps = [tuple(table.ravel().tolist()) for table in found]
+    writer = None if exact else known.writer(steps[0], steps[-1]) or None
+    told = HeaderEvidence(family, quality, exact, near, far, share, luma, chroma, header.photoshop, *coded, *how)
+    return replace(told, written_by=writer, luma_table=steps[0], chroma_table=steps[1] if len(steps) > 1 else None)
 
 
-def _nearest(found: NDArray[np.int64], known: NDArray[np.int64]) -> tuple[int, float, float]:
+def _nearest(found: NDArray[np.int64], expected: NDArray[np.int64]) -> tuple[int, float, float]:
     """Return (quality, distance, relative distance) of the tables (100, n, 8, 8) with the least squared difference."""
-    distance = np.sqrt(((known - found) ** 2).mean(axis=(1, 2, 3)))
+    distance = np.sqrt(((expected - found) ** 2).mean(axis=(1, 2, 3)))
     index = int(distance.argmin())
-    size = np.sqrt((known[index].astype(float) ** 2).mean())
+    size = np.sqrt((expected[index].astype(float) ** 2).mean())
     return index + 1, float(distance[index]), float(distance[index] / size)
 
 
@@ -258,8 +286,8 @@ def estimate_header(header: Header | None, without: str = NO_HEADER) -> Estimate
 def _bracket(header: Header) -> tuple[int, int]:
     """Return between which standard qualities nine tenths of the table's single steps lie, the nearest one included."""
     found = header.tables
-    known = jpeg.standard_tables()[:, : len(found)]
-    each, nearest = np.abs(known - found).argmin(axis=0) + 1, _nearest(found, known)[0]
+    standard = jpeg.standard_tables()[:, : len(found)]
+    each, nearest = np.abs(standard - found).argmin(axis=0) + 1, _nearest(found, standard)[0]
     low, high = np.percentile(each, LATTICE.header_percentiles)
     return min(int(low), nearest), max(int(np.ceil(high)), nearest)
 

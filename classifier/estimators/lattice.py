@@ -1,137 +1,35 @@
 """The lattice's answer: the quality whose quantisation tables explain the picture's own DCT coefficients best."""
 
 import time
-from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.estimators.result import Estimate, Evidence, any_of, named, number
-from q1net_msroi.classifier.lattice import blocks, clipped, fit, grid, history, planes, score, search, tables, whole
+from q1net_msroi.classifier.estimators.lattice_evidence import LatticeEvidence, earlier_of, seen_by
+from q1net_msroi.classifier.estimators.result import Estimate
+from q1net_msroi.classifier.lattice import (
+    blocks,
+    clipped,
+    fit,
+    grid,
+    history,
+    planes,
+    score,
+    search,
+    tables,
+    whole,
+)
 from q1net_msroi.classifier.lattice.score import Reading
 from q1net_msroi.classifier.lattice.settings import LATTICE
 
 
-@dataclass(frozen=True)
-class Earlier:
-    """A stronger compression before the last one, on the grid that begins at `phase` (y, x).
-
-    On the last one's grid, `nats` is by how much two compressions explain the picture better than one; on another,
-    `standard_errors` how far its lattice stands out from the other grids'. `tie_set` are qualities that explain it as
-    well.
-    """
-
-    quality: int
-    phase: tuple[int, int]
-    nats: float | None = None
-    standard_errors: float | None = None
-    tie_set: tuple[int, ...] | None = None
-
-    def told(self) -> dict[str, Any]:
-        """Return what is known of it, by name."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
-
-    def line(self) -> str:
-        """Return it in words, such as `quality 39 or 40 before, on the grid at [0, 0]`."""
-        return f"quality {any_of(self.tie_set or (self.quality,))} before, on the grid at {list(self.phase)}"
-
-
-def earlier_of(first: history.First | None) -> Earlier | None:
-    """Return what the blocks tell of an earlier compression as evidence."""
-    if first is None:
-        return None
-    gain = round(first.gain, 1)
-    if first.tie_set is None:
-        return Earlier(first.quality, first.phase, standard_errors=gain)
-    return Earlier(first.quality, first.phase, gain, tie_set=first.tie_set)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LatticeEvidence(Evidence):
-    """What the blocks show, of which `blocks` could say something.
-
-    `verdict` is compressed, never, changed (since a compression) or unknown; `tables` standard or not standard: then
-    `family` names them, `written_by` who is known to write them, and `steps` of them could be read; luma's may be a
-    standard one and chroma's that of another `chroma_quality`. `turned`: rows and columns changed places since, by a
-    quarter turn or a mirror; `partly`: the lattice fails in parts of the picture; `colours`: RGB where the channels
-    hold it, not luma. `nats` is the log-likelihood ratio against no lattice, `margin` against the next quality. Not
-    `answerable`: a network's intervals do not hold either.
-    """
-
-    kind: ClassVar[str] = "lattice"
-    verdict: str
-    tables: str | None = None
-    family: str | None = None
-    quality: int | None = None
-    margin: float | None = None
-    nats: float = 0.0
-    phase: tuple[int, int] | None = None
-    noise: str | None = None
-    subsampling: str | None = None
-    steps: int | None = None
-    written_by: str | None = None
-    chroma_quality: int | None = None
-    blocks: int = 0
-    answerable: bool | None = None
-    turned: bool | None = None
-    partly: bool | None = None
-    colours: str | None = None
-    earlier: Earlier | None = None
-    tie_set: tuple[int, ...] | None = None
-
-    @property
-    def earlier_quality(self) -> float | None:
-        """The quality of an earlier compression, None without traces of one."""
-        return None if self.earlier is None else float(self.earlier.quality)
-
-    @property
-    def changed(self) -> str:
-        """How the picture seems to have been changed since it was compressed."""
-        if self.verdict == "changed":
-            return "changed since a compression"
-        return "turned by a quarter" if self.turned else "changed a little" if self.partly else ""
-
-    @property
-    def standard(self) -> bool:
-        """Whether no other tables than the standard ones were found."""
-        return self.tables != "not standard"
-
-    def sentence(self, answer: Estimate) -> str:
-        """Return the answer as a sentence; it names all qualities that the blocks leave."""
-        if self.chroma_quality is not None:
-            both = f"{number(answer.quality)} for luma and {self.chroma_quality} for chroma"
-            said = f"compressed at {both}, which is not standard"
-        elif not self.standard:
-            whose = "mozjpeg's tables, which" if self.family == "mozjpeg" else "tables that"
-            said = f"compressed with {whose} are not standard, near to {number(answer.quality)}{answer.range_text}"
-        elif len(answer.tie_set) > 1:
-            said = f"compressed at {any_of(answer.tie_set)}: the pixels cannot tell these apart"
-        else:
-            said = f"compressed at {number(answer.quality)}"
-        return (
-            said
-            + (", as RGB" if self.colours else "")
-            + (", turned by a quarter since (or its table was, which is not standard)" if self.turned else "")
-            + (", changed a little since" if self.partly else "")
-        )
-
-    def values(self) -> dict[str, Any]:
-        """Return what is told, without what was not looked for."""
-        looked_for = ("subsampling" if self.standard else "quality", "earlier") if self.tables else ()
-        told = {name: value for name, value in super().values().items() if value is not None or name in looked_for}
-        if self.earlier is not None:
-            told["earlier"] = self.earlier.told()
-        return told
-
-    def lines(self) -> list[str]:
-        """Return one line, an earlier compression last."""
-        told = named(self.values() | {"earlier": None})
-        return [f"lattice: {told}" + ("" if self.earlier is None else f", {self.earlier.line()}")]
-
-
 class LatticeEstimator:
     """Estimates from the pixels alone, without weights; may be shared by threads."""
+
+    def __init__(self, tables: bool = False) -> None:
+        """With `tables` the evidence has those of standard qualities too."""
+        self._tables = tables
 
     def estimate(self, pixels: NDArray[np.uint8]) -> Estimate:
         """Return the estimate for (height, width, 3) uint8 RGB pixels of any size.
@@ -174,7 +72,8 @@ class LatticeEstimator:
             return None
         if found is None or (missed and not found.sure):
             return self._denied(reading, seen)
-        return self._compressed(pixels, reading, found, seen)
+        answer = self._compressed(pixels, reading, found, seen)
+        return _with_tables(pixels, reading, answer) if self._tables else answer
 
     def _inexact(self, reading: Reading, seen: LatticeEvidence) -> Estimate | None:
         """Return the answer for pixels that were changed a little since, None where hardly a coefficient tells."""
@@ -297,6 +196,7 @@ class LatticeEstimator:
             seen, verdict="compressed", tables="not standard", family=found.family, quality=nearest if enough else None,
             margin=round(found.missed, 1), phase=reading.phase, noise=reading.noise, steps=determined, turned=None,
             subsampling=told.subsampling, written_by=told.name or None, earlier=earlier,
+            luma_table=_steps(told.told[0]), chroma_table=_steps(told.told[1]),
         )  # fmt: skip
         if not enough:
             reason = f"the quantisation tables are not standard ({determined} of 63 steps could be read)"
@@ -305,14 +205,33 @@ class LatticeEstimator:
         return Estimate(float(nearest), (float(low), float(high)), evidence=evidence)
 
 
+def _steps(table: NDArray[np.int64] | None) -> tuple[int, ...] | None:
+    return None if table is None else tuple(table.tolist())
+
+
+def _with_tables(pixels: NDArray[np.uint8], reading: Reading, answer: Estimate) -> Estimate:
+    """Return an answer with standard tables: what all qualities left have in common, and what chroma itself tells.
+
+    Steps of 255 of the lowest qualities are not told: there are programs that write larger ones.
+    """
+    seen = seen_by(answer)
+    if seen.luma_table is not None or answer.quality is None:
+        return answer
+    of_quality = whole.standard_tables()[np.array(answer.tie_set) - 1]
+    luma = np.where((of_quality[:, 0] == of_quality[0, 0]).all(0), of_quality[0, 0], 0)
+    if min(answer.tie_set) <= LATTICE.low_quality:
+        luma = np.where(luma == of_quality.max(), 0, luma)
+    misleads = reading.grid_seen or seen.colours is not None or seen.partly
+    colour = None if misleads else whole.colour(pixels, reading.phase, reading.turned)
+    found = whole.with_chroma(whole.read(reading), colour).chroma
+    chroma = None if found is None else found.determined
+    if chroma is not None and seen.chroma_quality is None:
+        chroma = np.where((of_quality[:, 1] == chroma).any(0), chroma, 0)
+    return replace(answer, evidence=replace(seen, luma_table=_steps(luma), chroma_table=_steps(chroma)))
+
+
 def _of_two(answer: Estimate, chroma: int) -> Estimate:
     """Return an answer for luma as one for two qualities, with chroma's."""
     evidence = replace(seen_by(answer), tables="not standard", family="standard", chroma_quality=chroma)
     ends = (float(evidence.quality or 0), float(chroma))
     return replace(answer, interval=(min(ends), max(ends)), evidence=evidence)
-
-
-def seen_by(answer: Estimate) -> LatticeEvidence:
-    """Return the lattice's evidence of its own answer."""
-    assert isinstance(answer.evidence, LatticeEvidence)
-    return answer.evidence

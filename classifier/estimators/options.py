@@ -15,7 +15,7 @@ BACKENDS = ("float32", "float16", "int8", "tf")
 
 @dataclass(frozen=True)
 class Asked:
-    """What a person asked for: the flags of `add_model_options` and --explain by their names.
+    """What a person asked for: the flags of `add_model_options`, --explain and --tables by their names.
 
     None means the default of the estimator or of its weights; `threads` is how many threads one estimate may use.
     """
@@ -30,6 +30,7 @@ class Asked:
     find_grid: bool = False
     uncorrected: bool = False
     explain: bool = False
+    tables: bool = False
 
     def __post_init__(self) -> None:
         """Raise `UserError` for what no estimator can do."""

@@ -40,7 +40,9 @@ _NETWORK = Kind(lambda a: _module("network").NetworkEstimator(a), "a variant of 
 _BASELINE = Kind(lambda a: _module("baseline").BaselineEstimator(a), "a baseline to compare with", SIDE)
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(CONFIGS, _NETWORK),
-    "jpeg_lattice": Kind(lambda _: _module("lattice").LatticeEstimator(), "the quantisation lattice in the pixels"),
+    "jpeg_lattice": Kind(
+        lambda a: _module("lattice").LatticeEstimator(a.tables), "the quantisation lattice in the pixels"
+    ),
     "jpeg_header": Kind(lambda _: _module("header").HeaderEstimator(), "what a JPEG file says of itself"),
     "auto": Kind(lambda a: _module("auto").AutoEstimator(a), "the best evidence of all", explains=True),
     **dict.fromkeys(BASELINES, _BASELINE),

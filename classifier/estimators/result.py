@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from q1net_msroi.classifier.estimators.quantisation import Quantisation
 from q1net_msroi.utils.errors import UserError
 
 
@@ -45,6 +46,11 @@ class Evidence:
     def software(self) -> str:
         """Who writes such tables, empty where that is not known."""
         return ""
+
+    @property
+    def quantisation(self) -> Quantisation | None:
+        """The tables of the last compression, None where the evidence does not tell them."""
+        return None
 
     @property
     def changed(self) -> str:

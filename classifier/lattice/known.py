@@ -2,6 +2,7 @@
 
 import functools
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from q1net_msroi.classifier.lattice.noise import STEPS
 
+NAMED = 3
 FILE = Path(__file__).with_name("known_tables.json")
 
 
@@ -25,8 +27,9 @@ class Known:
 
     @property
     def name(self) -> str:
-        """The most frequent writer, empty where it is not known."""
-        return self.names[0] if self.names else ""
+        """Who writes it, at most three, the most frequent first, as `A, B or C`; empty where nobody is known."""
+        *others, last = self.names[:NAMED] or ("",)
+        return f"{', '.join(others)} or {last}" if others else last
 
 
 @functools.cache
@@ -43,6 +46,13 @@ def pairs() -> tuple[Known, ...]:
 
 def _steps(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split()))
+
+
+def writer(luma: Sequence[int], chroma: Sequence[int]) -> str:
+    """Return who writes exactly these tables (64 steps each), empty where they are not known or nobody knows whose."""
+    pair = tuple(luma), tuple(chroma)
+    names = [each.name for each in pairs() if each.name and (each.luma, each.chroma) == pair]
+    return names[0] if names else ""
 
 
 @functools.cache

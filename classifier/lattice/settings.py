@@ -212,6 +212,9 @@ class Lattice:
     step_evidence: float = tuned(0.7, "", "of the nats that count: entries are not independent", ENTRIES)
     step_chance: float = tuned(0.99, "", "chance of a step that is told", ENTRIES)
     table_kinds: TableKinds = tuned(TableKinds(0.5, 0.2, (0.25, 0.04), 0.01), "", "chances of kinds of tables", PRIOR)
+    pair_chance: float = tuned(0.9, "", "chance that chroma's table is that of the pair that luma's is of", PRIOR)
+    whole_entries: int = tuned(16, "entries", "of chroma that show, fewer tell no whole table without luma's", HAND)
+    turned_nats: float = tuned(10.0, "nats", "of a table turned over the same unturned", PRIOR)
     relative_kinds: tuple[tuple[float, ...], ...] = tuned(
         ((0.70, 0.18, 0.10, 0.02), (0.3, 0.2, 0.3, 0.2)), "",
         "chances that a close and a far relative's step is the same, one beside it, near it, any", PRIOR,

@@ -9,7 +9,7 @@ step has nearly all of it.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,25 +130,49 @@ def read(nats: Floats, luma: Steps | None = None, without: int | None = None) ->
     `without` is a known table that is left out of the prior, for a test.
     """
     expected = prior(0 if luma is None else 1, without)
-    level = None
+    level, beside = None, None
     if luma is not None:  # chroma's steps are about as coarse as beside luma's in the standard tables
+        beside = _beside(luma, expected)
         standard = jpeg.standard_tables().reshape(100, 2, 64)
         nearest = int(((standard[:, 0] - luma.mean) ** 2).sum(1).argmin())
         level = float(np.log(standard[nearest, 1]).mean())
-    return posterior(LATTICE.step_evidence * nats, expected, level)
+    told = posterior(LATTICE.step_evidence * nats, expected, level, beside)
+    if luma is None or told.shown.sum() >= LATTICE.whole_entries:
+        return told
+    return replace(told, exact=min(told.exact, luma.exact))  # few entries do not tell the others of a table alone
 
 
-def posterior(nats: Floats, expected: Prior, level: float | None = None) -> Steps:
+def _beside(luma: Steps, expected: Prior) -> Floats:
+    """Return the chances of chroma's exact tables (tables,) by those of luma's, whose pairs they are of."""
+    standard, known_one = _shares(expected)
+    beside = np.zeros(len(expected.exact))
+    beside[:100] = standard * luma.standard
+    np.add.at(beside, expected.names, known_one * luma.known)
+    every: Floats = beside * (min(luma.exact, 1.0) / max(float(beside.sum()), np.finfo(float).tiny))
+    return every
+
+
+def _shares(expected: Prior) -> tuple[float, float]:
+    """Return the prior chances of each standard and of each known table."""
+    kinds = LATTICE.table_kinds
+    return kinds.standard / 100, kinds.known / (len(expected.exact) - 100)
+
+
+def posterior(nats: Floats, expected: Prior, level: float | None = None, beside: Floats | None = None) -> Steps:
     """Return the chances of steps from their likelihoods in nats (64, STEPS) and the tables that are expected.
 
-    `level` is the mean logarithm of the steps that is expected, where one is.
+    `level` is the mean logarithm of the steps that is expected, where one is; `beside` the chances of the exact tables
+    (tables,) by what is known of the other channel, whose sum is 1 at most.
     """
     most = nats.max(1, keepdims=True)
     likely = np.exp(nats - most)
-    others = len(expected.exact) - 100
     kinds = LATTICE.table_kinds
     exact = nats[ENTRIES, expected.exact - 1].sum(1) + _coarse(expected.exact, level)
-    exact += np.log(np.repeat([kinds.standard / 100, kinds.known / others], [100, others]))
+    before = np.repeat(_shares(expected), [100, len(expected.exact) - 100])
+    if beside is not None:
+        pair = LATTICE.pair_chance * beside
+        before = before + pair / (1 - pair.sum())
+    exact += np.log(before)
     families = [_related(likely, most, expected, kernel, level) for kernel in map(_kernel, LATTICE.relative_kinds)]
     anything = 1 / np.arange(1, STEPS + 1)
     anything /= anything.sum()

@@ -57,6 +57,14 @@ class Whole:
         return min(int(low), self.nearest), max(int(np.ceil(high)), self.nearest)
 
     @property
+    def told(self) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+        """The steps (64,) of luma and chroma as the picture lies now, 0 where they are not told."""
+        luma, colours = self.luma.determined, None if self.chroma is None else self.chroma.determined
+        if not self.turned:
+            return luma, colours
+        return luma[blocks.TRANSPOSED], None if colours is None else colours[blocks.TRANSPOSED]
+
+    @property
     def name(self) -> str:
         """Who writes such tables, empty where known pairs of others are left too, or nobody knows whose they are."""
         if self.chroma is None:
@@ -140,7 +148,7 @@ def read(reading: Reading, without: int | None = None) -> Whole:
     luma = steps.read(nats, None, without)
     if reading.turned:
         unturned = steps.read(nats[blocks.TRANSPOSED], None, without)
-        if unturned.evidence > luma.evidence:
+        if unturned.evidence > luma.evidence - LATTICE.turned_nats:
             return Whole(unturned)
     return Whole(luma, reading.turned)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from q1net_msroi.classifier.estimators.lattice import Earlier, LatticeEvidence
+from q1net_msroi.classifier.estimators.lattice_evidence import Earlier, LatticeEvidence
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.utils.errors import UserError

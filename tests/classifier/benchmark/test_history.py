@@ -5,7 +5,7 @@ import pytest
 
 from q1net_msroi.classifier.benchmark import history
 from q1net_msroi.classifier.estimators.auto import AutoEvidence
-from q1net_msroi.classifier.estimators.lattice import Earlier, LatticeEvidence
+from q1net_msroi.classifier.estimators.lattice_evidence import Earlier, LatticeEvidence
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.utils import jpeg
 

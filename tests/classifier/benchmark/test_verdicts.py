@@ -8,7 +8,7 @@ from q1net_msroi.classifier.benchmark.truth import Truth
 from q1net_msroi.classifier.benchmark.world import Case
 from q1net_msroi.classifier.estimators.auto import AutoEvidence
 from q1net_msroi.classifier.estimators.header import Header, estimate_header
-from q1net_msroi.classifier.estimators.lattice import Earlier, LatticeEvidence
+from q1net_msroi.classifier.estimators.lattice_evidence import Earlier, LatticeEvidence
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.utils import jpeg
 

@@ -13,7 +13,7 @@ from PIL import Image
 from q1net_msroi.classifier.estimators import auto
 from q1net_msroi.classifier.estimators.auto import AutoEvidence, HistoryEvidence
 from q1net_msroi.classifier.estimators.header import Header, estimate_header
-from q1net_msroi.classifier.estimators.lattice import Earlier, LatticeEvidence
+from q1net_msroi.classifier.estimators.lattice_evidence import Earlier, LatticeEvidence
 from q1net_msroi.classifier.estimators.network import NetworkEvidence
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate, number

@@ -13,7 +13,7 @@ from q1net_msroi.classifier.estimators import registry
 from q1net_msroi.classifier.estimators.auto import AutoEvidence, HistoryEvidence
 from q1net_msroi.classifier.estimators.baseline import BaselineEvidence
 from q1net_msroi.classifier.estimators.header import HeaderEvidence
-from q1net_msroi.classifier.estimators.lattice import Earlier, LatticeEvidence, earlier_of
+from q1net_msroi.classifier.estimators.lattice_evidence import Earlier, LatticeEvidence, earlier_of
 from q1net_msroi.classifier.estimators.network import NetworkEvidence
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate, Evidence, any_of
