@@ -140,6 +140,12 @@ class Lattice:
     chroma_blocks: int = tuned(32, "blocks", "of chroma that vary, fewer tell no tables", HAND)
     chroma_denial: float = tuned(100.0, "nats", "the same of chroma", FAST)
     chroma_entries: int = tuned(2, "entries", "of chroma that lack them, at least", FAST)
+    chroma_share: float = tuned(
+        0.5,
+        "",
+        "of the free steps' LLR that chroma's other quality explains, at least",
+        "own tables 0.04, true ones 0.9",
+    )
     chroma_steps: int = tuned(32, "steps", "of chroma read off, to count for what is nearest", HAND)
     chroma_sure: float = tuned(100.0, "nats", "LLR of chroma beyond which no other grid is looked for", HAND)
     chroma_squares: int = tuned(1024, "squares", "of chroma that are looked at", TIME)

@@ -129,7 +129,9 @@ def other_chroma(seen: chroma.Chroma | None, qualities: Sequence[int]) -> int | 
     allowed = (total <= LATTICE.chroma_denial) | (number < LATTICE.chroma_entries)
     if allowed[np.array(qualities) - 1].any():
         return None
-    return int(np.where(allowed, seen.nats, -np.inf).argmax()) + 1 if allowed.any() else OTHER
+    explained = seen.nats > LATTICE.chroma_share * float(seen.ratios.max(1).sum())  # fine steps deny hardly anything
+    fitting = allowed & explained
+    return int(np.where(fitting, seen.nats, -np.inf).argmax()) + 1 if fitting.any() else OTHER
 
 
 def denies_upright(reading: Reading) -> bool:

@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from q1net_msroi.classifier.estimators import table
+from q1net_msroi.classifier.lattice import known
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.utils import files, jpeg
 
@@ -517,3 +518,34 @@ def test_progress_is_shown_on_a_terminal(
 def test_no_progress_where_stderr_is_no_terminal(start: Call, photographs: Path) -> None:
     _, err = start(PREDICT, photographs, "--json", "--comp_type", "jpeg_paper").communicate(timeout=120)
     assert err == ""
+
+
+def test_tables(call: Call, jpeg_file: Call, tmp_path: Path) -> None:
+    """Of a file and of its pixels alone the same numbers, or none; of who has none that is said."""
+    file = jpeg_file(85, subsampling="4:4:4")
+    Image.open(file).save(tmp_path / "pixels.png")
+    standard = jpeg.standard_tables()[84].reshape(2, 64)
+    for path, kind in ((file, "auto"), (file, "jpeg_header"), (tmp_path / "pixels.png", "auto")):
+        told = json.loads(call(PREDICT, path, "--tables", "--json", "--comp_type", kind).out)
+        for name, true in zip(("luma_table", "chroma_table"), standard.tolist(), strict=True):
+            assert len(told[name]) == 64
+            assert all(step in (None, own) for step, own in zip(told[name], true, strict=True))
+            assert path != file or None not in told[name]
+    assert "luma_table" not in json.loads(call(PREDICT, file, "--json").out)
+    shown = call(PREDICT, file, "--tables").lines
+    assert shown[2].split() == ["luma", "chroma"]
+    assert [int(step) for step in shown[3].split()] == [*standard[0, :8], *standard[1, :8]]
+    assert shown[-1] == "  subsampling 4:4:4; libjpeg's of quality 85"
+    assert call(PREDICT, file, "--tables", "--comp_type", "jpeg_paper").lines[-1] == "  no quantisation table is told"
+
+
+def test_who_writes_such_tables(call: Call, photograph: np.ndarray, tmp_path: Path) -> None:
+    pair = next(pair for pair in known.pairs() if pair.name == "Photoshop save 8")
+    tables = [list(pair.luma), list(pair.chroma)]
+    Image.fromarray(photograph).save(tmp_path / "a.jpg", qtables=tables, subsampling=0)
+    Image.open(tmp_path / "a.jpg").save(tmp_path / "b.png")
+    said = f"  subsampling 4:4:4; fits Photoshop save 8; no other of {len(known.pairs())} known tables"
+    for name in ("a.jpg", "b.png"):
+        assert call(PREDICT, tmp_path / name, "--tables").lines[-1] == said
+    rows = call(PREDICT, tmp_path, "--csv", "-").lines
+    assert [row.split(",")[7] for row in rows[1:]] == ["Photoshop save 8"] * 2

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from q1net_msroi.classifier.estimators.lattice import LatticeEstimator
+from q1net_msroi.classifier.lattice import known
 from q1net_msroi.utils import files, jpeg
 from q1net_msroi.utils.codecs import CODECS
 
@@ -256,3 +257,72 @@ def test_the_margin_is_a_number_where_all_other_qualities_are_denied(estimator: 
     assert answer.quality == 20
     json.dumps(answer.record("x.png", "jpeg_lattice"), allow_nan=False)
     assert answer.evidence.margin == pytest.approx(answer.evidence.nats)  # ahead of none
+
+
+STANDARD = jpeg.standard_tables().reshape(100, 2, 64)
+
+
+def of_tables(pixels: np.ndarray, luma: np.ndarray, chroma: np.ndarray, subsampling: str = "4:4:4") -> np.ndarray:
+    """Return the pixels after a JPEG with tables (64,) of luma and chroma."""
+    buffer = io.BytesIO()
+    tables = [np.ravel(table).tolist() for table in (luma, chroma)]
+    Image.fromarray(pixels).save(buffer, "JPEG", qtables=tables, subsampling=subsampling)
+    return jpeg.decode(buffer.getvalue())
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
+def test_two_qualities(estimator: LatticeEstimator, photograph: np.ndarray, subsampling: str) -> None:
+    answer = estimator.estimate(of_tables(photograph, STANDARD[71, 0], STANDARD[79, 1], subsampling))
+    assert answer.sentence() == "compressed at 72 for luma and 80 for chroma, which is not standard"
+    assert (answer.interval, answer.evidence.subsampling) == ((72.0, 80.0), subsampling)
+
+
+def test_a_chroma_table_of_no_quality_is_not_called_one(estimator: LatticeEstimator, photograph: np.ndarray) -> None:
+    """Fine steps deny hardly a coefficient: they must explain them too."""
+    off = STANDARD[79, 1].copy()
+    off[[1, 2, 8, 9, 10, 16, 17]] += 4
+    said = estimator.estimate(of_tables(photograph, STANDARD[79, 0], off)).evidence
+    assert (said.tables, said.chroma_quality) == ("not standard", None)
+
+
+def test_standard_tables_are_told_where_asked_for(estimator: LatticeEstimator, photograph: np.ndarray) -> None:
+    pixels = jpeg.compress(photograph, 85, "4:4:4")
+    assert estimator.estimate(pixels).evidence.quantisation is None
+    answer = LatticeEstimator(tables=True).estimate(pixels)
+    told = answer.evidence.quantisation
+    assert told.luma == tuple(STANDARD[84, 0])
+    assert {step for step, true in zip(told.chroma, STANDARD[84, 1], strict=True) if step not in (0, true)} == set()
+    assert sum(step > 0 for step in told.chroma) > 8
+    assert told.lines()[-1] == "subsampling 4:4:4; fits libjpeg's of quality 85"
+    record = answer.record("x", "jpeg_lattice")
+    assert "luma_table" not in record["evidence"]["lattice"]
+    json.dumps(record | told.record())
+
+
+def test_what_ties_have_in_common_is_told(photograph: np.ndarray) -> None:
+    answer = LatticeEstimator(tables=True).estimate(jpeg.compress(photograph[:64, :64], 12))
+    told = answer.evidence.quantisation
+    for step, of_ties in zip(told.luma, STANDARD[np.array(answer.tie_set) - 1, 0].T, strict=True):
+        assert step == (of_ties[0] if len(set(of_ties)) == 1 else 0)
+
+
+def test_steps_of_255_are_not_told_at_the_lowest_qualities(photograph: np.ndarray) -> None:
+    told = LatticeEstimator(tables=True).estimate(jpeg.compress(photograph, 5)).evidence.quantisation
+    assert 0 in told.luma
+    assert 255 not in told.luma
+
+
+@pytest.mark.parametrize("brighter", [0, 10])
+def test_known_tables_are_named_with_both_tables(
+    estimator: LatticeEstimator, photograph: np.ndarray, brighter: int
+) -> None:
+    pair = next(pair for pair in known.pairs() if pair.name == "Photoshop save 8")
+    pixels = of_tables(photograph, np.array(pair.luma), np.array(pair.chroma)).astype(int) + brighter
+    said = estimator.estimate(np.clip(pixels, 0, 255).astype(np.uint8)).evidence
+    assert said.tables == "not standard"
+    told = said.quantisation
+    assert all(step in (0, true) for step, true in zip(told.luma[1:], pair.luma[1:], strict=True))
+    if not brighter:
+        assert (said.written_by, said.software) == ("Photoshop save 8", "Photoshop save 8")
+        assert told.luma == pair.luma
+        assert told.lines()[-1].endswith(f"fits Photoshop save 8; no other of {len(known.pairs())} known tables")

@@ -1,12 +1,15 @@
 """Chroma through the upsampling: samples recovered, subsampling found, tables told apart."""
 
 import io
+import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from q1net_msroi.classifier.lattice import chroma
+from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils import jpeg
 
 WHOLE = chroma.Subsampling("4:4:4", 1, 1)
@@ -100,3 +103,61 @@ def test_flat_colour_stays_flat(way: chroma.Subsampling) -> None:
     for colour in colours:
         values = chroma.cut(np.full((32, 32, 3), colour, np.uint8), (0, 0), way).values
         np.testing.assert_array_equal(values, np.repeat(values[:, :1], 64, axis=1))
+
+
+@pytest.mark.parametrize(("factors", "smooth"), [((1, 2), True), ((2, 2), True), ((1, 2), False), ((1, 4), False)])
+def test_ways_from_differences(factors: tuple[int, int], smooth: bool) -> None:
+    """Samples at random, upsampled: the differences alone leave one way, wherever the first sample begins."""
+    down, across = factors
+    samples = np.random.default_rng(1).integers(-40, 41, (2, 64 // down, 96 // across)).astype(float)
+    full = np.stack([made_of(made_of(plane.T, across, smooth).T, down, smooth) for plane in samples])
+    blue, red = full
+    gray = 128.0
+    rgb = np.stack([gray + 1.402 * red, gray - 0.344136 * blue - 0.714136 * red, gray + 1.772 * blue], -1)
+    pixels = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+    for start in (0, 1):
+        found = chroma.ways(pixels[start * (down > 1) :, start:], (-start % 8, -start % 8))
+        assert {(way.vertical, way.horizontal, way.smooth) for way in found} == {(down, across, smooth)}
+
+
+def made_of(samples: np.ndarray, factor: int, smooth: bool) -> np.ndarray:
+    """Return columns of samples upsampled, the ends repeated."""
+    if factor == 1 or not smooth:
+        return samples.repeat(factor, 0)
+    padded = np.concatenate([samples[:1], samples, samples[-1:]])
+    pixels = np.zeros((2 * len(samples), samples.shape[1]))
+    for i in range(len(pixels)):
+        own = i // 2 + 1
+        pixels[i] = 0.75 * padded[own] + 0.25 * padded[own + (1 if i % 2 else -1)]
+    return pixels
+
+
+def test_noise_by_frequency() -> None:
+    """What undoing the upsampling makes of rounding errors, measured: coarser noise where it is larger."""
+    way = next(way for way in chroma.WAYS if (way.name, way.smooth) == ("4:2:0", True))
+    errors = np.random.default_rng(0).uniform(-0.5, 0.5, (4000, 16, 16))
+    samples = chroma.inverse(2, True) @ errors @ chroma.inverse(2, True).T
+    dct = jpeg.dct_matrix()
+    measured = np.hypot((dct @ samples @ dct.T).reshape(-1, 64).std(0), chroma.PIXEL_ROUNDING)
+    kinds = chroma.noises(way)
+    order = ["chroma", "chroma_wide", "chroma_wider", "chroma_widest"]
+    levels = np.array([order.index(kind) for kind in kinds[1:]])
+    assert set(levels) == {0, 1, 2, 3}
+    assert levels[measured[1:].argmax()] == 3
+    assert levels[measured[1:].argmin()] == 0
+    by_level = [measured[1:][levels == level] for level in range(4)]
+    assert all(low.max() < high.min() + 0.01 for low, high in itertools.pairwise(by_level))
+    assert kinds[0] == "chroma_widest"
+    whole = chroma.noises(WHOLE)
+    assert set(whole[1:]) <= {"chroma", "chroma_wide"}
+
+
+def test_what_is_clear(photograph: np.ndarray) -> None:
+    found = chroma.scores(jpeg.compress(photograph, 85, "4:4:4"), (0, 0))
+    assert found is not None
+    assert found.clear
+    assert not replace(found, textured=LATTICE.chroma_blocks - 1).clear
+    nothing = replace(found, nats=np.zeros(100), ratios=np.zeros_like(found.ratios))
+    assert nothing.presence == 0
+    assert not nothing.clear
+    assert replace(nothing, nats=np.full(100, LATTICE.chroma_presence + 1)).clear
