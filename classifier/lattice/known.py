@@ -26,6 +26,11 @@ class Known:
     chroma: tuple[int, ...]  # the same as luma in gray files
 
     @property
+    def gray(self) -> bool:
+        """Whether only gray files have it, which tell nothing of chroma."""
+        return all("x" not in factors for factors in self.subsampling)
+
+    @property
     def name(self) -> str:
         """Who writes it, at most three, the most frequent first, as `A, B or C`; empty where nobody is known."""
         *others, last = self.names[:NAMED] or ("",)

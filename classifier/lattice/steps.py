@@ -147,7 +147,8 @@ def _beside(luma: Steps, expected: Prior) -> Floats:
     standard, known_one = _shares(expected)
     beside = np.zeros(len(expected.exact))
     beside[:100] = standard * luma.standard
-    np.add.at(beside, expected.names, known_one * luma.known)
+    colour = np.array([not pair.gray for pair in known.pairs()])
+    np.add.at(beside, expected.names, known_one * luma.known * colour)
     every: Floats = beside * (min(luma.exact, 1.0) / max(float(beside.sum()), np.finfo(float).tiny))
     return every
 

@@ -35,6 +35,13 @@ def test_names() -> None:
     assert known.Known(("A", "B", "C", "D"), 1, (), one.luma, one.chroma).name == "A, B or C"
 
 
+def test_gray_files_tell_nothing_of_chroma() -> None:
+    one = known.Known((), 1, ("11", "22"), (1,) * 64, (1,) * 64)
+    assert one.gray
+    assert not known.Known((), 1, ("11", "22x11x11"), one.luma, one.chroma).gray
+    assert all(pair.luma == pair.chroma for pair in known.pairs() if pair.gray)
+
+
 def test_the_writer_of_exactly_these_tables() -> None:
     pair = next(each for each in known.pairs() if each.name == "Photoshop save 8")
     assert known.writer(pair.luma, pair.chroma) == "Photoshop save 8"

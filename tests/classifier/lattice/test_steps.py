@@ -166,6 +166,22 @@ def test_the_table_beside_is_expected(small: steps.Prior) -> None:
     assert other.standard[79] > 0.99  # what is seen says more
 
 
+def test_pairs_that_share_lumas_table_share_its_chance() -> None:
+    """Libjpeg's pair is likelier than each of those who take its luma table and another for chroma."""
+    expected = steps.prior(1)
+    luma = steps.posterior(seen(STANDARD[74, 0], 30.0), steps.prior(0))
+    beside = steps._beside(luma, expected)
+    assert beside.sum() == pytest.approx(luma.exact)
+    gray = np.array([pair.gray for pair in known.pairs()])
+    assert (gray & (luma.known > 0.5)).any()  # and gray files have no chroma
+    others = [place for place in np.unique(expected.names[(luma.known > 0.5) & ~gray]) if place != 74]
+    assert others
+    kinds = LATTICE.table_kinds
+    ratio = (kinds.standard / 100) / (kinds.known / (len(expected.exact) - 100))
+    for place in others:
+        assert beside[74] == pytest.approx(beside[place] * ratio, rel=0.01)
+
+
 def test_entries_that_show() -> None:
     nats = np.zeros((64, STEPS))
     nats[1, 4] = 30  # step 5, and the coarser ones are denied
@@ -173,6 +189,7 @@ def test_entries_that_show() -> None:
     nats[3, 4:] = 9  # 5 or coarser: all coefficients are zero
     nats[4, 4:], nats[4, 40:] = 9, 0  # finer than 10 is not told apart from up to 40
     nats[5, 254] = 30  # the coarsest: nothing is beyond
+    nats[6], nats[6, 4], nats[6, 5:9] = 9, 9.5, 0  # next ones are denied, twice as coarse ones are not
     assert steps.shown(nats).nonzero()[0].tolist() == [1, 2, 4]
     nats[1, 4] = LATTICE.step_shown * 0.9
     assert not steps.shown(nats)[1]
