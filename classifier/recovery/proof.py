@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.estimators.lattice import LatticeEstimator, LatticeEvidence, seen_by
+from q1net_msroi.classifier.estimators.lattice import LatticeEstimator
+from q1net_msroi.classifier.estimators.lattice_evidence import LatticeEvidence, seen_by
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.classifier.lattice import known, tables
 from q1net_msroi.classifier.recovery.coefficients import Recovered, recover
@@ -105,7 +106,7 @@ def _pairs(answer: Estimate, seen: LatticeEvidence) -> Iterator[tuple[NDArray[np
             yield np.stack([one, one]), f"mozjpeg's quality {setting}"
     elif seen.written_by:
         for pair in known.pairs():
-            if seen.written_by in pair.names and max(*pair.luma, *pair.chroma) <= 255:
+            if seen.written_by == pair.name and max(*pair.luma, *pair.chroma) <= 255:
                 yield np.array([pair.luma, pair.chroma]).reshape(2, 8, 8), f"the tables of {seen.written_by}"
 
 

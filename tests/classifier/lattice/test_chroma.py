@@ -147,6 +147,9 @@ def test_noise_by_frequency() -> None:
     assert levels[measured[1:].argmin()] == 0
     by_level = [measured[1:][levels == level] for level in range(4)]
     assert all(low.max() < high.min() + 0.01 for low, high in itertools.pairwise(by_level))
+    for name, least in LATTICE.chroma_noises:
+        assert (measured[1:][levels >= order.index(name)] > least - 0.01).all()
+        assert (measured[1:][levels < order.index(name)] < least + 0.01).all()
     assert kinds[0] == "chroma_widest"
     whole = chroma.noises(WHOLE)
     assert set(whole[1:]) <= {"chroma", "chroma_wide"}
