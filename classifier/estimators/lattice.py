@@ -143,17 +143,15 @@ class LatticeEstimator:
         if found.quality > LATTICE.fine_last and not whole.denies_upright(reading):  # hardly differs from a turned one
             seen = replace(seen, turned=None)
         wide = tables.of_16_bits(reading.counts.textured) if found.quality <= LATTICE.low_quality else None
-        if wide is not None:
+        if wide is not None or found.first is not None:
+            quality, ties = (wide, (wide,)) if wide is not None else (found.quality, found.ties)
             evidence = replace(
-                seen, verdict="compressed", tables="standard", quality=wide, phase=reading.phase, noise=reading.noise
+                seen, verdict="compressed", tables="standard", quality=quality, phase=reading.phase, noise=reading.noise
             )
-            return Estimate(float(wide), tie_set=(wide,), evidence=evidence)
-        if found.first is not None:
-            evidence = replace(
-                seen, verdict="compressed", tables="standard", quality=found.quality, margin=round(found.margin, 1),
-                nats=round(found.nats, 1), phase=reading.phase, noise=reading.noise, earlier=earlier_of(found.first),
-            )  # fmt: skip
-            return Estimate(float(found.quality), tie_set=found.ties, evidence=evidence)
+            if wide is None:
+                margin, nats, earlier = round(found.margin, 1), round(found.nats, 1), earlier_of(found.first)
+                evidence = replace(evidence, margin=margin, nats=nats, earlier=earlier)
+            return Estimate(float(quality), tie_set=ties, evidence=evidence)
         misleads = reading.grid_seen or seen.colours is not None  # a too smooth picture's chroma; and RGB has none
         colour = None if misleads else whole.colour(pixels, reading.phase, reading.turned)
         if scores.margin < LATTICE.chroma_decides:
@@ -164,8 +162,12 @@ class LatticeEstimator:
         if answer.quality is None:
             return answer
         second = None if misleads else whole.other_chroma(colour, answer.tie_set)
-        if second == whole.OTHER or (not misleads and whole.other_luma(reading, answer.tie_set)):
+        standard = seen.colours is not None or whole.standard_luma(reading, answer.tie_set)
+        if second == whole.OTHER or standard is False:
             return self._not_standard(pixels, reading, tables.Tables("unknown", 0.0), seen)
+        if standard is None:
+            reason = f"compressed, but the {seen.blocks} blocks that could say fit other tables as well"
+            return Estimate(None, reason=reason, evidence=replace(seen, phase=reading.phase))
         if found.partly:
             return answer
         if second is not None:

@@ -59,6 +59,7 @@ class Reading:
     grid_seen: bool = False  # block edges stand out at this phase: compressed, however little the blocks say
     clipped: int = 0  # blocks with clipped pixels that were asked too
     turned: bool = False  # rows and columns changed places since: `scores` and `counts` are of the picture turned back
+    dc: NDArray[np.floating] | None = None  # ratios (STEPS,) of DC where its step is not that of AC's standard tables
 
     @property
     def nats(self) -> float:
@@ -76,10 +77,12 @@ def read(
     if turned:
         counts = blocks.turned(counts)
         scores = table_scores(counts, noise)
+    dc = None
     if shifted_dc(scores):
+        dc = scores.ratios[0] if other_dc(scores) else None
         counts = without_dc(counts)
         scores = table_scores(counts, noise)
-    return Reading(phase, noise, scores, counts, turned=turned)
+    return Reading(phase, noise, scores, counts, turned=turned, dc=dc)
 
 
 class Readings(dict[tuple[int, int], Reading]):
@@ -111,6 +114,17 @@ def shifted_dc(scores: Scores) -> bool:
     ac = likelihood.sum_tables(scores.ratios[1:], frequencies[1:])
     dc = likelihood.sum_tables(scores.ratios[:1], frequencies[:1])
     return bool(ac.max() > LATTICE.ac_presence and dc[ac > ac.max() - LATTICE.ac_tie].max() < LATTICE.dc_denial)
+
+
+def other_dc(scores: Scores) -> bool:
+    """Tell whether DC has a lattice of its own: its step is none of AC's standard tables, nor a divisor of theirs.
+
+    A change of brightness, by which all DC coefficients grow by multiples of 8, leaves them on divisors.
+    """
+    nats = likelihood.sum_tables(scores.ratios[1:], np.arange(1, 64))
+    expected = likelihood.steps_of_quality()[nats > nats.max() - LATTICE.ac_tie, 0] + 1
+    step = int(scores.ratios[0].argmax()) + 1
+    return bool((expected % step > 0).all() and scores.ratios[0].max() > LATTICE.other_dc)
 
 
 def without_dc(counts: blocks.Histograms) -> blocks.Histograms:

@@ -162,8 +162,9 @@ def _with_firsts(
         found = _first(reading, index + 1) if _near(fits, index) and nats[index] > shown else None
         if found is None:
             continue
-        first, total = found.quality - 1, float(nats[index]) + found.gain
-        # Else the first lattice alone explains all. A fine last one hardly moves coefficients from it.
+        total = float(nats[index]) + found.gain
+        # Else a first lattice alone explains all. A fine last one hardly moves coefficients from it.
+        first = max((q - 1 for q in found.tie_set or (found.quality,)), key=lambda one: float(single[one]))
         chance = LATTICE.excess_error / np.sqrt(max(float(fits.number[first]), 1.0))
         better = total > LATTICE.better_story * single[first] + LATTICE.tables_missed and fits.excess[first] > 0
         beside = fits.excess[first] > LATTICE.alone_excess + chance or better

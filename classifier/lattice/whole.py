@@ -103,21 +103,25 @@ def denials(
     return beyond.sum(1), (beyond > 0).sum(1)
 
 
-def other_luma(reading: Reading, qualities: Sequence[int]) -> bool:
-    """Tell whether luma's table is another than the standard ones, of which these `qualities` are likely."""
-    ratios, counts = reading.scores.ratios, reading.counts.textured
-    if not counts[0].any() or not tables.untouched(ratios):
-        return False  # brightness was changed since, or something moved some entries
-    total, _ = denials(counts, ratios, reading.noise, 0, LATTICE.entry_slack)
-    denied = total[np.array(qualities) - 1].min() > LATTICE.luma_denial
-    of_tables = ratios[steps.ENTRIES, steps.prior(0).exact - 1].sum(1)
+def standard_luma(reading: Reading, qualities: Sequence[int]) -> bool | None:
+    """Tell whether luma's table is a standard one, of which these `qualities` are likely; None where few blocks speak
+    and other tables are as likely.
+    """
+    ratios = reading.scores.ratios
+    if not tables.untouched(ratios):
+        return True  # something moved some entries
+    total, _ = denials(reading.counts.textured, ratios, reading.noise, 0, LATTICE.entry_slack)
+    denied = total[np.array(qualities) - 1].min() > LATTICE.luma_denial or reading.dc is not None
+    of_tables = _luma_nats(reading)[steps.ENTRIES, steps.prior(0).exact - 1].sum(1)
     ahead = of_tables[100:].max() > of_tables[:100].max() + LATTICE.luma_denial  # where its steps are multiples
-    if not denied and not ahead:
-        return False
-    told = read(reading)
-    if told.turned != reading.turned or told.luma.exact - float(told.luma.standard.sum()) > LATTICE.step_chance:
+    few = reading.nats < LATTICE.few_nats
+    if not (denied or ahead or few):
         return True
-    return bool(denied) and float(told.luma.standard.sum()) < LATTICE.other_tables
+    told = read(reading)
+    chance = float(told.luma.standard.sum())
+    if (denied or ahead) and (told.turned != reading.turned or chance < LATTICE.other_tables):
+        return False
+    return None if few and chance < LATTICE.unsure_tables else True
 
 
 def other_chroma(seen: chroma.Chroma | None, qualities: Sequence[int]) -> int | None:
@@ -140,13 +144,21 @@ def denies_upright(reading: Reading) -> bool:
     return bool(upright.max() < reading.scores.textured.max() - LATTICE.upright_denial)
 
 
+def _luma_nats(reading: Reading) -> NDArray[np.float64]:
+    """Return how well each step explains the textured blocks' luma: (64, STEPS)."""
+    nats = steps.or_smooth(reading.counts.textured, reading.scores.ratios, "smooth", LATTICE.small_luma)
+    if reading.dc is not None:
+        nats[0] = reading.dc
+    return nats
+
+
 def read(reading: Reading, without: int | None = None) -> Whole:
     """Return what a reading of luma tells of its table.
 
     Of pictures that seem turned the table as it is, where this explains more than standard ones turned. `without` is a
     known pair that is left out of the prior, for a test.
     """
-    nats = steps.or_smooth(reading.counts.textured, reading.scores.ratios, "smooth", LATTICE.small_luma)
+    nats = _luma_nats(reading)
     luma = steps.read(nats, None, without)
     if reading.turned:
         unturned = steps.read(nats[blocks.TRANSPOSED], None, without)

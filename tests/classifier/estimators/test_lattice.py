@@ -137,7 +137,7 @@ def test_tables_like_no_standard_ones(estimator: LatticeEstimator, photograph: n
     assert answer.quality == pytest.approx(nearest, abs=1)
     assert answer.interval is not None
     assert answer.interval[1] - answer.interval[0] > 50
-    few = estimator.estimate(saved_with(photograph[:96, :96], np.full((8, 8), 60)))  # few steps and far apart
+    few = estimator.estimate(saved_with(photograph[:112, :112], np.full((8, 8), 60)))  # few steps and far apart
     assert few.evidence.verdict == "compressed"
     assert few.interval is not None
     assert few.interval[1] - few.interval[0] > 40

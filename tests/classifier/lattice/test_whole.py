@@ -107,7 +107,7 @@ def test_chroma_of_another_quality(luma: int, chroma: int) -> None:
     seen = whole.colour(pixels, (0, 0))
     assert whole.other_chroma(seen, (luma,)) == chroma
     assert whole.other_chroma(seen, (luma, chroma)) is None
-    assert not whole.other_luma(search.find(pixels), (luma,))
+    assert whole.standard_luma(search.find(pixels), (luma,))
 
 
 def test_chroma_of_no_quality() -> None:
@@ -127,11 +127,11 @@ def test_denials_are_of_the_entries_that_differ() -> None:
     none, left = whole.denials(reading.counts.textured, reading.scores.ratios, reading.noise, 0, 1e9)
     assert not none.any()
     assert not left.any()
-    assert whole.other_luma(reading, (60,))
+    assert whole.standard_luma(reading, (60,)) is False
 
 
 def test_standard_pictures_deny_nothing() -> None:
     reading = search.find(jpeg.compress(pictures.photographs()["coffee"], 70))
     nats, number = whole.denials(reading.counts.textured, reading.scores.ratios, reading.noise, 0, LATTICE.entry_slack)
     assert (nats[69], number[69]) == (0, 0)
-    assert not whole.other_luma(reading, (70,))
+    assert whole.standard_luma(reading, (70,))
