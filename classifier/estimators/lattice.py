@@ -156,7 +156,7 @@ class LatticeEstimator:
         colour = None if misleads else whole.colour(pixels, reading.phase, reading.turned)
         if scores.margin < LATTICE.chroma_decides:
             scores = search.with_chroma(scores, colour)
-        if colour is not None and colour.nats.max() > LATTICE.presence:
+        if colour is not None and colour.clear:
             seen = replace(seen, subsampling=colour.way.name)
         answer = self._named(reading, scores, search.tied(scores), replace(seen, partly=found.partly or None))
         if answer.quality is None:

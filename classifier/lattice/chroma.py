@@ -169,14 +169,16 @@ class Chroma:
 
     @property
     def clear(self) -> bool:
-        """Whether a lattice shows, in blocks enough."""
-        return self.presence > LATTICE.chroma_presence and self.textured >= LATTICE.chroma_blocks
+        """Whether a lattice shows, in blocks enough: of a standard or known table, or of coarse steps one by one."""
+        free = self.ratios[:, LATTICE.coarse_step - 1 :].max(1) - np.log(steps.STEPS)
+        presence = max(self.presence, float(np.maximum(free, 0).sum()))
+        return presence > LATTICE.chroma_sure and self.textured >= LATTICE.chroma_blocks
 
     @property
     def presence(self) -> float:
         """Nats by which the likeliest table, standard or known, explains the planes better than none."""
-        known = steps.prior(1).exact
-        return max(float(self.nats.max()), float(self.ratios[steps.ENTRIES, known - 1].sum(1).max()))
+        known = self.ratios[steps.ENTRIES, steps.prior(1).exact - 1].sum(1)
+        return max(float(self.nats.max()), float(known.max()))
 
 
 def scores(pixels: NDArray[np.uint8], phase: tuple[int, int]) -> Chroma | None:
@@ -186,10 +188,10 @@ def scores(pixels: NDArray[np.uint8], phase: tuple[int, int]) -> Chroma | None:
         return None
     likely = ways(pixels, phase)
     best = _best(pixels, phase, likely)
-    others = [way for way in WAYS if way not in likely]
-    if best.presence > LATTICE.presence or best.textured < LATTICE.chroma_blocks or not others:
+    others = [way for way in WAYS if way.smooth and way not in likely]  # repeated samples are seen
+    if best.presence > LATTICE.chroma_sure or best.textured < LATTICE.chroma_blocks or not others:
         return best
-    return max((best, _best(pixels, phase, others)), key=lambda one: one.presence)
+    return max((best, _best(pixels, phase, others)), key=_likelihood)
 
 
 def _best(pixels: NDArray[np.uint8], phase: tuple[int, int], among: Sequence[Subsampling]) -> Chroma:
@@ -200,17 +202,20 @@ def _best(pixels: NDArray[np.uint8], phase: tuple[int, int], among: Sequence[Sub
         for y in range(phase[0], 8 * way.vertical, 8)
         for x in range(phase[1], 8 * way.horizontal, 8)
     ]
-    first = _read(pixels, *grids[0], LATTICE.chroma_squares)
-    if len(grids) == 1 or first.presence > LATTICE.chroma_sure:  # most pictures begin with a whole square
+    first = _read(pixels, *grids[0])
+    if len(among) == 1 and first.presence > LATTICE.chroma_sure:  # most pictures begin with a whole square
         return first
-    glances = [_read(pixels, *grid, LATTICE.chroma_glance).presence for grid in grids]
-    best = _read(pixels, *grids[int(np.argmax(glances))], LATTICE.chroma_squares)
-    return max((first, best), key=lambda one: one.presence)
+    return max((first, *(_read(pixels, *grid) for grid in grids[1:])), key=_likelihood)
 
 
-def _read(pixels: NDArray[np.uint8], way: Subsampling, phase: tuple[int, int], limit: int) -> Chroma:
+def _likelihood(one: Chroma) -> float:
+    """Return what ways of subsampling are compared by: where a coarser one fits too, finer ones see blocks twice."""
+    return one.presence * one.way.vertical * one.way.horizontal
+
+
+def _read(pixels: NDArray[np.uint8], way: Subsampling, phase: tuple[int, int]) -> Chroma:
     """Read the chroma planes under one way of subsampling, on one grid."""
-    counts = blocks.histograms(cut(pixels, phase, way, limit))
+    counts = blocks.histograms(cut(pixels, phase, way))
     found = score.table_scores(counts, "exact", channel=1)
     nats, ratios = found.nats - found.textured, found.ratios.astype(np.float64)
     if way.filtered:

@@ -114,7 +114,7 @@ def strong_only(reading: Reading) -> Reading:
 
 def with_chroma(luma: Scores, colour: chroma.Chroma | None) -> Scores:
     """Return the scores with the chroma's added among the qualities that luma leaves, if chroma shows a lattice."""
-    if colour is None or colour.nats.max() < LATTICE.presence:
+    if colour is None or not colour.clear:
         return luma
     close = luma.nats > luma.nats.max() - LATTICE.chroma_decides
     nats = np.where(close, luma.nats + colour.nats - colour.nats[close].max(), luma.nats - LATTICE.chroma_decides)

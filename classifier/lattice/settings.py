@@ -136,9 +136,7 @@ class Lattice:
     chroma_rounded: tuple[float, float] = tuned(
         (0.6, 1.7), "times", "what a square that tells leaves to what rounding leaves, least and most", HAND
     )
-    chroma_glance: int = tuned(256, "squares", "of chroma on each grid and way, to find the best", TIME)
-    chroma_presence: float = tuned(60.0, "nats", "LLR of a lattice in chroma whose tables are told", HAND)
-    chroma_blocks: int = tuned(32, "blocks", "of chroma that vary, fewer tell no tables", HAND)
+    chroma_blocks: int = tuned(8, "blocks", "of chroma that vary, fewer tell no tables", HAND)
     chroma_denial: float = tuned(100.0, "nats", "the same of chroma", FAST)
     chroma_entries: int = tuned(2, "entries", "of chroma that lack them, at least", FAST)
     chroma_share: float = tuned(
@@ -148,7 +146,7 @@ class Lattice:
         "own tables 0.04, true ones 0.9",
     )
     chroma_steps: int = tuned(32, "steps", "of chroma read off, to count for what is nearest", HAND)
-    chroma_sure: float = tuned(100.0, "nats", "LLR of chroma beyond which no other grid is looked for", HAND)
+    chroma_sure: float = tuned(100.0, "nats", "LLR of a lattice in chroma whose tables are told", HAND)
     chroma_squares: int = tuned(1024, "squares", "of chroma that are looked at", TIME)
     inexact_noises: tuple[str, ...] = tuned(("blurred", "noisy", "coarse"), "", "of changed pixels", HAND)
     inexact_finest: int = tuned(94, "quality", "finer steps are no wider than these noises", HAND)
@@ -214,7 +212,7 @@ class Lattice:
 
     # A table read entry by entry.
     small_luma: SmallSteps = tuned(SmallSteps(2, 3), "grey levels, steps", "what small steps of luma need", HAND)
-    small_chroma: SmallSteps = tuned(SmallSteps(4, 16), "grey levels, steps", "the same of chroma", HAND)
+    small_chroma: SmallSteps = tuned(SmallSteps(6, 16), "grey levels, steps", "the same of chroma", HAND)
     small_step_coefficients: int = tuned(8, "coefficients", "of those, at least", HAND)
     step_evidence: float = tuned(0.7, "", "of the nats that count: entries are not independent", ENTRIES)
     step_chance: float = tuned(0.99, "", "chance of a step that is told", ENTRIES)

@@ -116,11 +116,13 @@ def or_smooth(counts: NDArray[np.float32], found: NDArray[np.floating], smooth: 
 
     `found` are the ratios under the usual noise. In smooth pictures the rounding errors of a block go together and
     reach further around zero, which the noise `smooth` allows for. That is no sign of small steps: without coefficients
-    beyond they have no more than larger ones.
+    beyond they have no more than larger ones, and
+    all together do not speak against a lattice.
     """
     nats: Floats = np.maximum(found, likelihood.ratios(counts, smooth, ENTRIES == 0)).astype(np.float64)
     few = (counts[:, small.reach * RESOLUTION :].sum(1) < LATTICE.small_step_coefficients) & (ENTRIES > 0)
     nats[few, : small.steps] = np.minimum(nats[few, : small.steps], nats[few, small.steps :].max(1, keepdims=True))
+    nats[few] -= np.minimum(nats[few].max(1, keepdims=True), 0)
     return nats
 
 

@@ -163,4 +163,4 @@ def test_what_is_clear(photograph: np.ndarray) -> None:
     nothing = replace(found, nats=np.zeros(100), ratios=np.zeros_like(found.ratios))
     assert nothing.presence == 0
     assert not nothing.clear
-    assert replace(nothing, nats=np.full(100, LATTICE.chroma_presence + 1)).clear
+    assert replace(nothing, nats=np.full(100, LATTICE.chroma_sure + 1)).clear
