@@ -170,7 +170,7 @@ class Chroma:
     @property
     def clear(self) -> bool:
         """Whether a lattice shows, in blocks enough: of a standard or known table, or of coarse steps one by one."""
-        free = self.ratios[:, LATTICE.coarse_step - 1 :].max(1) - np.log(steps.STEPS)
+        free = self.ratios[:, LATTICE.coarse_step - 1 :].max(1) - np.log(len(self.ratios[0]))
         presence = max(self.presence, float(np.maximum(free, 0).sum()))
         return presence > LATTICE.chroma_sure and self.textured >= LATTICE.chroma_blocks
 
