@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from q1net_msroi.classifier.lattice import blocks, likelihood, score, steps
+from q1net_msroi.classifier.lattice.noise import STEPS
 from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils import jpeg
 
@@ -170,9 +171,14 @@ class Chroma:
     @property
     def clear(self) -> bool:
         """Whether a lattice shows, in blocks enough: of a standard or known table, or of coarse steps one by one."""
-        free = self.ratios[:, LATTICE.coarse_step - 1 :].max(1) - np.log(len(self.ratios[0]))
+        free = self.ratios[:, LATTICE.coarse_step - 1 :].max(1) - np.log(STEPS)
         presence = max(self.presence, float(np.maximum(free, 0).sum()))
         return presence > LATTICE.chroma_sure and self.textured >= LATTICE.chroma_blocks
+
+    @property
+    def explains(self) -> bool:
+        """Whether a standard or known table explains nearly all that any steps could, as none does of other ways."""
+        return self.presence > max(LATTICE.chroma_sure, LATTICE.chroma_explained * float(self.ratios.max(1).sum()))
 
     @property
     def presence(self) -> float:
@@ -201,11 +207,14 @@ def _best(pixels: NDArray[np.uint8], phase: tuple[int, int], among: Sequence[Sub
         for way in among
         for y in range(phase[0], 8 * way.vertical, 8)
         for x in range(phase[1], 8 * way.horizontal, 8)
+        if (y, x) != phase
     ]
-    first = _read(pixels, *grids[0])
-    if len(among) == 1 and first.presence > LATTICE.chroma_sure:  # most pictures begin with a whole square
-        return first
-    return max((first, *(_read(pixels, *grid) for grid in grids[1:])), key=_likelihood)
+    found = []
+    for way in sorted(among, key=lambda one: -one.vertical * one.horizontal):
+        found.append(_read(pixels, way, phase))  # most pictures begin with a whole square
+        if found[-1].explains:
+            return found[-1]
+    return max(found + [_read(pixels, *grid) for grid in grids], key=_likelihood)
 
 
 def _likelihood(one: Chroma) -> float:
@@ -216,17 +225,14 @@ def _likelihood(one: Chroma) -> float:
 def _read(pixels: NDArray[np.uint8], way: Subsampling, phase: tuple[int, int]) -> Chroma:
     """Read the chroma planes under one way of subsampling, on one grid."""
     counts = blocks.histograms(cut(pixels, phase, way))
-    found = score.table_scores(counts, "exact", channel=1)
-    nats, ratios = found.nats - found.textured, found.ratios.astype(np.float64)
-    if way.filtered:
-        kinds = noises(way)
-        for noise in sorted(set(kinds.tolist())):
-            rows = kinds == noise
-            ratios[rows] = likelihood.ratios(counts.textured[rows], noise, steps.ENTRIES[rows] == 0)
-    ratios = steps.or_smooth(
-        counts.textured, ratios, "chroma_widest" if way.filtered else "smooth", LATTICE.small_chroma
-    )
-    nats = nats + likelihood.sum_tables(ratios, steps.ENTRIES, channel=1)
+    kinds = noises(way) if way.filtered else np.full(64, "exact")
+    ratios = np.zeros((64, STEPS))
+    for noise in sorted(set(kinds.tolist())):
+        rows = kinds == noise
+        ratios[rows] = likelihood.ratios(counts.textured[rows], noise, steps.ENTRIES[rows] == 0)
+    smooth = "chroma_widest" if way.filtered else "smooth"
+    ratios = steps.or_smooth(counts.textured, ratios, smooth, LATTICE.small_chroma)
+    nats = score.table_scores(counts, "exact", 1, ratios).nats
     return Chroma(nats, way, phase, ratios, counts.textured, counts.textured_blocks)
 
 

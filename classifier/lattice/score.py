@@ -30,12 +30,15 @@ class Scores:
         return float(best - second) if np.isfinite(second) else float(best)
 
 
-def table_scores(counts: blocks.Histograms, noise: str = "exact", channel: int = 0) -> Scores:
-    """Score the 100 tables of luma (channel 0) or chroma (1).
+def table_scores(
+    counts: blocks.Histograms, noise: str = "exact", channel: int = 0, ratios: NDArray[np.floating] | None = None
+) -> Scores:
+    """Score the 100 tables of luma (channel 0) or chroma (1); `ratios` (64, STEPS) of textured blocks may be given.
 
     Blocks that are constant along a side speak only where the pixels are the decoder's own.
     """
-    ratios = likelihood.ratios(counts.textured, noise, np.arange(64) == 0)
+    if ratios is None:
+        ratios = likelihood.ratios(counts.textured, noise, np.arange(64) == 0)
     nats = likelihood.sum_tables(ratios, np.arange(64), channel)
     textured, used = nats, counts.textured_blocks
     if noise in ("exact", "chroma"):

@@ -147,6 +147,12 @@ class Lattice:
     )
     chroma_steps: int = tuned(32, "steps", "of chroma read off, to count for what is nearest", HAND)
     chroma_sure: float = tuned(100.0, "nats", "LLR of a lattice in chroma whose tables are told", HAND)
+    chroma_explained: float = tuned(
+        0.9,
+        "",
+        "of the free steps' LLR, beyond which no other way is looked for",
+        "true ways 0.97; others no presence",
+    )
     chroma_squares: int = tuned(1024, "squares", "of chroma that are looked at", TIME)
     inexact_noises: tuple[str, ...] = tuned(("blurred", "noisy", "coarse"), "", "of changed pixels", HAND)
     inexact_finest: int = tuned(94, "quality", "finer steps are no wider than these noises", HAND)
