@@ -164,3 +164,19 @@ def test_what_is_clear(photograph: np.ndarray) -> None:
     assert nothing.presence == 0
     assert not nothing.clear
     assert replace(nothing, nats=np.full(100, LATTICE.chroma_sure + 1)).clear
+
+
+@pytest.mark.parametrize(("subsampling", "coarser"), [("4:2:0", []), ("4:2:2", [0]), ("4:4:4", [0, 2])])
+def test_the_true_way_explains_nearly_all(photograph: np.ndarray, subsampling: str, coarser: list[int]) -> None:
+    """No way that joins more pixels does."""
+    decoded = jpeg.compress(photograph[:160, :240], 85, subsampling)
+    true = next(way for way in chroma.WAYS if way.name == subsampling)
+    assert chroma._read(decoded, true, (0, 0)).explains
+    assert not any(chroma._read(decoded, chroma.WAYS[place], (0, 0)).explains for place in coarser)
+
+
+def test_a_coarser_way_that_fits_is_preferred(photograph: np.ndarray) -> None:
+    found = chroma.scores(jpeg.compress(photograph, 85, "4:4:4"), (0, 0))
+    assert found is not None
+    coarse = replace(found, way=chroma.WAYS[0])
+    assert chroma._likelihood(coarse) == 4 * chroma._likelihood(found) > 0

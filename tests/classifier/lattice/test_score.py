@@ -1,7 +1,10 @@
 """All kinds of blocks of one grid together, on photographs whose brightness was changed and whose areas are flat."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from q1net_msroi.classifier.lattice import blocks, score
 from q1net_msroi.utils import jpeg
@@ -80,3 +83,19 @@ def test_a_turn_needs_the_presence_of_a_lattice(ahead: float, turned: bool, leas
 def test_never_compressed_pictures_are_not_turned() -> None:
     for name in pictures.SAMPLES:
         assert not score.read(pictures.photographs()[name], (0, 0)).turned
+
+
+@pytest.mark.parametrize(("step", "grey", "other"), [(6, 0, True), (7, 0, False), (7, 3, False), (7, -10, False)])
+def test_dc_of_another_step_is_no_change_of_brightness(step: int, grey: int, other: bool) -> None:
+    """AC of standard 77, whose DC has the step 7."""
+    table = jpeg.standard_tables()[76].copy()
+    table[0, 0, 0] = step
+    buffer = io.BytesIO()
+    Image.fromarray(part("coffee", 120)).save(
+        buffer, "JPEG", qtables=table.reshape(2, 64).tolist(), subsampling="4:4:4"
+    )
+    pixels = np.clip(jpeg.decode(buffer.getvalue()).astype(int) + grey, 0, 255).astype(np.uint8)
+    reading = score.read(pixels, (0, 0))
+    assert (reading.dc is not None) == other
+    assert not other or int(reading.dc.argmax()) + 1 == step
+    assert reading.scores.best == 77

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from q1net_msroi.classifier.lattice import known, steps
-from q1net_msroi.classifier.lattice.noise import STEPS
+from q1net_msroi.classifier.lattice import known, likelihood, steps
+from q1net_msroi.classifier.lattice.noise import BINS, RESOLUTION, STEPS
 from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.utils import jpeg
 
@@ -225,3 +225,17 @@ def test_smooth_pictures_have_no_small_steps() -> None:
     nats = steps.or_smooth(counts, found, "smooth", small)
     assert (nats[1:, : small.steps] <= nats[1:, -1:]).all()
     assert nats[0, 0] >= 50  # DC may have them
+
+
+def test_few_coefficients_do_not_deny_the_step_they_lie_on() -> None:
+    """Fewer coefficients than a sign of small steps needs leave a small step no less likely than the next ones."""
+    small = LATTICE.small_luma
+    counts = np.zeros((64, BINS), np.float32)
+    counts[:, 0], counts[5, 3 * RESOLUTION] = 30, LATTICE.small_step_coefficients - 1
+    counts[9, :8] = 20, 18, 14, 10, 8, 9, 11, 9
+    found = likelihood.ratios(counts, "exact", np.arange(64) == 0)
+    assert found[5, 2] > found[5, 3:20].max() + 20  # 3 explains what larger steps do not
+    nats = steps.or_smooth(counts, found, "smooth", small)
+    assert nats[5, 2] == pytest.approx(nats[5, small.steps :].max())
+    assert np.maximum(found[9], likelihood.ratios(counts[9:10], "smooth")[0]).max() < -1
+    assert nats[9].max() == pytest.approx(0, abs=1e-4)  # what lies around zero alone denies no lattice

@@ -439,3 +439,11 @@ def test_how_many_coefficients_show_steps_over_255(number: int, off: int, told: 
     values[:off, 1] = steps[1] + 2.0  # beyond the reach of a peak
     assert tables.of_16_bits(blocks.count(values.astype(np.float32))) == told
     assert tables.of_16_bits(blocks.count(np.zeros((0, 64), np.float32))) is None
+
+
+@pytest.mark.parametrize("side", [64, 96])
+def test_one_coarse_compression_is_not_two(photograph: np.ndarray, side: int) -> None:
+    """The steps of 50 are half of those of 25: all coefficients of one compression at 25 lie on both lattices."""
+    for row, column in ((40, 100), (100, 160), (180, 260)):
+        _, found = read(jpeg.compress(photograph[row : row + side, column : column + side], 25))
+        assert found is None or found.first is None

@@ -135,3 +135,26 @@ def test_standard_pictures_deny_nothing() -> None:
     nats, number = whole.denials(reading.counts.textured, reading.scores.ratios, reading.noise, 0, LATTICE.entry_slack)
     assert (nats[69], number[69]) == (0, 0)
     assert whole.standard_luma(reading, (70,))
+
+
+def test_few_blocks_that_fit_others_as_well_name_no_standard_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = search.find(jpeg.compress(pictures.photographs()["coffee"], 70))
+    told = whole.read(reading)
+
+    def with_chance(chance: float) -> whole.Whole:
+        standard = told.luma.standard / told.luma.standard.sum() * chance
+        return replace(told, luma=replace(told.luma, standard=standard))
+
+    few = replace(reading, scores=replace(reading.scores, nats=np.minimum(reading.scores.nats, LATTICE.few_nats - 1)))
+    for chance, expected in ((LATTICE.unsure_tables + 0.01, True), (LATTICE.unsure_tables - 0.01, None)):
+        monkeypatch.setattr(whole, "read", lambda _, chance=chance: with_chance(chance))
+        assert whole.standard_luma(few, (70,)) is expected
+        assert whole.standard_luma(reading, (70,)) is True
+
+
+def test_dc_of_another_step_is_another_table() -> None:
+    table = STANDARD[76, 0].copy()
+    table[0] = 6
+    reading = search.find(saved(pictures.photographs()["coffee"], table, STANDARD[76, 1]))
+    assert whole.standard_luma(reading, (77,)) is False
+    assert whole.read(reading).luma.determined[0] == 6
