@@ -30,13 +30,22 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs the photographs of Q1NET_DATA where they are absent."""
-    if DATA.is_dir():
-        return
+    """Mark slow what `fast` leaves out, and skip what needs the photographs of Q1NET_DATA where they are absent."""
+    sets: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("fast"):
+            sets.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for members in sets.values():
+        number = members[0].get_closest_marker("fast").args[0]
+        kept = {place * len(members) // number for place in range(number)}
+        for place, item in enumerate(members):
+            if place not in kept:
+                item.add_marker(pytest.mark.slow)
     absent = pytest.mark.skip(reason=f"no photographs at {DATA}; set Q1NET_DATA to their folder")
     for item in items:
-        if item.get_closest_marker("data"):
+        if item.get_closest_marker("data") and not DATA.is_dir():
             item.add_marker(absent)
 
 

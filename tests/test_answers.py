@@ -131,6 +131,7 @@ def test_saved_once_by_a_camera(
     assert pixels.quality is None or pixels.quality == pytest.approx(quality, abs=2)
 
 
+@pytest.mark.fast(2)
 @pytest.mark.parametrize("preset", ["low", "medium", "high", "maximum"])
 def test_saved_once_by_photoshop(of_file: OfFile, estimator: AutoEstimator, part: Pixels, preset: str) -> None:
     """Its tables are unlike libjpeg's: fine where those are coarse, so that the range is wide."""
@@ -257,6 +258,7 @@ def text_over_a_ramp() -> Image.Image:
 DRAWINGS = [logo, icon, chart, text_over_a_ramp]
 
 
+@pytest.mark.fast(3)
 @pytest.mark.parametrize(
     ("make", "quality"), [*((make, 30) for make in DRAWINGS), *((make, 75) for make in DRAWINGS if make is not chart)]
 )
@@ -267,6 +269,7 @@ def test_drawings_are_told_from_their_jpegs(
     assert answer.sentence() == f"compressed at {quality}"
 
 
+@pytest.mark.fast(2)
 @pytest.mark.parametrize("make", DRAWINGS)
 def test_drawings_as_they_were_drawn(estimator: AutoEstimator, make: Callable[[], Image.Image]) -> None:
     assert estimator.estimate(np.asarray(make())).quality is None

@@ -95,6 +95,7 @@ def test_json_is_json(call: Call, photographs: Path, save_path: Path, monkeypatc
     assert {row["mae"] is None for row in read} == {False, True}
 
 
+@pytest.mark.slow
 def test_bad_pictures_are_left_out(call: Call, photographs: Path, save_path: Path) -> None:
     (photographs / "broken.png").write_bytes(b"text")
     flags = ["--save_path", save_path, "--qualities", "50"]
@@ -139,6 +140,7 @@ def test_a_network_that_is_confident_of_nothing_gets_no_threshold(
     assert weights.read_card(save_path / "jpeg_paper") == before
 
 
+@pytest.mark.slow
 def test_a_network_that_learnt_nothing_gets_no_threshold(
     call: Call, photographs: Path, save_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +162,7 @@ def test_a_network_that_learnt_nothing_gets_no_threshold(
     assert call(CALIBRATE, *flags, "50").code == 0
 
 
+@pytest.mark.slow
 def test_the_shipped_weights_are_not_written_to(
     call: Call, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

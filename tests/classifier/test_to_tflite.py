@@ -26,6 +26,7 @@ def test_missing_weights_are_said_without_loading_tensorflow(run: Call, tmp_path
     run("-c", code, "--save_path", tmp_path).fails(2, "no weights at", "jpeg_paper", "train them or restore them")
 
 
+@pytest.mark.fast(2)
 @pytest.mark.parametrize(
     ("part", "content", "words"),
     [

@@ -89,6 +89,7 @@ def test_turning_by_180_degrees_leaves_activations_in_place(lite):
     assert abs(row[0] - row[1]) <= 32
 
 
+@pytest.mark.fast(2)
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (8, 3000), (23, 24), (1500, 1100)])
 def test_any_size(lite, size):
     result = generate.generate(lite, scene(size=size), generate.Settings())
@@ -141,6 +142,7 @@ def test_folder_resumes_and_names_what_failed(tmp_path, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 3  # other settings: all again
 
 
+@pytest.mark.slow
 def test_kill_in_the_middle_leaves_whole_files_and_a_second_run_finishes(tmp_path, start, run):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()

@@ -84,6 +84,7 @@ def lite(name: str, kind: str) -> LiteModel:
     return LiteModel(weights.SAVE / name / RECORDS[name]["models"][kind]["file"], 1)
 
 
+@pytest.mark.fast(1)
 @pytest.mark.parametrize("kind", weights.TFLITE_NAMES)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_mirror_reaches_the_expected_answers(name: str, kind: str) -> None:

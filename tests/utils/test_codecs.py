@@ -60,6 +60,7 @@ def test_the_first_is_jpeg(picture: np.ndarray) -> None:
     assert "libwebp" in CODECS["webp"].identity()
 
 
+@pytest.mark.fast(6)
 @pytest.mark.parametrize(("quality", "offset"), [(3, (0, 0)), (95, (3, 5)), (50, (20, 11))])
 def test_a_pictures_mosaic_is_exact(codec: Codec, picture: np.ndarray, quality: int, offset: tuple[int, int]) -> None:
     large = np.tile(picture, (3, 3, 1))
@@ -126,6 +127,7 @@ def test_the_baselines_crops(picture: np.ndarray) -> None:
     assert shapes == [(64, 64, 3)] * 200
 
 
+@pytest.mark.fast(2)
 @pytest.mark.parametrize("name", ["jpeg", "jpeg 4:4:4", "webp"])
 def test_a_sets_patches_are_those_of_whole_photographs(tmp_path: Path, picture: np.ndarray, name: str) -> None:
     for index, part in enumerate((picture[:80, :90], picture[100:170, 50:130])):

@@ -125,6 +125,7 @@ def test_what_is_transparent_or_flat_says_nothing() -> None:
     assert one["quality"] == pytest.approx(correction.from_record(MODEL["correction"]).quality(50), abs=1e-6)
 
 
+@pytest.mark.fast(2)
 @node
 @pytest.mark.parametrize("size", [(24, 24), (97, 300), (430, 640), (1200, 1600)])
 def test_maps(size: tuple[int, int]) -> None:

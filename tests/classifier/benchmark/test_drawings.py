@@ -6,6 +6,7 @@ import pytest
 from q1net_msroi.classifier.benchmark import drawings
 
 
+@pytest.mark.fast(7)
 @pytest.mark.parametrize("number", range(2 * len(drawings.KINDS)))
 def test_drawings(number: int) -> None:
     drawn = drawings.draw(number)

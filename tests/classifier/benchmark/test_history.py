@@ -28,6 +28,7 @@ def test_the_pixels_of_the_coefficients_are_those_of_a_decoder(pixels: np.ndarra
     assert np.allclose(same, stored.coefficients, atol=0.01)
 
 
+@pytest.mark.fast(1)
 @pytest.mark.parametrize(("offset", "grid"), [((0, 0), (0, 0)), ((3, 5), (5, 3))])
 def test_a_compression_shows_on_its_own_grid_alone(
     pixels: np.ndarray, offset: tuple[int, int], grid: tuple[int, int]
@@ -39,6 +40,7 @@ def test_a_compression_shows_on_its_own_grid_alone(
     assert history.stands_out(twice, 45, grid) is False
 
 
+@pytest.mark.fast(1)
 @pytest.mark.parametrize("claimed", [10, 40, 75])
 def test_a_single_compression_shows_none(pixels: np.ndarray, claimed: int) -> None:
     assert history.stands_out(jpeg.encode(pixels, 85), claimed, None) is False

@@ -22,6 +22,7 @@ def estimator() -> LatticeEstimator:
     return LatticeEstimator()
 
 
+@pytest.mark.fast(4)
 @pytest.mark.parametrize("quality", [4, 15, 33, 50, 68, 75, 84, 90, 95, 97])
 def test_uncropped(estimator: LatticeEstimator, photograph: np.ndarray, quality: int) -> None:
     answer = estimator.estimate(jpeg.compress(photograph, quality))
@@ -56,6 +57,7 @@ def test_gray(estimator: LatticeEstimator, photograph: np.ndarray) -> None:
     assert estimator.estimate(jpeg.compress(gray, 66)).quality == 66
 
 
+@pytest.mark.fast(2)
 @pytest.mark.parametrize("quality", [20, 65, 88, 97])
 def test_crop_of_unknown_offset(estimator: LatticeEstimator, photograph: np.ndarray, quality: int) -> None:
     answer = estimator.estimate(jpeg.compress(photograph, quality)[70:198, 123:251])
@@ -71,6 +73,7 @@ def test_noise_after_decoding(estimator: LatticeEstimator, photograph: np.ndarra
     assert answer.evidence.noise != "exact"
 
 
+@pytest.mark.fast(2)
 @pytest.mark.parametrize("method", ["JDCT_IFAST", "JDCT_FLOAT"])
 @pytest.mark.parametrize("quality", [25, 60, 90])
 def test_other_inverse_transforms(
@@ -84,6 +87,7 @@ def test_other_inverse_transforms(
     assert estimator.estimate(np.array(decoded).reshape(photograph.shape)).quality == quality
 
 
+@pytest.mark.fast(2)
 @pytest.mark.parametrize(("first", "last"), [(30, 70), (45, 90), (60, 85), (75, 95)])
 def test_compressed_twice_on_one_grid(
     estimator: LatticeEstimator, photograph: np.ndarray, first: int, last: int
@@ -102,6 +106,7 @@ def saved_with(pixels: np.ndarray, table: np.ndarray) -> np.ndarray:
     return jpeg.decode(buffer.getvalue())
 
 
+@pytest.mark.fast(2)
 @pytest.mark.parametrize("setting", [30, 55, 75, 90, 97])
 def test_mozjpeg_tables(estimator: LatticeEstimator, photograph: np.ndarray, setting: int) -> None:
     """The right answer is the standard quality nearest to the tables in the header of mozjpeg's own file."""
@@ -223,6 +228,7 @@ def smooth(seed: int) -> np.ndarray:
     return np.asarray(small.resize((136, 136), Image.Resampling.BICUBIC))
 
 
+@pytest.mark.fast(2)
 @pytest.mark.parametrize("quality", [4, 8, 12, 17, 24])
 def test_smooth_crops_are_read_where_their_block_edges_stand_out(estimator: LatticeEstimator, quality: int) -> None:
     """At 4 hardly a block differs: where they have 30 nats they answer, else what they leave is right."""

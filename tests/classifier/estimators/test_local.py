@@ -231,6 +231,7 @@ def test_the_flag(call: Call, tmp_path: Path, photograph: np.ndarray) -> None:
     assert not (tmp_path / "y.png").exists()
 
 
+@pytest.mark.fast(1)
 @needs_weights
 @pytest.mark.parametrize("size", [(24, 24), (24, 300), (70, 66)])
 def test_small_pictures(tmp_path: Path, photograph: np.ndarray, size: tuple[int, int]) -> None:

@@ -27,6 +27,7 @@ def page() -> np.ndarray:
     return np.asarray(image)
 
 
+@pytest.mark.fast(1)
 @pytest.mark.parametrize(
     ("quality", "offset"),
     [
@@ -45,6 +46,7 @@ def test_a_page_of_text(page: np.ndarray, quality: int, offset: tuple[int, int])
     assert answer.evidence.blocks > 30
 
 
+@pytest.mark.slow
 def test_a_page_that_was_never_compressed(page: np.ndarray) -> None:
     part = page[:120, :160]
     picture = clipped.Picture(part)

@@ -316,6 +316,7 @@ def wait_until_remembered(process: subprocess.Popen[str], out: Path) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number",
     [

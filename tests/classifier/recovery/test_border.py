@@ -10,6 +10,7 @@ from q1net_msroi.utils import jpeg
 FACTORS = {"4:2:0": (2, 2), "4:4:4": (1, 1)}
 
 
+@pytest.mark.fast(2)
 @pytest.mark.parametrize("size", [(291, 437), (293, 435)])
 @pytest.mark.parametrize("way", FACTORS)
 def test_any_size(photograph: np.ndarray, size: tuple[int, int], way: str, monkeypatch: pytest.MonkeyPatch) -> None:
