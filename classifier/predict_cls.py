@@ -97,13 +97,22 @@ def _one(given: Given, options: argparse.Namespace, asked: Asked) -> int:
         registry.estimate_file(estimator, path, picture)  # the first one warms up, as in the original
     _print_answer(name, registry.estimate_file(estimator, path, picture, options.fallback), options, asked)
     if options.map:
-        from q1net_msroi.classifier.estimators import local
-
-        found = local.regions(picture.pixels, asked)
-        local.draw(picture.pixels, found, Path(options.map), show(Path(name).name))
-        told = f"{show(options.map)}: {found.told(*picture.pixels.shape[:2])}"
+        told = _draw_map(path, picture, Path(options.map), show(Path(name).name), asked)
         note(told) if options.json else print(told)
     return EXIT_OK
+
+
+def _draw_map(path: Path, picture: images.Picture, place: Path, title: str, asked: Asked) -> str:
+    """Write the map and return in one line what it shows: proven parts of a JPEG file first, else the qualities."""
+    from q1net_msroi.classifier.estimators import local, parts
+
+    spliced = parts.read_file(path, picture.pixels)
+    if spliced is not None and (proof := parts.evidence(spliced)):
+        local.draw_parts(picture.pixels, spliced, place, title)
+        return f"{show(str(place))}: {proof.apart}"
+    found = local.regions(picture.pixels, asked)
+    local.draw(picture.pixels, found, place, title)
+    return f"{show(str(place))}: {found.told(*picture.pixels.shape[:2])}"
 
 
 def _print_answer(name: str, estimate: Estimate, options: argparse.Namespace, asked: Asked) -> None:

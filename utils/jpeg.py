@@ -94,6 +94,12 @@ def luma_coefficients(path: str | os.PathLike[str], limit: int) -> NDArray[np.in
 
     None where libjpeg-turbo cannot read them. `k[8 * v + u]` is of vertical frequency v and horizontal frequency u.
     """
+    read = luma_blocks(path)
+    return None if read is None else some_blocks(read, limit)
+
+
+def luma_blocks(path: str | os.PathLike[str]) -> NDArray[np.int16] | None:
+    """Return the quantised luma coefficients of all blocks of a JPEG file as they lie: (rows, columns, 64), or None."""
     import jpeglib
 
     try:
@@ -101,7 +107,12 @@ def luma_coefficients(path: str | os.PathLike[str], limit: int) -> NDArray[np.in
             read: NDArray[np.int16] = jpeglib.read_dct(os.fspath(path)).Y
     except (OSError, RuntimeError, ValueError):
         return None
-    blocks = read.reshape(-1, 64)
+    return read.reshape(*read.shape[:2], 64)
+
+
+def some_blocks(blocks: NDArray[np.int16], limit: int) -> NDArray[np.int16]:
+    """Return at most `limit` of the blocks (rows, columns, 64), evenly spread: (blocks, 64)."""
+    blocks = blocks.reshape(-1, 64)
     return blocks[np.arange(limit) * len(blocks) // limit] if len(blocks) > limit else blocks
 
 

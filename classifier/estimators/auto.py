@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from q1net_msroi.classifier.estimators import parts
 from q1net_msroi.classifier.estimators.header import (
     LUMA_FIRST,
     Header,
@@ -76,6 +77,11 @@ class AutoEvidence(Evidence):
     def changed(self) -> str:
         """What the first one says who sees it."""
         return next(filter(None, (said.changed for said in self.asked)), "")
+
+    @property
+    def apart(self) -> str:
+        """What the first one says who sees it."""
+        return next(filter(None, (said.apart for said in self.asked)), "")
 
     @property
     def unread(self) -> str | None:
@@ -167,7 +173,7 @@ class AutoEstimator:
         header = read_header(path)
         if header is not None and header.colours not in LUMA_FIRST:
             return header_alone(estimate_header(header))
-        coefficients = None if header is None else jpeg.luma_coefficients(path, LATTICE.most_stored)
+        coefficients = None if header is None else jpeg.luma_blocks(path)
         return self.estimate(pixels, header, coefficients)
 
     def estimate_unread(self, path: str | os.PathLike[str], error: UserError) -> Estimate | None:
@@ -192,7 +198,7 @@ class AutoEstimator:
     ) -> Estimate:
         """Return the answer for (height, width, 3) uint8 RGB pixels.
 
-        Of a JPEG file also its header and its stored luma coefficients (blocks, 64), where they can be read.
+        Of a JPEG file also its header and its stored luma coefficients (rows, columns, 64), where they can be read.
         """
         started = time.perf_counter()
         asks = self._explain or header is None or coefficients is None
@@ -202,7 +208,9 @@ class AutoEstimator:
             network = self._ask_network(pixels, shown.phase if shown else None)
         if header is not None:
             said = estimate_header(header)
-            answer = with_header(said, history(header, said, coefficients, pixels, shown), lattice, network)
+            before = history(header, said, coefficients, pixels, shown)
+            found = parts.evidence(parts.read(header, coefficients, pixels))
+            answer = with_header(said, before, lattice, network, found)
         else:
             assert lattice is not None
             answer = without_header(lattice, network, lowest_never(self._best))
@@ -245,19 +253,25 @@ def history(
     """
     if coefficients is None:
         return HistoryEvidence(0, shown.earlier if shown is not None else None)
+    some = jpeg.some_blocks(coefficients, LATTICE.most_stored)
     below = _of(HeaderEvidence, said).nearest_standard - LATTICE.quality_gap + 1
-    number = stories.stored_points(coefficients, stories.reach(header.luma.ravel()))
+    number = stories.stored_points(some, stories.reach(header.luma.ravel()))
     first = stories.Aligned(number, header.luma.ravel()).first(below)
-    return HistoryEvidence(len(coefficients), earlier_of(first or stories.shifted(pixels, (0, 0), below)))
+    return HistoryEvidence(len(some), earlier_of(first or stories.shifted(pixels, (0, 0), below)))
 
 
 def with_header(
-    header: Estimate, before: HistoryEvidence, lattice: Estimate | None, network: Estimate | None
+    header: Estimate,
+    before: HistoryEvidence,
+    lattice: Estimate | None,
+    network: Estimate | None,
+    found: parts.PartsEvidence | None = None,
 ) -> Estimate:
     """Return the answer for a JPEG file: the header's quality, and what was found of an earlier compression."""
     said = _of(HeaderEvidence, header)
-    told = (said, before, *_all(lattice, network))
-    return replace(header, evidence=AutoEvidence(said, before.earlier_quality, told))
+    told = (said, before, *filter(None, [found]), *_all(lattice, network))
+    earlier = before.earlier_quality if found is None else found.earlier_quality
+    return replace(header, evidence=AutoEvidence(said, earlier, told))
 
 
 def _leaves(lattice: Estimate, shown: LatticeEvidence) -> bool:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from q1net_msroi.classifier.estimators.network import NetworkEstimator
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.lattice import grid, score
 from q1net_msroi.classifier.lattice.settings import LATTICE
+from q1net_msroi.classifier.lattice.splices import Splices
 from q1net_msroi.classifier.q1net import fusion, patches
 from q1net_msroi.classifier.q1net.configs import AREA, BLOCK
 from q1net_msroi.classifier.q1net.settings import NETWORK
@@ -27,6 +29,7 @@ WINDOW = LATTICE.window_side
 HALF = 0.5  # of the most foreign window's word counts for a region, which is unknown if half of it has no answer
 MOST_DRAWN = 4_000_000  # pixels
 REACH = 15  # qualities on either side of the main part that the colours tell apart
+NATS_DRAWN = 200.0  # at which the colours of a map of parts end
 WIDE = 1.5  # width by height from which on the map stands below the photograph
 
 
@@ -233,11 +236,43 @@ def _other_grid(pixels: Pixels, rows: Places, columns: Places, best: Values) -> 
 def draw(pixels: Pixels, found: Regions, path: Path, title: str) -> None:
     """Draw the photograph and, beside it, the qualities over it with a colour scale; outline what is foreign."""
     (height, width), step = pixels.shape[:2], drawn_step(*pixels.shape[:2])
-    quality, pixels = found.nearest(found.quality, height, width, step), pixels[::step, ::step]
+    quality = found.nearest(found.quality, height, width, step)
     known = quality[~np.isnan(quality)]
     # Noise is not to fill the colours, so they reach well past the main part.
     ends = [found.main - REACH, found.main + REACH] if found.main is not None else [1, 100]
     low, high = min(known.min(initial=100), ends[0]), max(known.max(initial=1), ends[1])
+    marked = found.unlike(height, width, step)
+    main = "no region has an answer" if found.main is None else f"main part: {found.main:.0f}"
+    main += "; outlined: unlike it" if marked.any() else ""
+    shown = Overlay(quality, marked, "quality (gray: unknown)", "viridis", (max(low, 1), min(high, 100)))
+    draw_beside(pixels[::step, ::step], shown, path, title, main)
+
+
+def draw_parts(pixels: Pixels, found: Splices, path: Path, title: str) -> None:
+    """Draw the photograph and, beside it, how far its blocks are the main part's or another's; outline the parts."""
+    (height, width), step = pixels.shape[:2], drawn_step(*pixels.shape[:2])
+    y, x = (np.arange(0, length, step) // (BLOCK * found.stride) for length in (height, width))
+    main = "main part: not compressed before" if found.main is None else f"main part: {found.main} before"
+    label = "nats for another first compression than the main part's, or none"
+    limits = (-NATS_DRAWN, NATS_DRAWN)
+    shown = Overlay(found.nats[np.ix_(y, x)], found.marked[np.ix_(y, x)], label, "PiYG_r", limits)
+    draw_beside(pixels[::step, ::step], shown, path, title, f"{main}; outlined: unlike it")
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Values of all pixels (height, width) in `colours` (matplotlib's name) from limit to limit; which are outlined."""
+
+    values: NDArray[np.floating[Any]]
+    marked: NDArray[np.bool_]
+    label: str
+    colours: str
+    limits: tuple[float, float]
+
+
+def draw_beside(pixels: Pixels, shown: Overlay, path: Path, title: str, told: str) -> None:
+    """Draw a photograph under `title` and, beside it, values over it, under what they have `told`."""
+    height, width = pixels.shape[:2]
     wide = width >= WIDE * height
     size = (8.0, 16 * height / width + 1.6) if wide else (13.0, 6.4 * height / width + 1.2)
     with figures.figure(path, size[0], min(size[1], 30)) as drawing:
@@ -245,14 +280,12 @@ def draw(pixels: Pixels, found: Regions, path: Path, title: str) -> None:
         left.imshow(pixels)
         left.set_title(title)
         right.imshow(pixels.mean(axis=2), cmap="gray", vmin=-120, vmax=255)  # paler, so that the colours are seen
-        image = right.imshow(quality, cmap="viridis", vmin=max(low, 1), vmax=min(high, 100), alpha=0.55)
+        low, high = shown.limits
+        image = right.imshow(shown.values, cmap=shown.colours, vmin=low, vmax=high, alpha=0.55)
         where = right if wide else (left, right)
-        drawing.colorbar(image, ax=where, location="bottom", aspect=50, pad=0.02, label="quality (gray: unknown)")
-        marked = found.unlike(height, width, step)
-        main = "no region has an answer" if found.main is None else f"main part: {found.main:.0f}"
-        if marked.any():
-            right.contour(marked, levels=[0.5], colors="#d1495b", linewidths=1.5)
-            main += "; outlined: unlike it"
-        right.set_title(main)
+        drawing.colorbar(image, ax=where, location="bottom", aspect=50, pad=0.02, label=shown.label)
+        if shown.marked.any():
+            right.contour(shown.marked, levels=[0.5], colors="#d1495b", linewidths=1.5)
+        right.set_title(told)
         for axes in (left, right):
             axes.set_axis_off()

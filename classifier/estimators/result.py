@@ -58,6 +58,11 @@ class Evidence:
         return ""
 
     @property
+    def apart(self) -> str:
+        """What is told of parts that are unlike the rest, empty without any."""
+        return ""
+
+    @property
     def unread(self) -> str | None:
         """Why the pixels were not looked at; None where they were."""
         return None
@@ -123,8 +128,8 @@ class Estimate:
             return f"unknown: {self.reason}{self.before_text}"
         if self.reason is not None:
             return f"no answer; {number(self.quality)} was asked for instead"
-        unread = f"; {self.evidence.unread}" if self.evidence.unread else ""
-        return self.evidence.sentence(self) + self.before_text + unread
+        more = "".join(f"; {said}" for said in (self.evidence.apart, self.evidence.unread) if said)
+        return self.evidence.sentence(self) + self.before_text + more
 
     def short(self) -> str:
         """Return the answer for a line of a list: `63.4`, or `unknown` and why; an earlier compression too."""

@@ -18,7 +18,7 @@ from q1net_msroi.utils.jobs import Task
 if TYPE_CHECKING:
     from q1net_msroi.classifier.estimators.sketch import Sketch
 
-COLUMNS = ("file", "quality", "low", "high", "strongest", "earlier", "codec", "software", "reason")
+COLUMNS = ("file", "quality", "low", "high", "strongest", "earlier", "codec", "software", "parts", "reason")
 DIGITS = 2  # behind the point
 LOSSY = {"WEBP": "WebP", "AVIF": "AVIF", "HEIF": "HEIC"}  # formats that change pixels, by Pillow's names
 
@@ -76,6 +76,7 @@ def make_row(name: str, estimate: Estimate, codec: str = "", software: str = "")
         "earlier": estimate.evidence.earlier_quality,
         "codec": codec or None,
         "software": software or None,
+        "parts": estimate.evidence.apart or None,
         "reason": estimate.reason or estimate.evidence.unread,
     }
 

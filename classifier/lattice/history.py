@@ -78,11 +78,11 @@ def stored_points(coefficients: NDArray[np.int16], most: int = REACH) -> Floats:
 
 
 @functools.lru_cache(4096)
-def _mass(last: int, first: int = 0, most: int = REACH) -> NDArray[np.float32]:
+def mass(last: int, first: int = 0, most: int = REACH, sigma: float = LATTICE.pixel_sigma) -> NDArray[np.float32]:
     """Return what each component of the prior puts on the points 0..most of the last lattice: (components, most + 1).
 
     With `first`, by way of the points of that lattice: one reaches a point of the last as far as the rounding of
-    pixels between the two puts it there.
+    pixels between the two, or another change of standard deviation `sigma` in grey levels, puts it there.
     """
     tails = prior.half_tails(TAILS)
     end = tails.shape[1] - 1
@@ -95,12 +95,12 @@ def _mass(last: int, first: int = 0, most: int = REACH) -> NDArray[np.float32]:
 
     if not first:
         return cells(last, most + 1).astype(np.float32)
-    number = (most + 1) * last // first + 3
+    number = ((most + 1) * last + int(4 * sigma)) // first + 3
     distance = np.arange(most + 1)[None] * last - np.arange(number)[:, None] * first
 
     def below(x: Floats) -> Floats:
         """Approximate the normal distribution function by the logistic one (to 0.01)."""
-        share: Floats = 1 / (1 + np.exp(np.clip(-1.702 / LATTICE.pixel_sigma * x, -60, 60)))
+        share: Floats = 1 / (1 + np.exp(np.clip(-1.702 / sigma * x, -60, 60)))
         return share
 
     reached = below(distance + last / 2) - below(distance - last / 2)
@@ -135,14 +135,26 @@ class Aligned:
         self._rows = rows[others[rows] > 0]
         self._number = number[self._rows]
         self._last = last[self._rows]
-        self._masses = np.array([_mass(int(step), 0, self._most) for step in self._last], np.float32)
+        self._missing = np.zeros(0)
+        self._masses = np.array([mass(int(step), 0, self._most) for step in self._last], np.float32)
         if len(self._rows):
             self._alone = _fitted(self._number, self._masses, LATTICE.fit_rounds)
             total = self._number.sum(1, keepdims=True)
             best = (self._number * np.log(np.maximum(self._number, 1) / total)).sum(1)
             self._missing = best - self._alone - (self._number > 0).sum(1) / 2  # and what chance would give
 
-    def _gains(self, qualities: Integers, most: int, rounds: int) -> Floats:
+    @property
+    def missing(self) -> float:
+        """By how many nats one compression explains a coefficient beyond zero less well than anything could."""
+        others = float(self._number[:, 1:].sum())
+        return float(self._missing.sum()) / others if others else 0.0
+
+    def explained(self, quality: int, sigma: float = LATTICE.pixel_sigma) -> tuple[float, float]:
+        """Return the gain in nats by a first `quality`, pixels changed by `sigma` since, and what could be gained."""
+        gain, missing, _ = self._gains(np.array([quality]), 64, LATTICE.fit_rounds, sigma)[:, 0]
+        return float(gain), float(missing)
+
+    def _gains(self, qualities: Integers, most: int, rounds: int, sigma: float = LATTICE.pixel_sigma) -> Floats:
         """Return of each first quality the gain in nats, what could be gained, and how many entries gain: 3 rows."""
         steps = likelihood.steps_of_quality()[qualities - 1][:, self._rows[:most]] + 1
         coarser = steps > self._last[:most]  # elsewhere the first is not seen
@@ -150,7 +162,7 @@ class Aligned:
         if not len(quality):
             return np.zeros((3, len(qualities)))
         pairs = zip(self._last[entry].tolist(), steps[coarser].tolist(), strict=True)
-        through = np.array([_mass(last, first, self._most) for last, first in pairs])
+        through = np.array([mass(last, first, self._most, sigma) for last, first in pairs])
         outliers = np.float32(LATTICE.pair_outliers)
         both = _fitted(self._number[entry], (1 - outliers) * through + outliers * self._masses[entry], rounds)
         gain = both - self._alone[entry]

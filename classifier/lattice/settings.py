@@ -56,6 +56,13 @@ class TableKinds(NamedTuple):
     any: float
 
 
+class Fits(NamedTuple):
+    """How well a story has to explain the stored coefficients of a file."""
+
+    share: float  # of what any story could gain, at least: two compressions
+    missing: float  # nats a coefficient that stay unexplained, at most: one
+
+
 @dataclass(init=False, frozen=True, eq=False, repr=False)  # what is not generated does not slow the start
 class Lattice:
     """All settings of the family, in the order of its modules."""
@@ -196,6 +203,25 @@ class Lattice:
     period_presence: float = _threshold(9.0, "lattice of another grid to the others", "0/360, 0/246", 0.001, ERRORS)
     period_beside: float = _threshold(25.0, "the same where a side of blocks is shared", "0/360, 0/246", 0.001, ERRORS)
     period_alone: float = tuned(1.5, "times", "as far as the next grid", HAND)
+
+    # Parts of a file that another first compression explains, or none.
+    splice_blocks: int = tuned(65_536, "blocks", "whose first compression is read; larger pictures: every n-th", TIME)
+    splice_frequencies: int = tuned(24, "", "frequencies, those with the most coefficients", TIME)
+    splice_classes: int = tuned(6, "classes", "of blocks by how active they are", HAND)
+    splice_block_nats: float = tuned(20.0, "nats", "of one block that count, at most", HAND)
+    splice_side: int = tuned(7, "blocks", "of the square around a block that is summed over", HAND)
+    splice_presence: float = tuned(60.0, "nats", "LLR of a square that begins a part", HAND)
+    splice_edge: float = tuned(10.0, "nats", "LLR of a square that goes on a part", HAND)
+    splice_close: int = tuned(3, "blocks", "of the square that tells where a part ends", HAND)
+    splice_false_alarms: float = tuned(0.01, "of pictures", "in one piece in which a part is told, at most", HAND)
+    splice_regions: int = tuned(8, "regions", "that are looked at closely", TIME)
+    splice_proof: float = tuned(60.0, "nats", "LLR of a part and of the rest over the other's story, blurred too", HAND)
+    splice_blurs: tuple[float, ...] = tuned(
+        (0.6, 1.0, 1.6, 2.5), "grey levels", "changes between two compressions that a lattice may have seen", HAND
+    )
+    splice_sharp: float = tuned(0.95, "times", "the LLR of changed pixels that unchanged ones have in the rest", HAND)
+    splice_rest: Fits = tuned(Fits(0.9, 0.05), f"; {A_COEFFICIENT}", "what is told of the rest has to explain", HAND)
+    splice_part: Fits = tuned(Fits(0.5, 0.3), f"; {A_COEFFICIENT}", "the same of a part, whose edge is blurred", HAND)
 
     # Blocks with clipped pixels.
     fewest_known: int = tuned(16, "pixels", "of 64 that a block must know", HAND)

@@ -424,7 +424,7 @@ def test_a_picture_from_stdin(run: Call, tmp_path: Path) -> None:
         done = run("-m", PREDICT, "-", "--csv", "-", stdin=text)
     assert done.code == 1
     assert done.err.splitlines()[0].startswith("predict_cls.py: - is not a picture")
-    assert done.lines[1].startswith("-,,,,,,,,\"'- is not a picture")
+    assert done.lines[1].startswith("-,,,,,,,,,\"'- is not a picture")
 
 
 def test_a_table_that_pandas_reads_in_one_line(

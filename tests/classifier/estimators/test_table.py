@@ -42,7 +42,7 @@ def test_the_strongest_compression_that_is_known(estimate: Estimate, strongest: 
 def test_a_row_has_the_columns_in_order() -> None:
     row = table.make_row("a/b.png", Estimate(60.0, (58.0, 62.5), evidence=AutoEvidence(HEADER, 40.0)), "JPEG", "GIMP")
     assert tuple(row) == table.COLUMNS
-    assert list(row.values()) == ["a/b.png", 60, 58, 62.5, 40, 40, "JPEG", "GIMP", None]
+    assert list(row.values()) == ["a/b.png", 60, 58, 62.5, 40, 40, "JPEG", "GIMP", None, None]
     assert tuple(table.failed_row("x", "is empty")) == table.COLUMNS
     unread = Estimate(60.0, evidence=replace(HEADER, unread="its data are damaged"))
     assert table.make_row("x", unread)["reason"] == "its data are damaged"

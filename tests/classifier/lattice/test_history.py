@@ -149,7 +149,7 @@ def test_an_entry_must_gain_three_nats_to_speak(third: tuple[int, ...], entries:
 @pytest.mark.parametrize("last", [1, 2, 3, 16, 61])
 def test_the_mass_of_one_story_against_a_loop(last: int) -> None:
     expected = [[cell(j, last, k) for k in range(33)] for j in range(COMPONENTS)]
-    np.testing.assert_allclose(history._mass(last), expected, atol=1e-5)
+    np.testing.assert_allclose(history.mass(last), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(("last", "first"), [(2, 3), (2, 7), (3, 4), (5, 12), (10, 15), (16, 17), (40, 99)])
@@ -169,11 +169,11 @@ def test_the_mass_of_two_stories_against_a_loop(last: int, first: int) -> None:
             for k in range(33):
                 reached = below((k + 0.5) * last - m * first) - below((k - 0.5) * last - m * first)
                 expected[j, k] += mass * reached * (2 if k > m == 0 else 1)
-    np.testing.assert_allclose(history._mass(last, first), expected, atol=0.01)  # the logistic function is as near
+    np.testing.assert_allclose(history.mass(last, first), expected, atol=0.01)  # the logistic function is as near
 
 
 def test_both_stories_of_equal_lattices_are_one() -> None:
-    np.testing.assert_allclose(history._mass(12, 12), history._mass(12), atol=1e-5)
+    np.testing.assert_allclose(history.mass(12, 12), history.mass(12), atol=1e-5)
 
 
 def obvious_fit(numbers: np.ndarray, masses: np.ndarray, rounds: int) -> float:
@@ -214,8 +214,8 @@ def test_the_gains_against_a_loop(most: int) -> None:
             step = int(standard(quality)[row])
             if step <= last[row]:
                 continue
-            own = history._mass(int(last[row])).astype(float)
-            both = (1 - LATTICE.pair_outliers) * history._mass(int(last[row]), step) + LATTICE.pair_outliers * own
+            own = history.mass(int(last[row])).astype(float)
+            both = (1 - LATTICE.pair_outliers) * history.mass(int(last[row]), step) + LATTICE.pair_outliers * own
             alone = obvious_fit(number[row], own, LATTICE.fit_rounds)
             ahead = obvious_fit(number[row], both, 7) - alone
             best = sum(n * math.log(n / number[row].sum()) for n in number[row] if n)
