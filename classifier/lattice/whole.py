@@ -16,6 +16,7 @@ from q1net_msroi.utils import jpeg
 
 Pixels = NDArray[np.uint8]
 OTHER = 0  # in place of a quality: of no standard table
+MOST_NAMES = 2  # that are told of one picture
 
 
 @functools.cache
@@ -70,9 +71,12 @@ class Whole:
         if self.chroma is None:
             chance = self.luma.known * (steps.prior(0).names >= len(self.luma.standard))  # libjpeg's luma is no sign
         else:
-            chance = self.luma.known * self.chroma.known
+            chance = self.luma.known * self.chroma.known  # pairs that share a table share its chance
+            total = float(chance.sum() + self.luma.standard @ self.chroma.standard)
+            chance = chance * self.luma.exact * self.chroma.exact / max(total, np.finfo(float).tiny)
         left = {pair.name for pair, each in zip(known.pairs(), chance, strict=True) if each > 1 - LATTICE.step_chance}
-        return left.pop() if len(left) == 1 and chance.max() > LATTICE.step_chance else ""
+        told = "" not in left and len(left) <= MOST_NAMES and chance.sum() > LATTICE.step_chance
+        return " or ".join(sorted(left)) if told else ""
 
 
 def colour(pixels: Pixels, phase: tuple[int, int], turned: bool = False) -> chroma.Chroma | None:

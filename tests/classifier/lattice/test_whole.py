@@ -71,9 +71,14 @@ def test_a_name_needs_both_tables_and_no_other_pair() -> None:
     assert whole.Whole(luma, chroma=luma).name == "Photoshop save 8"
     other = replace(luma, known=np.zeros(len(known.pairs())))
     assert whole.Whole(luma, chroma=other).name == ""
-    two = luma.known.copy()
-    two[next(n for n, pair in enumerate(known.pairs()) if pair.name.startswith("Canon"))] = 0.5
-    assert whole.Whole(replace(luma, known=two)).name == ""
+    some = luma.known.copy()
+    names = list(dict.fromkeys(pair.name for pair in known.pairs() if pair.name.startswith("Canon")))
+    for name, expected in ((names[0], f"{names[0]} or Photoshop save 8"), (names[1], "")):  # three are no answer
+        some[next(n for n, pair in enumerate(known.pairs()) if pair.name == name)] = 0.5
+        assert whole.Whole(replace(luma, known=some)).name == expected
+        assert whole.Whole(replace(luma, known=some), chroma=replace(luma, known=some)).name == expected
+    nobody = next(n for n, pair in enumerate(known.pairs()) if not pair.name)
+    assert whole.Whole(replace(luma, known=luma.known + np.eye(len(known.pairs()))[nobody])).name == ""
     assert whole.Whole(replace(luma, known=0.98 * luma.known)).name == ""
     libjpegs = (steps.prior(0).names < 100).nonzero()[0]  # luma's alone is libjpeg's
     for place in libjpegs:
