@@ -1,15 +1,17 @@
 """All coefficients of a picture, strip by strip, and which of its blocks they explain exactly."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 
-from q1net_msroi.classifier.recovery import search
+from q1net_msroi.classifier.recovery import joint, search
+from q1net_msroi.classifier.recovery.bounds import FREE, bounds
 from q1net_msroi.classifier.recovery.layout import Coefficients, Layout
 from q1net_msroi.classifier.recovery.projection import Projection
-from q1net_msroi.classifier.recovery.settings import RECOVERY
+from q1net_msroi.classifier.recovery.settings import RECOVERY, List
 
 Fits = NDArray[np.bool_]
 
@@ -29,12 +31,16 @@ class Recovered:
         return f"{int(self.fits.sum()):,} of {self.fits.size:,} blocks fit"
 
 
+def in_blocks(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return how many pixels (height, width) are chosen in each block of 8x8, those cut by the border too."""
+    whole = np.pad(chosen, ((0, -chosen.shape[0] % 8), (0, -chosen.shape[1] % 8)))
+    number: NDArray[np.int64] = whole.reshape(whole.shape[0] // 8, 8, -1, 8).sum((1, 3))
+    return number
+
+
 def differing(pixels: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return how many pixels differ in each block of 8x8 pixels (rows, columns), those cut by the border too."""
-    differ = (pixels != decoded).any(-1)
-    differ = np.pad(differ, ((0, -differ.shape[0] % 8), (0, -differ.shape[1] % 8)))
-    number: NDArray[np.int64] = differ.reshape(differ.shape[0] // 8, 8, -1, 8).sum((1, 3))
-    return number
+    return in_blocks((pixels != decoded).any(-1))
 
 
 def fitting(pixels: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> Fits:
@@ -52,46 +58,108 @@ def _blocks(chosen: Fits, layout: Layout, component: int) -> Fits:
     return np.asarray(whole.reshape(whole.shape[0] // down, down, -1, across).any((1, 3)))
 
 
-def _strip(
-    pixels: NDArray[np.uint8], layout: Layout, tables: NDArray[np.int64], rounds: int, inner: slice
-) -> Coefficients:
-    """Return the coefficients of a strip: one rounding, then projections of the blocks that do not fit.
+class Strip:
+    """Rows of blocks that are recovered at once; those outside `inner` only lend their samples to chroma's upsampling.
 
-    Of the rows of blocks `inner` are the strip's own; the others only lend their samples to chroma's upsampling.
+    The outermost rows of pixels lack such a neighbour where the picture goes on, so nothing is asked of them.
     """
-    projection = Projection(pixels, layout, tables)
-    levels = first = projection.first()
-    wrong = before = differing(pixels, layout.decoded(levels, tables))
-    fewest, at = int(wrong[inner].sum()), 0
-    for number in range(rounds):
-        if not fewest or number - at > len(RECOVERY.gains):
-            break
-        asked = projection.again(levels, RECOVERY.gains[number % len(RECOVERY.gains)])
-        levels = _where(wrong > 0, layout, asked, levels)
-        wrong = differing(pixels, layout.decoded(levels, tables))
-        if (left := int(wrong[inner].sum())) < fewest:
-            fewest, at = left, number
-    levels = _where(wrong > before, layout, first, levels)  # what went astray
-    share = float((wrong[inner] > 0).mean())
-    return _searched(projection, tables, levels, inner) if rounds and 0 < share < RECOVERY.search_share else levels
 
+    def __init__(
+        self, pixels: NDArray[np.uint8], layout: Layout, tables: NDArray[np.int64], inner: slice, rows: list[int]
+    ) -> None:
+        """Take (height, width, 3) pixels, and the `rows` of them of which nothing is asked."""
+        self.pixels, self.layout, self.tables, self.inner, self.rows = pixels, layout, tables, inner, rows
+        self.projection = Projection(pixels, layout, tables)
+        self.levels = self.projection.first()
+        self.planes = layout.planes(self.levels, tables)
+        self.wrong = self._judged(self.planes)
 
-def _searched(projection: Projection, tables: NDArray[np.int64], levels: Coefficients, inner: slice) -> Coefficients:
-    """Return the coefficients after a search among the near lattice points of blocks that do not fit."""
-    layout, known = projection.layout, ~projection.clipped.any(-1)
-    wrong = differing(projection.pixels, layout.decoded(levels, tables))
-    for component in list(range(layout.components)) * RECOVERY.search_passes:
-        if not wrong[inner].any():
-            break
-        factors = (layout.factors if component else None) or (1, 1)
-        target = np.rint(projection.planes[component]).astype(np.int32)
-        chosen, table = _blocks(wrong > 0, layout, component), tables[min(component, 1)]
-        asked = list(levels)
-        asked[component] = search.improve(levels[component], chosen, table, target, known, factors)
-        after = differing(projection.pixels, layout.decoded(asked, tables))
-        levels = _where(after > wrong, layout, levels, asked)
-        wrong = differing(projection.pixels, layout.decoded(levels, tables))
-    return levels
+    def _judged(self, planes: list[NDArray[np.uint8]]) -> NDArray[np.int64]:
+        """Return how many pixels of each block differ."""
+        made = self.layout.coloured(planes)
+        made[self.rows] = self.pixels[self.rows]
+        return differing(self.pixels, made)
+
+    def _take(self, asked: Coefficients) -> NDArray[np.int64]:
+        """Take other coefficients, and return how many pixels of each block differ now."""
+        for component, each in enumerate(asked):
+            if each is not self.levels[component]:
+                self.planes[component] = self.layout.plane(component, each, self.tables)
+        self.levels = asked
+        return self._judged(self.planes)
+
+    def _take_better(self, asked: Coefficients) -> None:
+        """Take other coefficients of those blocks in which no more pixels differ then."""
+        before, number = self.levels, self.wrong
+        self.wrong = self._take(asked)
+        if (worse := self.wrong > number).any():
+            self.wrong = self._take(_where(worse, self.layout, before, asked))
+
+    def recovered(self, rounds: int) -> Coefficients:
+        """Return the coefficients: one rounding, `rounds` projections of the blocks that do not fit, then a search."""
+        first, number = self.levels, self.wrong
+        for gain in RECOVERY.gains[:rounds]:
+            if not self.wrong[self.inner].any():
+                return self.levels
+            asked = self.projection.again(self.levels, gain)
+            self.wrong = self._take(_where(self.wrong > 0, self.layout, asked, self.levels))
+        if (worse := self.wrong > number).any():  # what went astray
+            self.wrong = self._take(_where(worse, self.layout, first, self.levels))
+        if rounds:
+            self._search()
+        return self.levels
+
+    def _search(self) -> None:
+        """Search among the lattice points near blocks that do not fit."""
+        for how in RECOVERY.lists:
+            if not self.wrong[self.inner].any():
+                break
+            before = self._near()
+            for component in (1, 2, 0) if self.layout.components == 3 else (0,):
+                self._search_one(component, how)
+            if how.joint and self.layout.components == 3:
+                self._search_together(replace(how, kept=how.joint))
+            if self._near() > max(RECOVERY.search_few, RECOVERY.search_vain * before):
+                break
+
+    def _near(self) -> int:
+        """Return of how many blocks less than half the pixels differ."""
+        wrong = self.wrong[self.inner]
+        return int(((wrong > 0) & (wrong <= 32)).sum())
+
+    def _search_one(self, component: int, how: List) -> None:
+        """Search the blocks of one component that contradict the pixels."""
+        low, high = bounds(self.pixels, self.planes, component)
+        low[self.rows], high[self.rows] = -FREE, FREE
+        excess = np.maximum(low - self.planes[component], self.planes[component] - high)
+        excess *= self._pixels_of(self.wrong > 0)
+        if component and self.layout.factors != (1, 1):
+            excess = maximum_filter(excess, 3)  # chroma's samples have a part in pixels beside their block
+        chosen = _blocks(in_blocks(excess > 0) > 0, self.layout, component)
+        if chosen.sum() > how.far:
+            chosen &= ~_blocks(in_blocks(excess > RECOVERY.search_far) > 0, self.layout, component)
+        if component == 0:
+            chosen[: self.inner.start] = chosen[self.inner.stop :] = False
+        if chosen.any():
+            asked, factors = list(self.levels), (self.layout.factors if component else None) or (1, 1)
+            table, limits = self.tables[min(component, 1)], (low, high)
+            asked[component] = search.improve(self.levels[component], chosen, table, limits, factors, how)
+            self._take_better(asked)
+
+    def _search_together(self, how: List) -> None:
+        """Search the units in which a pixel is clipped and a block does not fit."""
+        clipped = in_blocks(((self.pixels == 0) | (self.pixels == 255)).any(-1)) > 0
+        inner = np.zeros(self.wrong.shape, bool)
+        inner[self.inner] = True
+        chosen = _blocks((self.wrong > 0) & inner, self.layout, 1) & _blocks(clipped, self.layout, 1)
+        if 0 < chosen.sum() <= RECOVERY.search_few:
+            asked = np.ones(self.pixels.shape[:2], bool)
+            asked[self.rows] = False
+            self._take_better(joint.improve(self.pixels, self.layout, self.tables, self.levels, chosen, asked, how))
+
+    def _pixels_of(self, chosen: Fits) -> Fits:
+        """Return the pixels (height, width) of chosen blocks."""
+        return chosen.repeat(8, 0).repeat(8, 1)[: self.layout.height, : self.layout.width]
 
 
 def _where(wrong: Fits, layout: Layout, new: Coefficients, old: Coefficients) -> Coefficients:
@@ -111,15 +179,15 @@ def recover(
     neighbours; `workers` threads take one each, and memory is that of the strips in work.
     """
     unit, reach = layout.unit[0], RECOVERY.strip_units
-    rounds = RECOVERY.rounds if rounds is None else rounds
+    rounds = len(RECOVERY.gains) if rounds is None else rounds
     starts = range(0, -(-layout.height // unit), reach)
 
     def one(start: int) -> Coefficients:
         first = max(start - 1, 0)
-        rows = slice(first * unit, min((start + reach + 1) * unit, layout.height))
-        part = pixels[rows]
+        part = pixels[first * unit : (start + reach + 1) * unit]
         inner = slice((start - first) * unit // 8, (start - first + reach) * unit // 8)
-        found = _strip(part, Layout(len(part), layout.width, layout.factors), tables, rounds, inner)
+        rows = [0] * (first > 0) + [len(part) - 1] * (first * unit + len(part) < layout.height)
+        found = Strip(part, Layout(len(part), layout.width, layout.factors), tables, inner, rows).recovered(rounds)
         blocks = (layout.factors[0] if layout.factors else 1, 1, 1)
         return [each[(start - first) * n : (start - first + reach) * n] for each, n in zip(found, blocks, strict=False)]
 

@@ -74,7 +74,7 @@ def upsampled(chroma: NDArray[np.uint8], factors: tuple[int, int], shape: tuple[
     return whole[: shape[0], : shape[1]].astype(np.uint8)
 
 
-def colours(luma: NDArray[np.uint8], cb: NDArray[np.uint8], cr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def colours(luma: NDArray[np.integer], cb: NDArray[np.integer], cr: NDArray[np.integer]) -> NDArray[np.uint8]:
     """Return RGB pixels (height, width, 3) of three full planes (jdcolor.c)."""
     y, b, r = luma.astype(np.int32), cb.astype(np.int32) - CENTRE, cr.astype(np.int32) - CENTRE
     pixels = np.empty((*luma.shape, 3), np.uint8)

@@ -41,13 +41,20 @@ class Layout:
 
     def decoded(self, levels: Coefficients, tables: NDArray[np.integer]) -> NDArray[np.uint8]:
         """Return the pixels (height, width, 3) that libjpeg-turbo decodes; `tables` (2, 8, 8) of luma and chroma."""
-        shape = self.height, self.width
-        full = []
-        for component, each in enumerate(levels):
-            rows, columns = self.seen(component)
-            whole = decoder.plane(decoder.samples(each * tables[min(component, 1)].astype(np.int32)))
-            part = whole[:rows, :columns]
-            full.append(decoder.upsampled(part, self.factors, shape) if component and self.factors else part)
-        if len(full) == 1:
-            return np.repeat(full[0][..., None], 3, axis=2)
-        return decoder.colours(*full)
+        return self.coloured(self.planes(levels, tables))
+
+    def planes(self, levels: Coefficients, tables: NDArray[np.integer]) -> list[NDArray[np.uint8]]:
+        """Return the decoded components at the picture's size."""
+        return [self.plane(component, each, tables) for component, each in enumerate(levels)]
+
+    def plane(self, component: int, levels: NDArray[np.int16], tables: NDArray[np.integer]) -> NDArray[np.uint8]:
+        """Return one decoded component at the picture's size."""
+        rows, columns = self.seen(component)
+        whole = decoder.plane(decoder.samples(levels * tables[min(component, 1)].astype(np.int32)))[:rows, :columns]
+        return (
+            decoder.upsampled(whole, self.factors, (self.height, self.width)) if component and self.factors else whole
+        )
+
+    def coloured(self, planes: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """Return the pixels (height, width, 3) of decoded components."""
+        return np.repeat(planes[0][..., None], 3, axis=2) if len(planes) == 1 else decoder.colours(*planes)

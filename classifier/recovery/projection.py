@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_banded
 
-from q1net_msroi.classifier.recovery import border
 from q1net_msroi.classifier.recovery.layout import Coefficients, Layout
 from q1net_msroi.utils import jpeg
 
@@ -111,15 +110,10 @@ class Projection:
             table = self.tables[min(component, 1)]
             asked = forward(whole) / table
             levels.append(_whole_numbers(asked))
-            halved = component > 0 and self.layout.factors not in (None, (1, 1))
-            border.solve(part, asked, levels[-1], table, exact=not halved)
         return levels
 
     def again(self, levels: Coefficients, gain: float) -> Coefficients:
-        """Return the nearest lattice points once clipped and unseen pixels are what `levels` make of them.
-
-        What the pixels ask for is added `gain` times: where few of a block's pixels are known, once moves nothing.
-        """
+        """Return the nearest lattice points once clipped and unseen pixels are what `levels` make of them."""
         samples = [inverse(each * self.tables[min(c, 1)]) for c, each in enumerate(levels)]
         self._unclip(samples)
         made = []
