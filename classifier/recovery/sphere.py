@@ -27,14 +27,14 @@ def points(gram: NDArray[np.floating], right: Plane, kept: int) -> Plane:
         scale = upper[:, at, at, None]
         middle = (asked[:, at, None] - (chosen[..., at + 1 :] @ upper[:, at, at + 1 :, None])[..., 0]) / scale
         nearest = np.rint(middle)
-        side = np.where(middle < nearest, -1, 1)
+        side = np.where(middle < nearest, np.float32(-1), np.float32(1))
         values = np.stack([nearest, nearest + side, nearest - side], axis=-1)
         costs = cost[..., None] + (scale[..., None] * (values - middle[..., None])) ** 2
         costs, values = costs.reshape(len(gram), -1), values.reshape(len(gram), -1)
         best = np.arange(costs.shape[1])[None]
         if costs.shape[1] > kept:
             best = np.argpartition(costs, kept, axis=1)[:, :kept]
-        cost, chosen = costs[number, best], chosen[number, best // 3]
+        cost, chosen = costs[number, best].astype(np.float32), chosen[number, best // 3]
         chosen[..., at] = values[number, best]
     chosen = np.take_along_axis(chosen, cost.argsort(1)[..., None], axis=1)
     made = np.empty_like(chosen)
