@@ -53,7 +53,9 @@ def _add_pictures(parser: argparse.ArgumentParser) -> None:
     many = parser.add_argument_group("a folder (-single 0)")
     _add(many, "single", "1: one picture; 0: a folder", 1, choices=(0, 1))
     _add(many, "images", "the pictures; implies -single 0", metavar="DIR")
-    _add(many, "maps", "map_<file name>.jpg or .png for each, as generate_map.py DIR writes them", metavar="DIR")
+    made = "map_<file name>.jpg or .png for each, as generate_map.py DIR writes them"
+    away = "without it they are made on the way, and the only file written of photo.png is photo.jpg"
+    _add(many, "maps", f"{made}; {away}", metavar="DIR")
     _add(many, "dataset", "accepted as in the original; --images and --maps name the folders here", "kodak")
     many.add_argument("--overwrite", action="store_true", help="do pictures again that are finished and unchanged")
     flags.recursive(many, "the subfolders too, to the same subfolders")
@@ -67,7 +69,8 @@ def _add_encoding(group: argparse._ArgumentGroup) -> None:
     rules = "; ".join(f"{rule.number}: {rule.description}" for rule in levels.RULES.values())
     levelled = f"rule from map value to level; level l is JPEG quality 10 (l + 1). {rules}"
     steered = f"{RATE_DISTORTION}: no rule but a rate-distortion encoder that the map steers"
-    _add(group, "model", f"{levelled}. {steered}", 3)
+    most = f"{levelled}. {steered} (default: 3; of a folder without --maps {RATE_DISTORTION})"
+    group.add_argument("-model", "--model", type=int, help=most)
     plain = EncodingOptions.jpeg_compression
     _add(group, "jpeg_compression", "the plain JPEG's quality, 1 to 100", plain, metavar="QUALITY")
     larger = "how much larger than the plain JPEG the file may be, in per cent; 0: never larger"
@@ -152,24 +155,32 @@ def _folder(request: folder.Request, options: argparse.Namespace) -> int:
     for job, outcome in folder.run(request, work):
         if isinstance(outcome, folder.Encoded):
             _say(job.image, outcome, options)
+    before, after = folder.sizes(work)
+    if not request.maps and before:
+        share, change = abs(100 * (1 - after / before)), "smaller" if after <= before else "larger"
+        note(f"{share:.0f} % {change} than your files: {after:,} bytes instead of {before:,}")
     return work.close()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = build_parser().parse_args(arguments)
-    encoding = _encoding(options)
     several = options.single == 0 or options.images is not None
-    if several and (options.images is None or options.maps is None):
-        advice = "scripts/encode_folder.sh makes the maps on the way"
-        raise UserError(f"a folder needs --images DIR and --maps DIR; {advice}")
+    if several and options.images is None:
+        raise UserError("a folder needs --images DIR")
+    if options.model is None:
+        options.model = RATE_DISTORTION if several and options.maps is None else EncodingOptions.model
+    encoding = _encoding(options)
+    if several and options.maps is None and not encoding.find_best:
+        raise UserError("-find_best 0 writes four files of a picture, which cannot have its name; give --maps DIR")
     tasks.worker_count(options.workers)
     if options.use_convert:
         note("-use_convert: no outside program is needed, pictures are encoded in memory")
     output = output_folder(options.output_directory or OUTPUT)
     page, measured = Path(options.report) if options.report else None, bool(options.print_metrics)
     if several:
-        pictures, maps, qualities = Path(options.images), Path(options.maps), _source_qualities(options)
+        maps = None if options.maps is None else Path(options.maps)
+        pictures, qualities = Path(options.images), _source_qualities(options)
         beside_maps = options.output_directory is None  # generate_map.py's default folder is the same
         request = folder.Request(
             pictures, maps, output, encoding, options.recursive, measured, page, qualities, beside_maps

@@ -22,11 +22,16 @@ FIXED_QUALITIES = (100, 85, 65, 45)  # what is saved when no size is asked for
 
 @dataclass(frozen=True)
 class Written:
-    """A JPEG on disk: where, at which quality, of how many bytes."""
+    """A JPEG: where it was written (None: only compared with), at which quality, its bytes."""
 
-    path: Path
+    path: Path | None
     quality: int
-    bytes: int
+    content: bytes
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes it has."""
+        return len(self.content)
 
 
 @dataclass(frozen=True)
@@ -140,11 +145,15 @@ def encoded(
     return Encoded(options.jpeg_compression, plain, tuple(files_made), (*notices, *more))
 
 
-def combine(image: Path, saliency_map: Path, folder: Path, options: EncodingOptions) -> Outcome:
-    """Write the plain JPEG and the semantic JPEG(s) of `image` into `folder` and return what was written."""
+def combine(image: Path, saliency_map: Path, folder: Path, options: EncodingOptions, name: str = "") -> Outcome:
+    """Write the plain JPEG and the semantic JPEG(s) of `image` into `folder` and return what was written.
+
+    With a `name` only the semantic one, of that name.
+    """
     start = time.perf_counter()
-    plain_file, our_files = plain_path(image, folder, options), our_paths(image, folder, options)
-    refuse_own_input([plain_file, *our_files], [image, saliency_map])
+    our_files = [folder / name] if name else our_paths(image, folder, options)
+    plain_file = None if name else plain_path(image, folder, options)
+    refuse_own_input([path for path in (plain_file, *our_files) if path], [image, saliency_map])
     picture = source.read_source(image, options.strip)
     saliency, notices = source.read_map(saliency_map, picture)
     doubt, certain = origin.stranger(saliency_map, image)
@@ -154,11 +163,11 @@ def combine(image: Path, saliency_map: Path, folder: Path, options: EncodingOpti
         notices.append(doubt)
 
     made = encoded(image, picture, saliency, options, f"{show(saliency_map)} ")
-    files.write_bytes(plain_file, made.plain)
-    plain, ours = Written(plain_file, made.plain_quality, len(made.plain)), []
-    for path, (quality, content) in zip(our_files, made.files, strict=True):
-        files.write_bytes(path, content)
-        ours.append(Written(path, quality, len(content)))
+    plain = Written(plain_file, made.plain_quality, made.plain)
+    ours = [Written(path, *file) for path, file in zip(our_files, made.files, strict=True)]
+    for written in (plain, *ours):
+        if written.path:
+            files.write_bytes(written.path, written.content)
     notices = [*picture.notices, *notices, *made.notices]
     taken = time.perf_counter() - start
     return Outcome(image, options.model, plain, tuple(ours), picture.pixels, saliency, tuple(notices), taken)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from q1net_msroi.utils.journal import SUFFIX, Entry, Journal
 
 RECORD = f"combine{SUFFIX}"
 SUMMARY = "summary.csv"
+MAPS = "maps"  # below the output folder, those made on the way
 MAP_SUFFIXES = (".jpg", ".png")
 
 
@@ -24,12 +26,13 @@ MAP_SUFFIXES = (".jpg", ".png")
 class Request:
     """What to do with a folder; with `metrics` pictures are measured, with a folder `pages` each gets a page there.
 
-    `qualities`: the JPEG quality that pictures have been through, as `read_qualities` gives them. `beside_maps`: the
-    output may be the maps' folder, whose files all have other names.
+    Without `maps` they are made on the way, and the only file of a picture has its own name. `qualities`: the JPEG
+    quality that pictures have been through, as `read_qualities` gives them. `beside_maps`: the output may be the maps'
+    folder, whose files all have other names.
     """
 
     pictures: Path
-    maps: Path
+    maps: Path | None
     output: Path
     settings: EncodingOptions
     recursive: bool = False
@@ -41,7 +44,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Job(Task):
-    """A picture, its map (None where `maps` has none), the folder for its JPEGs, how to encode it, its page's file."""
+    """A picture, its map (None where `maps` has none), the folder for its JPEGs, how to encode it, its page's file.
+
+    With a `name` its only JPEG is called that, and its map is made where it is not there yet.
+    """
 
     map: Path | None
     output: Path
@@ -50,9 +56,12 @@ class Job(Task):
     maps: Path = Path()
     metrics: bool = False
     code: str = ""  # identity of what encodes
+    name: str = ""
 
     def sources(self) -> list[Path]:
-        """Return picture and map."""
+        """Return the picture, and its map where that is given."""
+        if self.name:
+            return [self.image]
         return [self.image, self.map or self.maps / f"map_{self.image.name}{MAP_SUFFIXES[0]}"]
 
     def settings_record(self) -> dict[str, Any]:
@@ -83,25 +92,37 @@ def encode(job: Job) -> Encoded:
     if job.map is None:
         name = f"map_{show(job.image.name)}.jpg or .png"
         raise UserError(f"{show(job.image)} has no map: {name} is not in {show(job.maps)}")
+    if job.name:
+        _make_map(job.image, job.map)
     if job.page:
         combine.refuse_own_input([job.page], job.sources(), "the page ", "--report")
     files.output_folder(job.output)
-    outcome = combine.combine(job.image, job.map, job.output, job.settings)
+    outcome = combine.combine(job.image, job.map, job.output, job.settings, job.name)
     measured = report.measure(outcome) if job.metrics or job.page else None
     records = report.records(outcome, measured)
-    outputs = [outcome.plain.path, *(written.path for written in outcome.ours)]
+    outputs = [written.path for written in (outcome.plain, *outcome.ours) if written.path]
     if job.page:
         from q1net_msroi.msroi.encoder import page
 
         # Of several files the one that is nearest in size can be compared best.
         sizes = [abs(written.bytes - outcome.plain.bytes) for written in outcome.ours]
         index = sizes.index(min(sizes))
-        plain, ours = (written.path.read_bytes() for written in (outcome.plain, outcome.ours[index]))
+        plain, ours = outcome.plain.content, outcome.ours[index].content
         files.output_folder(job.page.parent)
         files.write_text(job.page, page.build_page(outcome.pixels, plain, ours, outcome.saliency, records[index]))
         outputs.append(job.page)
     log = report.log_lines(outcome, measured) if measured and job.metrics else []
     return Encoded(records, report.sentences(outcome), log, outcome.notices, outputs)
+
+
+def _make_map(image: Path, saliency_map: Path) -> None:
+    """Make a picture's map as generate_map.py does, unless it is there and made of the picture as it is now."""
+    from q1net_msroi.msroi.roi import batch, generate, origin
+
+    if saliency_map.is_file() and not origin.stranger(saliency_map, image)[0]:
+        return
+    job = batch.Job(image, saliency_map, saliency_map.with_name(f"overlay_{image.name}.png"))
+    batch.run_one(batch.NetworkChoice(False, None), generate.Settings(), job)
 
 
 def find_map(maps: Path, name: str) -> Path | None:
@@ -131,23 +152,30 @@ def read_qualities(path: Path, pictures: Path) -> dict[str, int]:
 
 def plan(request: Request) -> list[Job]:
     """Return a job for every picture of a folder, sorted by name; what comes from a subfolder goes to the same one."""
-    maps = existing_folder(request.maps)
+    made = request.output / MAPS
+    maps = existing_folder(request.maps) if request.maps else made
     for folder in (None if request.beside_maps else request.output, request.pages):
-        if folder and folder.exists() and folder.samefile(maps):
+        if folder and folder.exists() and maps.exists() and folder.samefile(maps):
             raise UserError(f"the output folder {show(folder)} is the --maps folder too; choose another")
     others = [folder for folder in (request.output, request.pages) if folder]
-    if request.pictures.exists() and not maps.samefile(request.pictures):
+    if request.maps and request.pictures.exists() and not maps.samefile(request.pictures):
         others.append(maps)
     jobs, code = [], results.code_identity("msroi")
-    for path in images.find_pictures(request.pictures, request.recursive, others):
+    found = list(images.find_pictures(request.pictures, request.recursive, others))
+    stems = Counter(path.with_suffix("") for path in found)
+    for path in found:
         here = maps / path.parent
-        saliency_map = find_map(here, path.name)
+        saliency_map = find_map(here, path.name) if request.maps else here / f"map_{path.name}{MAP_SUFFIXES[0]}"
+        name = ""
+        if not request.maps:  # two pictures that differ in the suffix alone keep it
+            stem = path.stem if stems[path.with_suffix("")] == 1 else path.name
+            name = path.name if path.suffix == ".jpg" else f"{stem}.jpg"
         page = request.pages / path.parent / f"{path.name}.html" if request.pages else None
         settings = request.settings
         if quality := request.qualities.get(text(path)):
             settings = replace(settings, source_quality=quality)
         image, into = request.pictures / path, request.output / path.parent
-        jobs.append(Job(image, saliency_map, into, settings, page, here, request.metrics, code, key=str(path)))
+        jobs.append(Job(image, saliency_map, into, settings, page, here, request.metrics, code, name, key=str(path)))
     return jobs
 
 
@@ -172,6 +200,15 @@ def run(request: Request, work: FolderJob[Job, Encoded]) -> Iterator[tuple[Job, 
             _write_summary(request, work)
         raise
     _write_summary(request, work)
+    if request.pages:
+        _write_index(request.pages, work)
+
+
+def sizes(work: FolderJob[Job, Encoded]) -> tuple[int, int]:
+    """Return how many bytes the pictures that are finished had, and how many their JPEGs have; 0, 0 of none."""
+    done = [(job, entry) for job in work.tasks if (entry := work.entry(job))]
+    before = sum(job.image.stat().st_size for job, _ in done)
+    return before, sum(record["bytes"] for _, entry in done for record in entry.record)
 
 
 def _remove_superseded(earlier: Entry, made: Encoded, output: Path) -> None:
@@ -195,6 +232,18 @@ def _write_summary(request: Request, work: FolderJob[Job, Encoded]) -> None:
         else:
             rows.append({"file": job.key, "status": "waiting"})
     results.write_csv(request.output / SUMMARY, rows)
+
+
+def _write_index(pages: Path, work: FolderJob[Job, Encoded]) -> None:
+    """Write a page of links to the pages of all finished pictures."""
+    from q1net_msroi.msroi.encoder import page
+
+    listed = []
+    for job in work.tasks:
+        if job.page and (entry := work.entry(job)):
+            place, size = os.path.relpath(job.page, pages), job.image.stat().st_size
+            listed.append((job.key, place, size, entry.record[0]["bytes"]))
+    files.write_text(pages / "index.html", page.build_index(listed))
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import io
 import json
 import math
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from PIL import Image
@@ -17,7 +18,7 @@ from q1net_msroi.utils import files, images, jpeg, results
 from q1net_msroi.utils.errors import show
 from q1net_msroi.utils.page import data_uri, fill, saved
 
-TEMPLATE = "page.html"
+TEMPLATE, INDEX = "page.html", "index.html"
 OVERLAY_SIDE = 1200  # pixels of the overlay's long side at most
 OVERLAY_QUALITY = 85
 FACTS = {"psnrs": "inside the region", "outside": "outside it", "psnrhvsm": "PSNR-HVS-M, whole picture"}  # on top
@@ -124,7 +125,7 @@ def build_page(pixels: Pixels, plain: bytes, semantic: bytes, saliency: Pixels, 
     `record` is one of `report.records`, measured.
     """
     # A page may be passed on: it names files, not the folders of the machine it was made on.
-    names = {key: show(record[key].rpartition("/")[2]) for key in ("file", "output", "plain")}
+    names = {key: show((record[key] or "plain.jpg").rpartition("/")[2]) for key in ("file", "output", "plain")}
     record = {**record, **names}
     decoded = [jpeg.decode(plain), jpeg.decode(semantic)]
     reference, outside = suite.Reference(pixels, saliency), suite.METRICS["outside"]
@@ -164,3 +165,14 @@ def build_page(pixels: Pixels, plain: bytes, semantic: bytes, saliency: Pixels, 
         record=html.escape(json.dumps(record, indent=2, ensure_ascii=False)),
         codec=html.escape(f"{jpeg.codec_identity()}, {results.code_name()}"),
     )
+
+
+def build_index(pages: list[tuple[str, str, int, int]]) -> str:
+    """Return a page of links to pages: each the picture's name, the page's place, the bytes of the picture and ours."""
+    rows = [
+        f'<tr><th scope="row"><a href="{html.escape(quote(place))}">{html.escape(show(name))}</a></th>'
+        f"<td>{before:,}</td><td>{after:,}</td><td>{100 * (after / before - 1):+.0f} %</td></tr>"
+        for name, place, before, after in pages
+    ]
+    number = "1 photograph" if len(rows) == 1 else f"{len(rows)} photographs"
+    return fill("q1net_msroi.msroi.encoder", INDEX, title=f"{number}, smaller", rows="\n".join(rows))

@@ -23,7 +23,7 @@ def measure(outcome: Outcome) -> Measured:
         Image.fromarray(outcome.pixels).save(buffer, "PNG")
         png_bytes = len(buffer.getvalue())
     reference = suite.Reference(outcome.pixels, outcome.saliency)
-    files = (jpeg.decode(written.path.read_bytes()) for written in (outcome.plain, *outcome.ours))
+    files = (jpeg.decode(written.content) for written in (outcome.plain, *outcome.ours))
     plain, *ours = (suite.measure(reference, pixels) for pixels in files)
     return {"png_bytes": png_bytes, "plain": plain, "ours": ours}
 
@@ -32,8 +32,8 @@ def sentences(outcome: Outcome) -> list[str]:
     """Return a line a file: its bytes and quality, the plain JPEG's, and the difference."""
     plain = outcome.plain
     return [
-        f"{show(ours.path)}: {ours.bytes:,} bytes at quality {ours.quality}; plain JPEG {plain.bytes:,} bytes at "
-        f"quality {plain.quality} ({100 * (ours.bytes / plain.bytes - 1):+.1f} %)"
+        f"{show(ours.path or outcome.image)}: {ours.bytes:,} bytes at quality {ours.quality}; "
+        f"plain JPEG {plain.bytes:,} bytes at quality {plain.quality} ({100 * (ours.bytes / plain.bytes - 1):+.1f} %)"
         for ours in outcome.ours
     ]
 
@@ -67,11 +67,11 @@ def records(outcome: Outcome, measured: Measured | None) -> list[dict[str, Any]]
         answers.append(
             {
                 "file": text(outcome.image),
-                "output": text(ours.path),
+                "output": text(ours.path or outcome.image),
                 "model": outcome.model,
                 "quality": ours.quality,
                 "bytes": ours.bytes,
-                "plain": text(outcome.plain.path),
+                "plain": text(outcome.plain.path) if outcome.plain.path else None,
                 "plain_quality": outcome.plain.quality,
                 "plain_bytes": outcome.plain.bytes,
                 "metrics": metrics,

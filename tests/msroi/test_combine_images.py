@@ -194,7 +194,7 @@ def test_damaged_files_are_one_line(here: Path, call: Call, name: str, role: str
         (("-image", "a.png", "-map", "m.png", "-model", "8"), "-model 8 is unknown; give one of 1, 2, 3, 4, 5, 6, 7"),
         (("-image", "a.png", "-map", "m.png", "-jpeg_compression", "0"), "give 1 to 100"),
         (("-image", "a.png", "-map", "m.png", "-output_directory", "a.png"), "a.png is a file"),
-        (("-single", "0"), "needs --images DIR and --maps DIR"),
+        (("-single", "0"), "a folder needs --images DIR"),
         (("--images", "absent", "--maps", "."), "absent does not exist"),
         (("--images", ".", "--maps", "absent"), "absent does not exist"),
         (("-image", "loop.png", "-map", "m.png"), "loop.png is a symbolic link that leads to itself"),

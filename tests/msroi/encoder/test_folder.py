@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -162,3 +163,24 @@ def test_missing_and_empty_folders(request_: folder.Request, tmp_path: Path) -> 
 
 def test_a_name_too_long_for_a_map_has_none(tmp_path: Path) -> None:
     assert folder.find_map(tmp_path, "x" * 250) is None
+
+
+def test_without_maps_they_are_made_and_names_are_kept(tmp_path: Path) -> None:
+    photos, output, pages = tmp_path / "photos", tmp_path / "small", tmp_path / "pages"
+    photos.mkdir()
+    pixels = np.random.default_rng(1).integers(0, 255, (40, 56, 3), np.uint8)
+    for name in ("a.jpg", "a.png", "b.png"):
+        Image.fromarray(pixels).save(photos / name)
+    request = folder.Request(photos, None, output, EncodingOptions(7), pages=pages)
+    assert do(request) == ["a.jpg", "a.png", "b.png"]
+    assert {path.name for path in output.glob("*.jpg")} == {"a.jpg", "a.png.jpg", "b.jpg"}
+    assert (output / "maps" / "map_b.png.jpg").is_file()
+    before, after = folder.sizes(folder.start(request))
+    assert before == sum(path.stat().st_size for path in photos.iterdir())
+    assert after == sum(path.stat().st_size for path in output.glob("*.jpg")) < before
+    page = (pages / "index.html").read_text()
+    assert page.count("<a href=") == 3
+    assert 'href="b.png.html"' in page
+    assert do(request) == []
+    Image.fromarray(pixels[::-1]).save(photos / "b.png")  # its map is made anew too
+    assert do(request) == ["b.png"]
