@@ -187,6 +187,8 @@ class LatticeEstimator:
         steps, determined = told.luma.determined, int((told.luma.determined[1:] > 0).sum())
         enough = found.interval is not None or determined >= LATTICE.fewest_steps
         nearest, interval = (found.nearest, found.interval) if found.interval else (told.nearest, told.interval)
+        if interval[1] - interval[0] > LATTICE.widest_table:  # some entries were moved, others not
+            return self._denied(reading, seen)
         earlier = None
         if enough:
             below = nearest - LATTICE.quality_gap + 1

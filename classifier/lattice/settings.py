@@ -313,6 +313,9 @@ class Lattice:
 
     # A file's header, and which evidence speaks.
     header_percentiles: tuple[int, int] = tuned((5, 95), "%", "of single steps' qualities: the interval", CONVENTION)
+    widest_table: int = tuned(
+        90, "qualities", "of single steps: no table has coarser and finer ones", "known ones: 81 at most"
+    )
     most_stored: int = tuned(65_536, "blocks", "whose stored coefficients are read of a file", TIME)
 
     channel_blocks: int = tuned(3000, "blocks", "of R, G and B read as planes of their own", TIME)

@@ -336,3 +336,11 @@ def test_known_tables_are_named_with_both_tables(
         assert (said.written_by, said.software) == ("Photoshop save 8", "Photoshop save 8")
         assert told.luma == pair.luma
         assert told.lines()[-1].endswith(f"fits Photoshop save 8; no other of {len(known.pairs())} known tables")
+
+
+def test_moved_entries_make_no_table(estimator: LatticeEstimator, photograph: np.ndarray) -> None:
+    """Coarse steps beside steps of 1 are no table: the picture was changed since."""
+    mixed = jpeg.standard_tables()[4, 0].copy()
+    mixed[2:, 2:] = 1
+    answer = estimator.estimate(saved_with(photograph, mixed))
+    assert (answer.quality, answer.evidence.verdict) == (None, "changed")
