@@ -79,7 +79,8 @@ class LatticeEstimator:
         """Return the answer for pixels that were changed a little since, None where hardly a coefficient tells."""
         fits = fit.Residuals(reading.counts.textured, reading.noise).fit(tables.luma_tables())
         ties = search.tied(reading.scores)
-        if search.is_drawn(reading, seen.parts) or search.beyond_zero(reading) < LATTICE.drawn_points:
+        drawn = search.is_drawn(reading, seen.parts) and reading.nats < LATTICE.no_other_grid
+        if drawn or search.beyond_zero(reading) < LATTICE.drawn_points:
             return None
         coarse = ties[-1] <= LATTICE.low_quality  # other tables' peaks would lie far off
         limit = LATTICE.fit_spread_coarse if coarse else LATTICE.fit_spread

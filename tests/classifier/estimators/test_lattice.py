@@ -344,3 +344,12 @@ def test_moved_entries_make_no_table(estimator: LatticeEstimator, photograph: np
     mixed[2:, 2:] = 1
     answer = estimator.estimate(saved_with(photograph, mixed))
     assert (answer.quality, answer.evidence.verdict) == (None, "changed")
+
+
+def test_noise_over_a_photograph_that_is_mostly_black(estimator: LatticeEstimator, photograph: np.ndarray) -> None:
+    """Most blocks are clipped then, but the others are no drawing."""
+    dark = photograph.copy()
+    dark[:200] = 0
+    noise = np.random.default_rng(1).normal(0, 1, dark.shape)
+    noisy = np.clip(np.rint(jpeg.compress(dark, 40) + noise), 0, 255).astype(np.uint8)
+    assert estimator.estimate(noisy).quality == 40
