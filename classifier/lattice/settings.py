@@ -265,7 +265,7 @@ class Lattice:
     upright_denial: float = tuned(1000.0, "nats", "of a fine table as it lies to it turned: it was turned", HAND)
     luma_denial: float = tuned(20.0, "nats", "that all lack beyond it: luma's table is another", FAST)
     other_dc: float = tuned(60.0, "nats", "LLR of DC's own step, which no brightness makes of AC's", FAST)
-    few_nats: float = tuned(400.0, "nats", "LLR below which other tables may be as likely", SMALL)
+    few_nats: float = tuned(400.0, "nats", "LLR of textured blocks below which other tables may be as likely", SMALL)
     unsure_tables: float = tuned(0.45, "", "chance of standard luma tables that is needed there", SMALL)
     coarse_step: int = tuned(8, "", "that does not fit whatever there is; or half of the table's", HAND)
     other_fit: float = tuned(0.2, A_COEFFICIENT, "beside its own lattice, at most", HAND)

@@ -118,7 +118,7 @@ def standard_luma(reading: Reading, qualities: Sequence[int]) -> bool | None:
     denied = total[np.array(qualities) - 1].min() > LATTICE.luma_denial or reading.dc is not None
     of_tables = _luma_nats(reading)[steps.ENTRIES, steps.prior(0).exact - 1].sum(1)
     ahead = of_tables[100:].max() > of_tables[:100].max() + LATTICE.luma_denial  # where its steps are multiples
-    few = reading.nats < LATTICE.few_nats
+    few = float(reading.scores.textured.max()) < LATTICE.few_nats
     if not (denied or ahead or few):
         return True
     told = read(reading)

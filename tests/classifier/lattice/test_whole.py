@@ -150,7 +150,8 @@ def test_few_blocks_that_fit_others_as_well_name_no_standard_table(monkeypatch: 
         standard = told.luma.standard / told.luma.standard.sum() * chance
         return replace(told, luma=replace(told.luma, standard=standard))
 
-    few = replace(reading, scores=replace(reading.scores, nats=np.minimum(reading.scores.nats, LATTICE.few_nats - 1)))
+    textured = np.minimum(reading.scores.textured, LATTICE.few_nats - 1)
+    few = replace(reading, scores=replace(reading.scores, textured=textured))
     for chance, expected in ((LATTICE.unsure_tables + 0.01, True), (LATTICE.unsure_tables - 0.01, None)):
         monkeypatch.setattr(whole, "read", lambda _, chance=chance: with_chance(chance))
         assert whole.standard_luma(few, (70,)) is expected
