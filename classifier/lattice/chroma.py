@@ -1,7 +1,7 @@
 """What the chroma says: how it was subsampled and brought back, and its own tables."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -177,14 +177,20 @@ class Chroma:
 
     @property
     def explains(self) -> bool:
-        """Whether a standard or known table explains nearly all that any steps could, as none does of other ways."""
-        return self.presence > max(LATTICE.chroma_sure, LATTICE.chroma_explained * float(self.ratios.max(1).sum()))
+        """Whether a coarse table explains nearly all that any steps could, as none does of other ways."""
+        table = steps.prior(1).exact[int(self._known.argmax())]
+        nearly = max(LATTICE.chroma_sure, LATTICE.chroma_explained * float(self.ratios.max(1).sum()))
+        return self.presence > nearly and float(table.mean()) >= LATTICE.coarse_step
 
     @property
     def presence(self) -> float:
         """Nats by which the likeliest table, standard or known, explains the planes better than none."""
-        known = self.ratios[steps.ENTRIES, steps.prior(1).exact - 1].sum(1)
-        return max(float(self.nats.max()), float(known.max()))
+        return max(float(self.nats.max()), float(self._known.max()))
+
+    @property
+    def _known(self) -> NDArray[np.float64]:
+        nats: NDArray[np.float64] = self.ratios[steps.ENTRIES, steps.prior(1).exact - 1].sum(1)
+        return nats
 
 
 def scores(pixels: NDArray[np.uint8], phase: tuple[int, int]) -> Chroma | None:
@@ -192,7 +198,7 @@ def scores(pixels: NDArray[np.uint8], phase: tuple[int, int]) -> Chroma | None:
     sample = pixels[::3, ::3]
     if (sample[..., 0] == sample[..., 1]).all() and (sample[..., 1] == sample[..., 2]).all():
         return None
-    likely = ways(pixels, phase)
+    likely = {WAYS[0], *ways(pixels, phase)}  # the commonest always, as it would fit a finer one's blocks too
     best = _best(pixels, phase, likely)
     others = [way for way in WAYS if way.smooth and way not in likely]  # repeated samples are seen
     if best.presence > LATTICE.chroma_sure or best.textured < LATTICE.chroma_blocks or not others:
@@ -200,7 +206,7 @@ def scores(pixels: NDArray[np.uint8], phase: tuple[int, int]) -> Chroma | None:
     return max((best, _best(pixels, phase, others)), key=_likelihood)
 
 
-def _best(pixels: NDArray[np.uint8], phase: tuple[int, int], among: Sequence[Subsampling]) -> Chroma:
+def _best(pixels: NDArray[np.uint8], phase: tuple[int, int], among: Collection[Subsampling]) -> Chroma:
     """Return what the likeliest of several ways says, on the grid of its own that fits best."""
     grids = [
         (way, (y, x))
@@ -213,7 +219,7 @@ def _best(pixels: NDArray[np.uint8], phase: tuple[int, int], among: Sequence[Sub
     for way in sorted(among, key=lambda one: -one.vertical * one.horizontal):
         found.append(_read(pixels, way, phase))  # most pictures begin with a whole square
         if found[-1].explains:
-            return found[-1]
+            return max(found, key=_likelihood)
     return max(found + [_read(pixels, *grid) for grid in grids], key=_likelihood)
 
 
