@@ -198,9 +198,11 @@ def scores(pixels: NDArray[np.uint8], phase: tuple[int, int]) -> Chroma | None:
     sample = pixels[::3, ::3]
     if (sample[..., 0] == sample[..., 1]).all() and (sample[..., 1] == sample[..., 2]).all():
         return None
-    likely = {WAYS[0], *ways(pixels, phase)}  # the commonest always, as it would fit a finer one's blocks too
+    likely = set(ways(pixels, phase))
+    if all(way.smooth for way in likely):  # repeated samples are seen
+        likely.add(WAYS[0])  # the commonest, whose blocks fit finer ways too
     best = _best(pixels, phase, likely)
-    others = [way for way in WAYS if way.smooth and way not in likely]  # repeated samples are seen
+    others = [way for way in WAYS if way.smooth and way not in likely]
     if best.presence > LATTICE.chroma_sure or best.textured < LATTICE.chroma_blocks or not others:
         return best
     return max((best, _best(pixels, phase, others)), key=_likelihood)
