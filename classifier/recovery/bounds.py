@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.recovery.projection import BLUE, LUMA, RED
+from q1net_msroi.classifier.recovery.projection import BLUE, LUMA, RED, clipped
 
 Plane = NDArray[np.float32]
 
@@ -25,7 +25,7 @@ def bounds(pixels: NDArray[np.uint8], planes: list[NDArray[np.uint8]], component
     else:
         low = exact(pixels, component)
         high = low.copy()
-        at = ((pixels == 0) | (pixels == 255)).any(-1)
+        at = clipped(pixels)
         others = [plane[at].astype(np.float32) for plane in planes]
         one, two = _of_clipped(pixels[at].astype(np.float32), others, component)
         low[at], high[at] = np.minimum(one, two), np.maximum(one, two)

@@ -40,7 +40,8 @@ def in_blocks(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def differing(pixels: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return how many pixels differ in each block of 8x8 pixels (rows, columns), those cut by the border too."""
-    return in_blocks((pixels != decoded).any(-1))
+    red, green, blue = np.moveaxis(pixels != decoded, -1, 0)  # an any() over three is ten times slower
+    return in_blocks(red | green | blue)
 
 
 def fitting(pixels: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> Fits:
@@ -70,6 +71,7 @@ class Strip:
         """Take (height, width, 3) pixels, and the `rows` of them of which nothing is asked."""
         self.pixels, self.layout, self.tables, self.inner, self.rows = pixels, layout, tables, inner, rows
         self.projection = Projection(pixels, layout, tables)
+        self.clipped = in_blocks(self.projection.clipped) > 0
         self.levels = self.projection.first()
         self.planes = layout.planes(self.levels, tables)
         self.wrong = self._judged(self.planes)
@@ -99,8 +101,8 @@ class Strip:
         """Return the coefficients: one rounding, `rounds` projections of the blocks that do not fit, then a search."""
         first, number = self.levels, self.wrong
         for gain in RECOVERY.gains[:rounds]:
-            if not self.wrong[self.inner].any():
-                return self.levels
+            if not (self.clipped & (self.wrong > 0)).any():
+                break
             asked = self.projection.again(self.levels, gain)
             self.wrong = self._take(_where(self.wrong > 0, self.layout, asked, self.levels))
         if (worse := self.wrong > number).any():  # what went astray
@@ -148,10 +150,9 @@ class Strip:
 
     def _search_together(self, how: List) -> None:
         """Search the units in which a pixel is clipped and a block does not fit."""
-        clipped = in_blocks(((self.pixels == 0) | (self.pixels == 255)).any(-1)) > 0
         inner = np.zeros(self.wrong.shape, bool)
         inner[self.inner] = True
-        chosen = _blocks((self.wrong > 0) & inner, self.layout, 1) & _blocks(clipped, self.layout, 1)
+        chosen = _blocks((self.wrong > 0) & inner, self.layout, 1) & _blocks(self.clipped, self.layout, 1)
         if 0 < chosen.sum() <= RECOVERY.search_few:
             asked = np.ones(self.pixels.shape[:2], bool)
             asked[self.rows] = False

@@ -81,14 +81,20 @@ def inverse(coefficients: NDArray[Any]) -> Plane:
     return plane
 
 
+def clipped(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return which pixels (height, width, 3) have a channel of 0 or 255."""
+    red, green, blue = np.moveaxis((pixels == 0) | (pixels == 255), -1, 0)
+    return np.asarray(red | green | blue)
+
+
 class Projection:
     """The pixels of a picture, or of a strip of it, and what they say of its coefficients under one hypothesis."""
 
     def __init__(self, pixels: NDArray[np.uint8], layout: Layout, tables: NDArray[np.integer]) -> None:
         """Take (height, width, 3) pixels and `tables` (2, 8, 8)."""
         self.pixels, self.layout, self.tables = pixels, layout, tables.astype(np.float32)
-        self.clipped = (pixels == 0) | (pixels == 255)
-        self.somewhere = np.nonzero(self.clipped.any(-1))
+        self.clipped = clipped(pixels)
+        self.somewhere = np.nonzero(self.clipped)
         self.planes = self._planes(pixels.astype(np.float32))
         for each in self.planes:  # a decoder's planes are whole numbers
             np.rint(each, out=each)
