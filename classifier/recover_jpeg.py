@@ -42,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     flags.out_path(parser, f"the JPEGs; of a folder also {SUMMARY}, a row a picture")
     residual = "where some pixels differ, store these in NAME.residual.png beside the JPEG; --join gives the picture"
     parser.add_argument("--allow_residual", action="store_true", help=residual)
-    join = "write the picture that a JPEG and its residual are, NAME.png"
+    join = "write the picture that a JPEG and its residual are, or a JPEG less its invented margin, NAME.png"
     parser.add_argument("--join", action="store_true", help=join)
     away = "remove each source once its JPEG, read back from disk, gave exactly its pixels"
     parser.add_argument("--replace", action="store_true", help=away)
@@ -147,16 +147,17 @@ def _join(path: Path, output: Path) -> int:
 
     from q1net_msroi.classifier.recovery import writing
 
-    beside = path.with_name(path.stem + writing.RESIDUAL)
-    if not beside.is_file():
-        raise UserError(f"{show(beside)} does not exist; --join needs the residual beside the JPEG")
+    beside, content = path.with_name(path.stem + writing.RESIDUAL), path.read_bytes()
+    rest = beside.read_bytes() if beside.is_file() else b""
+    if not rest and not writing.FRAME.search(content):
+        raise UserError(f"{show(beside)} does not exist; --join needs the residual beside the JPEG, or a margin in it")
     buffer = io.BytesIO()
-    Image.fromarray(writing.joined(path.read_bytes(), beside.read_bytes())).save(buffer, "PNG")
+    Image.fromarray(writing.joined(content, rest)).save(buffer, "PNG")
     target = output / f"{path.stem}.png"
     if target.exists():
         raise UserError(f"{show(target)} exists; choose another --out_path")
     files.write_bytes(target, buffer.getvalue())
-    print(f"{show(target)}: the picture that {show(path)} and {show(beside)} are")
+    print(f"{show(target)}: the picture that {show(path)}{f' and {show(beside)} are' if rest else ' holds'}")
     return EXIT_OK
 
 

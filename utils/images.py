@@ -332,6 +332,13 @@ def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(turned[::rows, ::columns])
 
 
+def both(first: int, second: int) -> int:
+    """Return the EXIF orientation that shows pixels as those would be shown that the `first` gave, by the `second`."""
+    sample = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    wanted = upright(upright(sample, first), second)
+    return next(each for each in ORIENTATIONS if np.array_equal(upright(sample, each), wanted))
+
+
 def as_stored(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """Return upright pixels as a file with that EXIF orientation stores them; the inverse of `upright`."""
     return upright(pixels, {6: 8, 8: 6}.get(orientation, orientation))

@@ -17,6 +17,7 @@ EXIF_MARKER, ICC_MARKER, COMMENT_MARKER = 0xE1, 0xE2, 0xFE
 ICC_PREFIX = b"ICC_PROFILE\x00"
 ICC_CHUNK = 65_519
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\x00"
+DENSITY = 13  # where the JFIF header has its unit, 1 for the inch, and two numbers of two bytes
 LONGEST = 65_533  # bytes of a segment
 
 
@@ -68,13 +69,22 @@ def _without_second_header(content: bytes) -> bytes:
 
 
 def with_metadata(
-    content: bytes, exif: bytes = b"", icc_profile: bytes = b"", xmp: bytes = b"", comment: bytes = b""
+    content: bytes,
+    exif: bytes = b"",
+    icc_profile: bytes = b"",
+    xmp: bytes = b"",
+    comment: bytes = b"",
+    density: tuple[int, int] | None = None,
 ) -> bytes:
     """Return a file with EXIF data (beginning with `Exif\\0\\0`), colour profile, XMP and a comment behind its header.
 
-    EXIF data and comment have at most `LONGEST` bytes, XMP `LONGEST` less its prefix.
+    EXIF data and comment have at most `LONGEST` bytes, XMP `LONGEST` less its prefix; `density` (horizontal, vertical)
+    is in dots per inch, and left out beyond 1..65535.
     """
     end = _header_end(content)
+    if density is not None and all(0 < each < 1 << 16 for each in density):
+        inch = b"\x01" + b"".join(each.to_bytes(2, "big") for each in density)
+        content = content[:DENSITY] + inch + content[DENSITY + 5 :]
     return content[:end] + metadata_segments(exif, icc_profile, xmp, comment) + content[end:]
 
 

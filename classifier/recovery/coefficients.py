@@ -1,5 +1,6 @@
 """All coefficients of a picture, strip by strip, and which of its blocks they explain exactly."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ from q1net_msroi.classifier.recovery.projection import Projection
 from q1net_msroi.classifier.recovery.settings import RECOVERY, List
 
 Fits = NDArray[np.bool_]
+ALL = np.True_
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,15 @@ def in_blocks(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
     return number
 
 
-def differing(pixels: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return how many pixels differ in each block of 8x8 pixels (rows, columns), those cut by the border too."""
+def differing(pixels: NDArray[np.uint8], decoded: NDArray[np.uint8], asked: Fits | np.bool_ = ALL) -> NDArray[np.int64]:
+    """Return how many pixels of those `asked` for differ in each block of 8x8 (rows, columns), cut ones too."""
     red, green, blue = np.moveaxis(pixels != decoded, -1, 0)  # an any() over three is ten times slower
-    return in_blocks(red | green | blue)
+    return in_blocks((red | green | blue) & asked)
 
 
-def fitting(pixels: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> Fits:
+def fitting(pixels: NDArray[np.uint8], decoded: NDArray[np.uint8], asked: Fits | np.bool_ = ALL) -> Fits:
     """Return which blocks of 8x8 pixels are the same in both."""
-    same: Fits = differing(pixels, decoded) == 0
+    same: Fits = differing(pixels, decoded, asked) == 0
     return same
 
 
@@ -62,15 +64,23 @@ def _blocks(chosen: Fits, layout: Layout, component: int) -> Fits:
 class Strip:
     """Rows of blocks that are recovered at once; those outside `inner` only lend their samples to chroma's upsampling.
 
-    The outermost rows of pixels lack such a neighbour where the picture goes on, so nothing is asked of them.
+    The outermost rows of pixels lack such a neighbour where the picture goes on, so nothing is asked of them; nor is it
+    of an invented margin.
     """
 
     def __init__(
-        self, pixels: NDArray[np.uint8], layout: Layout, tables: NDArray[np.int64], inner: slice, rows: list[int]
+        self,
+        pixels: NDArray[np.uint8],
+        layout: Layout,
+        tables: NDArray[np.int64],
+        inner: slice,
+        asked: Fits,
+        invented: Fits,
     ) -> None:
-        """Take (height, width, 3) pixels, and the `rows` of them of which nothing is asked."""
-        self.pixels, self.layout, self.tables, self.inner, self.rows = pixels, layout, tables, inner, rows
-        self.projection = Projection(pixels, layout, tables)
+        """Take (height, width, 3) pixels, and which (height, width) of them are asked for, and which are invented."""
+        self.pixels, self.layout, self.tables, self.inner = pixels, layout, tables, inner
+        self.asked, self.others = asked, np.nonzero(~asked)
+        self.projection = Projection(pixels, layout, tables, invented)
         self.clipped = in_blocks(self.projection.clipped) > 0
         self.levels = self.projection.first()
         self.planes = layout.planes(self.levels, tables)
@@ -78,9 +88,7 @@ class Strip:
 
     def _judged(self, planes: list[NDArray[np.uint8]]) -> NDArray[np.int64]:
         """Return how many pixels of each block differ."""
-        made = self.layout.coloured(planes)
-        made[self.rows] = self.pixels[self.rows]
-        return differing(self.pixels, made)
+        return differing(self.pixels, self.layout.coloured(planes), self.asked)
 
     def _take(self, asked: Coefficients) -> NDArray[np.int64]:
         """Take other coefficients, and return how many pixels of each block differ now."""
@@ -132,7 +140,7 @@ class Strip:
     def _search_one(self, component: int, how: List) -> None:
         """Search the blocks of one component that contradict the pixels."""
         low, high = bounds(self.pixels, self.planes, component)
-        low[self.rows], high[self.rows] = -FREE, FREE
+        low[self.others], high[self.others] = -FREE, FREE
         excess = np.maximum(low - self.planes[component], self.planes[component] - high)
         excess *= self._pixels_of(self.wrong > 0)
         if component and self.layout.factors != (1, 1):
@@ -154,9 +162,8 @@ class Strip:
         inner[self.inner] = True
         chosen = _blocks((self.wrong > 0) & inner, self.layout, 1) & _blocks(self.clipped, self.layout, 1)
         if 0 < chosen.sum() <= RECOVERY.search_few:
-            asked = np.ones(self.pixels.shape[:2], bool)
-            asked[self.rows] = False
-            self._take_better(joint.improve(self.pixels, self.layout, self.tables, self.levels, chosen, asked, how))
+            given = self.pixels, self.layout, self.tables, self.levels, chosen
+            self._take_better(joint.improve(*given, self.asked, how))
 
     def _pixels_of(self, chosen: Fits) -> Fits:
         """Return the pixels (height, width) of chosen blocks."""
@@ -172,45 +179,66 @@ def _where(wrong: Fits, layout: Layout, new: Coefficients, old: Coefficients) ->
 
 
 def recover(
-    pixels: NDArray[np.uint8], layout: Layout, tables: NDArray[np.int64], workers: int = 1, rounds: int | None = None
+    pixels: NDArray[np.uint8],
+    layout: Layout,
+    tables: NDArray[np.int64],
+    workers: int = 1,
+    rounds: int | None = None,
+    inside: tuple[slice, slice] = (slice(None), slice(None)),
 ) -> Recovered:
     """Return the coefficients of (height, width, 3) RGB pixels on the grid that begins at (0, 0).
 
-    `tables` (2, 8, 8) are luma's and chroma's. Strips overlap by a unit, so that chroma's upsampling has its
-    neighbours; `workers` threads take one each, and memory is that of the strips in work.
+    `tables` (2, 8, 8) are luma's and chroma's. What lies not `inside` these rows and columns is invented: nothing is
+    asked of it. Strips overlap by a unit, so that chroma's upsampling has its neighbours; `workers` threads take one
+    each, and memory is that of the strips in work.
     """
-    unit, reach = layout.unit[0], RECOVERY.strip_units
     rounds = len(RECOVERY.gains) if rounds is None else rounds
-    starts = range(0, -(-layout.height // unit), reach)
+    invented = np.ones(pixels.shape[:2], bool)
+    invented[inside] = False
 
-    def one(start: int) -> Coefficients:
-        first = max(start - 1, 0)
-        part = pixels[first * unit : (start + reach + 1) * unit]
-        inner = slice((start - first) * unit // 8, (start - first + reach) * unit // 8)
-        rows = [0] * (first > 0) + [len(part) - 1] * (first * unit + len(part) < layout.height)
-        found = Strip(part, Layout(len(part), layout.width, layout.factors), tables, inner, rows).recovered(rounds)
-        blocks = (layout.factors[0] if layout.factors else 1, 1, 1)
-        return [each[(start - first) * n : (start - first + reach) * n] for each, n in zip(found, blocks, strict=False)]
+    def one(strip: tuple[slice, slice]) -> Coefficients:
+        rows, inner = strip
+        asked = ~invented[rows]
+        if rows.start > 0:
+            asked[0] = False
+        if rows.stop < layout.height:
+            asked[-1] = False
+        part = Layout(len(asked), layout.width, layout.factors)
+        found = Strip(pixels[rows], part, tables, inner, asked, invented[rows]).recovered(rounds)
+        return [each[_of_component(inner, layout, component)] for component, each in enumerate(found)]
 
-    if workers > 1 and len(starts) > 1:
+    parts = list(_strips(layout))
+    if workers > 1 and len(parts) > 1:
         with ThreadPoolExecutor(workers) as pool:
-            strips = list(pool.map(one, starts))
+            strips = list(pool.map(one, parts))
     else:
-        strips = [one(start) for start in starts]
-    levels = [np.concatenate(parts) for parts in zip(*strips, strict=True)]
-    return Recovered(layout, tables, levels, check(pixels, layout, tables, levels))
+        strips = [one(part) for part in parts]
+    levels = [np.concatenate(each) for each in zip(*strips, strict=True)]
+    return Recovered(layout, tables, levels, check(pixels, layout, tables, levels, ~invented))
 
 
-def check(pixels: NDArray[np.uint8], layout: Layout, tables: NDArray[np.int64], levels: Coefficients) -> Fits:
-    """Return which blocks the coefficients decode to exactly, strip by strip as `recover` reads them."""
+def _strips(layout: Layout) -> Iterator[tuple[slice, slice]]:
+    """Yield the rows of pixels of each strip, and which of its rows of blocks are its own."""
     unit, reach = layout.unit[0], RECOVERY.strip_units
-    found = []
     for start in range(0, -(-layout.height // unit), reach):
-        first = max(start - 1, 0)
-        rows = slice(first * unit, min((start + reach + 1) * unit, layout.height))
-        blocks = (layout.factors[0] if layout.factors else 1, 1, 1)
-        part = [each[first * n : (start + reach + 1) * n] for each, n in zip(levels, blocks, strict=False)]
+        first, last = max(start - 1, 0), min((start + reach + 1) * unit, layout.height)
+        yield slice(first * unit, last), slice((start - first) * unit // 8, (start - first + reach) * unit // 8)
+
+
+def _of_component(rows: slice, layout: Layout, component: int) -> slice:
+    """Return the rows of a component's blocks that lie in rows of luma's."""
+    factor = layout.factors[0] if component and layout.factors else 1
+    return slice(rows.start // factor, rows.stop // factor)
+
+
+def check(
+    pixels: NDArray[np.uint8], layout: Layout, tables: NDArray[np.int64], levels: Coefficients, asked: Fits
+) -> Fits:
+    """Return which blocks the coefficients decode to exactly, where `asked` (height, width), strip by strip."""
+    found = []
+    for rows, inner in _strips(layout):
+        blocks = slice(rows.start // 8, -(-rows.stop // layout.unit[0]) * layout.unit[0] // 8)
+        part = [each[_of_component(blocks, layout, component)] for component, each in enumerate(levels)]
         decoded = Layout(rows.stop - rows.start, layout.width, layout.factors).decoded(part, tables)
-        kept = slice((start - first) * unit // 8, (start - first + reach) * unit // 8)
-        found.append(fitting(pixels[rows], decoded)[kept])
+        found.append(fitting(pixels[rows], decoded, asked[rows])[inner])
     return np.concatenate(found)

@@ -90,10 +90,12 @@ def clipped(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
 class Projection:
     """The pixels of a picture, or of a strip of it, and what they say of its coefficients under one hypothesis."""
 
-    def __init__(self, pixels: NDArray[np.uint8], layout: Layout, tables: NDArray[np.integer]) -> None:
-        """Take (height, width, 3) pixels and `tables` (2, 8, 8)."""
+    def __init__(
+        self, pixels: NDArray[np.uint8], layout: Layout, tables: NDArray[np.integer], invented: NDArray[np.bool_]
+    ) -> None:
+        """Take (height, width, 3) pixels, `tables` (2, 8, 8), and which pixels (height, width) are invented."""
         self.pixels, self.layout, self.tables = pixels, layout, tables.astype(np.float32)
-        self.clipped = clipped(pixels)
+        self.invented, self.clipped = invented, clipped(pixels) | invented
         self.somewhere = np.nonzero(self.clipped)
         self.planes = self._planes(pixels.astype(np.float32))
         for each in self.planes:  # a decoder's planes are whole numbers
@@ -161,7 +163,8 @@ class Projection:
         else:
             y, cb, cr = full[0], full[1] - 128, full[2] - 128
             made = np.stack([y + RED * cr, y - 0.344136 * cb - 0.714136 * cr, y + BLUE * cb], axis=-1)
-        made = np.where(given == 0, np.minimum(made, BELOW), np.where(given == 255, np.maximum(made, ABOVE), given))
+        limited = np.where(given == 0, np.minimum(made, BELOW), np.where(given == 255, np.maximum(made, ABOVE), given))
+        made = np.where(self.invented[at][:, None], made, limited)
         luma = made @ LUMA
         beyond = ((free > 255) & (luma > ABOVE)) | ((free < 0) & (luma < BELOW))
         self.planes[0][at] = np.where(beyond, free, luma)

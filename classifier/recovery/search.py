@@ -134,7 +134,8 @@ class Blocks:
         made = self.made(self.levels.reshape(-1, 1, 64).astype(np.float32))[:, 0]
         sure, free = width < RECOVERY.search_sure, (low <= -FREE) & (high >= FREE)
         target = np.where(sure, (low + high) / 2, np.clip(made, low + 1, high - 1))
-        noise = RECOVERY.noise_chroma if halved else RECOVERY.noise_exact
+        rounding = RECOVERY.noise_chroma if halved else RECOVERY.noise_exact
+        noise = rounding * np.where(free.any(1), how.noise, 1)[:, None]  # hardly seen: to fit matters more
         unsure = np.where(free, RECOVERY.noise_free, _unsure(how))
         weight: Plane = (1 / np.where(sure, noise**2 + width**2 / 12, unsure**2)).astype(np.float32)
         return target - self.base, weight

@@ -15,7 +15,8 @@ class List:
 
     `flat` takes blocks for such with hardly any coefficients; `steps` goes on from the best points, step by step;
     `joint` is the length of the list of a unit of luma and chroma, 0 for none. Of more than `far` blocks those are left
-    out of which a sample lies far beyond its limits: they were changed, likely.
+    out of which a sample lies far beyond its limits: they were changed, likely. `noise` is the share of what
+    roundings add that is taken in blocks that are partly unseen.
     """
 
     kept: int
@@ -24,6 +25,7 @@ class List:
     steps: bool = False
     joint: int = 0
     far: int = 0
+    noise: float = 1.0
 
 
 @dataclass(init=False, frozen=True, eq=False, repr=False)
@@ -36,15 +38,22 @@ class Recovery:
     )
     sample_side: int = tuned(256, "pixels", "of the part on which hypotheses are compared", TIME)
 
+    sample_sure: float = tuned(
+        0.3,
+        "of the sample's blocks",
+        "fit at once: no other orientation is tried",
+        "half fit at quality 95, none mirrored",
+    )
+
     # Lists of lattice points near a block. Measured by scripts/measure_recovery.py on pristine_val, every third.
     lists: tuple[List, ...] = tuned(
         (
             List(8, far=10**6),
-            List(64, 16, far=64, flat=True, steps=True, joint=16),
-            List(64, 16, far=64, steps=True, joint=64),
-            List(512, 32, steps=True),
-            List(512, 32, flat=True, steps=True, joint=128),
-            List(4096, 128, steps=True),
+            List(64, 16, far=64, flat=True, steps=True, joint=16, noise=0.5),
+            List(64, 16, far=64, steps=True, joint=64, noise=0.5),
+            List(512, 32, steps=True, noise=0.5),
+            List(512, 32, flat=True, steps=True, joint=128, noise=0.25),
+            List(4096, 128, steps=True, noise=0.5),
         ),
         "",
         "one pass each",
@@ -73,7 +82,7 @@ class Recovery:
     )
     noise_clipped: float = tuned(20.0, "grey levels", "how far a clipped sample lies beyond its limit", HAND)
     noise_flat: float = tuned(2.0, "grey levels", "the same in flat blocks", HAND)
-    noise_free: float = tuned(60.0, "grey levels", "of a sample that is not seen", HAND)
+    noise_free: float = tuned(200.0, "grey levels", "of a sample that is not seen", HAND)
 
 
 RECOVERY = Recovery()

@@ -1,8 +1,10 @@
 """The JPEG of recovered coefficients under its final name only once its pixels were read back from disk."""
 
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,9 @@ from q1net_msroi.utils.images import Picture
 RESIDUAL = ".residual.png"
 XMP_OF_PNG = "XML:com.adobe.xmp"
 LOSSY = ("JPEG", "MPO", "AVIF", "HEIF")
-PLAIN = ("gray",)  # conversions that lose nothing
+PLAIN = ("gray", "palette")  # conversions that lose nothing
+ALPHA, DEEP = "alpha ignored", "16 bits reduced to 8"
+FRAME = re.compile(rb"q1net-recover: the picture is (\d+)x(\d+) at (\d+),(\d+), orientation (\d)")
 
 
 @dataclass(frozen=True)
@@ -46,25 +50,72 @@ def unlikely(path: Path, picture: Picture) -> str:
     """Return why a picture is not what a JPEG decodes to, empty where it may be."""
     if picture.format in LOSSY or (picture.format == "WEBP" and not images.is_lossless_webp(path)):
         return f"not looked at: a lossy file already ({picture.format})"
-    if lost := [note for note in picture.notes if note not in PLAIN]:
+    if lost := [note for note in picture.notes if note not in PLAIN and not _kept(path, note)]:
         return f"not what a JPEG decodes to: {', '.join(lost)}"
+    with path.open("rb") as handle:
+        head = handle.read(26)
+    if picture.format == "PNG" and head[24] == 16 and DEEP not in picture.notes:
+        return "not what a JPEG decodes to: 16 bits a channel, of which 8 were read"
     return ""
 
 
-def _metadata(path: Path, picture: Picture) -> dict[str, bytes]:
-    """Return EXIF, colour profile, XMP and a PNG's texts as a comment; raise `UserError` where they do not fit."""
+def _kept(path: Path, note: str) -> bool:
+    """Return whether what was left out when the picture was read says nothing: opaque alpha, 8 bits written twice."""
+    if note not in (ALPHA, DEEP):
+        return False
+    with Image.open(path) as image:
+        if note == ALPHA:
+            return image.convert("RGBA").getchannel("A").getextrema() == (255, 255)
+        return not (np.asarray(image) % 257).any()
+
+
+def _metadata(path: Path, picture: Picture, proof: Proof) -> dict[str, Any]:
+    """Return EXIF, colour profile, XMP, resolution and a PNG's texts as a comment.
+
+    The comment says too which part of the JPEG the picture is, where it is not all. Raises `UserError` where it does
+    not fit.
+    """
     with Image.open(path) as image:
         image.load()
         xmp = image.info.get("xmp") or image.info.get(XMP_OF_PNG) or b""
         texts = [f"{name}: {said}" for name, said in getattr(image, "text", {}).items() if name != XMP_OF_PNG]
+        density = image.info.get("dpi")
     xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
     exif = picture.exif
     if exif and not exif.startswith(b"Exif\0\0"):
         exif = b"Exif\0\0" + exif
-    comment = "\n".join(texts).encode()
+    if proof.orientation > 1:
+        tags = Image.Exif()
+        tags.load(exif)
+        tags[images.ORIENTATION_TAG] = images.both(proof.orientation, picture.orientation)
+        exif = tags.tobytes()
+    comment = "\n".join([*texts, *([frame] if (frame := _frame(proof)) else [])]).encode()
     if max(len(exif), len(xmp) + len(jpeg_writer.XMP_PREFIX), len(comment)) > jpeg_writer.LONGEST:
         raise UserError(f"{show(path)} has EXIF, XMP or text of over 64 kB, which a JPEG has no room for")
-    return {"exif": exif, "icc_profile": picture.icc_profile, "xmp": xmp, "comment": comment}
+    known = {"exif": exif, "icc_profile": picture.icc_profile, "xmp": xmp, "comment": comment}
+    return {**known, "density": density and (round(float(density[0])), round(float(density[1])))}
+
+
+def _frame(proof: Proof) -> str:
+    """Return which part of the JPEG the picture is, and how it was turned; empty where it is all, as it was."""
+    if not proof.cropped and proof.orientation == 1:
+        return ""
+    assert proof.found is not None
+    layout = proof.found.layout
+    (top, bottom, _), (left, right, _) = (
+        part.indices(side) for part, side in zip(proof.inside, (layout.height, layout.width), strict=True)
+    )
+    place = f"{right - left}x{bottom - top} at {left},{top}"
+    return f"q1net-recover: the picture is {place}, orientation {proof.orientation}"
+
+
+def picture_of(content: bytes) -> NDArray[np.uint8]:
+    """Return the picture that a recovered JPEG holds: without an invented margin, turned as it was."""
+    pixels = jpeg.decode(content)
+    if found := FRAME.search(content[: content.index(b"\xff\xda")]):
+        width, height, left, top, orientation = map(int, found.groups())
+        pixels = images.upright(pixels[top : top + height, left : left + width], orientation)
+    return pixels
 
 
 def residual(pixels: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> bytes:
@@ -78,8 +129,10 @@ def residual(pixels: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> bytes:
 
 
 def joined(content: bytes, rest: bytes) -> NDArray[np.uint8]:
-    """Return the pixels of a JPEG with those of its residual put in."""
-    pixels = jpeg.decode(content).copy()
+    """Return the picture of a JPEG with the pixels of its residual put in; empty for none."""
+    pixels = picture_of(content).copy()
+    if not rest:
+        return pixels
     layers = np.asarray(Image.open(io.BytesIO(rest)).convert("RGBA"))
     if layers.shape[:2] != pixels.shape[:2]:
         raise UserError("the residual is of a picture of another size")
@@ -101,17 +154,17 @@ def process(
     proof = Proof(reason) if reason else prove(picture.pixels, workers)
     source = path.stat().st_size
     if fits is not None and proof.found is not None:
-        files.write_bytes(fits, _mask(proof.found))
+        files.write_bytes(fits, _mask(proof))
     content, rest = _encoded(path, picture, proof, allow_residual)
     size = len(content) + len(rest)
     done = bool(content) and size < source
     outputs: tuple[Path, ...] = ()
     if done and not dry_run:
         outputs = _save(picture.pixels, content, rest, target)
-        if replace:
+        if replace and not proof.cropped:
             path.unlink()
     blocks = (0, 0) if proof.found is None else (int(proof.found.fits.sum()), proof.found.fits.size)
-    told = proof.sentence()
+    told = proof.sentence() + (_told_margin(proof) if done else "")
     if content and not done:
         told += f"; {files.human_bytes(size)} would not be smaller"
     kept = {"blocks": blocks[1], "fit": blocks[0], "source_bytes": source, "bytes": size if done else None}
@@ -123,11 +176,11 @@ def _encoded(path: Path, picture: Picture, proof: Proof, allow_residual: bool) -
     if proof.found is None or not (proof.complete or (allow_residual and proof.found.fits.any())):
         return b"", b""
     plain = content_of(proof.found)
-    decoded = jpeg.decode(plain)
+    decoded = proof.picture_of(jpeg.decode(plain))
     exact = np.array_equal(decoded, picture.pixels)
     if not exact and not allow_residual:
         return b"", b""
-    return jpeg_writer.with_metadata(plain, **_metadata(path, picture)), b"" if exact else residual(
+    return jpeg_writer.with_metadata(plain, **_metadata(path, picture, proof)), b"" if exact else residual(
         picture.pixels, decoded
     )
 
@@ -139,16 +192,27 @@ def _save(pixels: NDArray[np.uint8], content: bytes, rest: bytes, target: Path) 
         temporary.write_bytes(content)
         if rest:
             files.write_bytes(beside, rest)
-        read_back = joined(temporary.read_bytes(), beside.read_bytes()) if rest else jpeg.decode(temporary.read_bytes())
+        read_back = joined(temporary.read_bytes(), beside.read_bytes() if rest else b"")
         if not np.array_equal(read_back, pixels):
             beside.unlink(missing_ok=True)
             raise UserError(f"{show(target)} does not give the pixels back; nothing was written")
     return (target, beside) if rest else (target,)
 
 
-def _mask(found: Recovered) -> bytes:
+def _told_margin(proof: Proof) -> str:
+    """Return what a viewer of the JPEG sees besides the picture."""
+    if not proof.cropped or proof.found is None:
+        return ""
+    height, width = proof.found.layout.height, proof.found.layout.width
+    return f"; the JPEG is {width}x{height}, with an invented margin that --join cuts off, so the source is kept"
+
+
+def _mask(proof: Proof) -> bytes:
     """Return a PNG of the picture's size, white where a block does not fit."""
-    white = np.where(found.fits, 0, 255).astype(np.uint8).repeat(8, 0).repeat(8, 1)
+    assert proof.found is not None
+    white = np.where(proof.found.fits, 0, 255).astype(np.uint8).repeat(8, 0).repeat(8, 1)
     buffer = io.BytesIO()
-    Image.fromarray(white[: found.layout.height, : found.layout.width]).save(buffer, "PNG")
+    Image.fromarray(proof.picture_of(white[: proof.found.layout.height, : proof.found.layout.width])).save(
+        buffer, "PNG"
+    )
     return buffer.getvalue()

@@ -1,14 +1,15 @@
 """Never a file whose pixels are others, never a source lost."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin
 
 from q1net_msroi.classifier.recovery import coefficients, proof, writing
 from q1net_msroi.classifier.recovery.layout import Layout
-from q1net_msroi.utils import files, jpeg
+from q1net_msroi.utils import files, images, jpeg
 from q1net_msroi.utils.errors import UserError
 
 
@@ -80,3 +81,58 @@ def test_residual(pixels: np.ndarray, tmp_path: Path) -> None:
     done = writing.process(path, target, True, False, False, 1)
     assert [each.name for each in done.outputs] == ["in.jpg", "in.residual.png"]
     np.testing.assert_array_equal(writing.joined(*(each.read_bytes() for each in done.outputs)), changed)
+
+
+def test_a_turned_picture_is_shown_upright(pixels: np.ndarray, tmp_path: Path) -> None:
+    turned = np.ascontiguousarray(np.rot90(pixels))
+    Image.fromarray(turned).save(path := tmp_path / "in.png", dpi=(300, 300))
+    done = writing.process(path, target := tmp_path / "in.jpg", False, True, False, 1)
+    assert done.recovered, done.sentence
+    assert not path.exists()
+    with Image.open(target) as image:
+        np.testing.assert_array_equal(np.asarray(ImageOps.exif_transpose(image)), turned)
+        assert image.info["dpi"] == (300, 300)
+    np.testing.assert_array_equal(writing.picture_of(target.read_bytes()), turned)
+
+
+def test_a_cropped_picture_has_a_margin(pixels: np.ndarray, tmp_path: Path) -> None:
+    cropped = np.ascontiguousarray(pixels[8:, 8:])
+    Image.fromarray(cropped).save(path := tmp_path / "in.png")
+    done = writing.process(path, target := tmp_path / "in.jpg", False, True, False, 1)
+    assert done.recovered, done.sentence
+    assert "invented margin" in done.sentence
+    assert path.exists()  # a JPEG with more than the picture does not replace it
+    np.testing.assert_array_equal(writing.picture_of(target.read_bytes()), cropped)
+
+
+def test_what_says_nothing_is_left_out(pixels: np.ndarray, tmp_path: Path) -> None:
+    """Opaque alpha, a palette that holds all colours, eight bits written as sixteen; else refused by name."""
+    gray = np.asarray(Image.fromarray(pixels[:, :, 1]))
+    jpeg_gray = np.asarray(Image.open(io.BytesIO(_gray(gray))))
+    colours, at = np.unique(np.repeat(jpeg_gray[..., None], 3, axis=2).reshape(-1, 3), axis=0, return_inverse=True)
+    palette = Image.fromarray(at.reshape(jpeg_gray.shape).astype(np.uint8), "P")
+    palette.putpalette(colours.astype(np.uint8).tobytes())
+    opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+    seen = opaque.copy()
+    seen[3, 4, 3] = 254
+    wide = jpeg_gray.astype(np.uint16) * 257
+    other = wide.copy()
+    other[3, 4] += 1
+    cases = {
+        "opaque": (Image.fromarray(opaque), ""),
+        "seen": (Image.fromarray(seen), "alpha"),
+        "palette": (palette, ""),
+        "wide": (Image.fromarray(wide), ""),
+        "other": (Image.fromarray(other), "16 bits"),
+    }
+    for name, (image, said) in cases.items():
+        image.save(path := tmp_path / f"{name}.png")
+        picture = images.read_rgb(path)
+        assert said in writing.unlikely(path, picture)
+        assert bool(said) == bool(writing.unlikely(path, picture))
+    assert writing.process(tmp_path / "palette.png", tmp_path / "palette.jpg", False, False, False, 1).recovered
+
+
+def _gray(samples: np.ndarray) -> bytes:
+    Image.fromarray(samples).save(buffer := io.BytesIO(), "JPEG", quality=75)
+    return buffer.getvalue()
