@@ -11,7 +11,7 @@ from scipy.ndimage import maximum_filter
 from q1net_msroi.classifier.recovery import joint, search
 from q1net_msroi.classifier.recovery.bounds import FREE, bounds
 from q1net_msroi.classifier.recovery.layout import Coefficients, Layout
-from q1net_msroi.classifier.recovery.projection import Projection
+from q1net_msroi.classifier.recovery.projection import Projection, clipped
 from q1net_msroi.classifier.recovery.settings import RECOVERY, List
 
 Fits = NDArray[np.bool_]
@@ -20,12 +20,17 @@ ALL = np.True_
 
 @dataclass(frozen=True)
 class Recovered:
-    """Coefficients under one hypothesis, and the blocks (rows, columns) of 8x8 pixels that they decode to exactly."""
+    """Coefficients under one hypothesis, and the blocks (rows, columns) of 8x8 pixels that they decode to exactly.
+
+    Of the others those are `changed` that differ where nothing else explains it: not only at pixels that chroma's
+    upsampling mixes with a neighbour's samples, of a unit that was changed itself.
+    """
 
     layout: Layout
     tables: NDArray[np.int64]
     levels: Coefficients
     fits: Fits
+    changed: Fits
 
     @property
     def told(self) -> str:
@@ -116,12 +121,23 @@ class Strip:
         if (worse := self.wrong > number).any():  # what went astray
             self.wrong = self._take(_where(worse, self.layout, first, self.levels))
         if rounds:
-            self._search()
+            self._search(RECOVERY.lists)
+            if self.wrong[self.inner].any() and self.layout.components == 3:
+                self._search_beside_changes()
         return self.levels
 
-    def _search(self) -> None:
+    def _search_beside_changes(self) -> None:
+        """Search again without the blocks whose luma fits no lattice: likely they alone of their units were changed."""
+        changed = _luma_denies(self.pixels, self.planes)
+        if changed.any():
+            self.asked = self.asked & ~self._pixels_of(changed)
+            self.others = np.nonzero(~self.asked)
+            self.wrong = self._judged(self.planes)
+            self._search(RECOVERY.lists_beside)
+
+    def _search(self, lists: tuple[List, ...]) -> None:
         """Search among the lattice points near blocks that do not fit."""
-        for how in RECOVERY.lists:
+        for how in lists:
             if not self.wrong[self.inner].any():
                 break
             before = self._near()
@@ -214,7 +230,7 @@ def recover(
     else:
         strips = [one(part) for part in parts]
     levels = [np.concatenate(each) for each in zip(*strips, strict=True)]
-    return Recovered(layout, tables, levels, check(pixels, layout, tables, levels, ~invented))
+    return Recovered(layout, tables, levels, *check(pixels, layout, tables, levels, ~invented))
 
 
 def _strips(layout: Layout) -> Iterator[tuple[slice, slice]]:
@@ -233,12 +249,32 @@ def _of_component(rows: slice, layout: Layout, component: int) -> slice:
 
 def check(
     pixels: NDArray[np.uint8], layout: Layout, tables: NDArray[np.int64], levels: Coefficients, asked: Fits
-) -> Fits:
-    """Return which blocks the coefficients decode to exactly, where `asked` (height, width), strip by strip."""
-    found = []
+) -> tuple[Fits, Fits]:
+    """Return which blocks the coefficients decode to exactly, where `asked` (height, width), and which were changed."""
+    fits, changed = [], []
     for rows, inner in _strips(layout):
         blocks = slice(rows.start // 8, -(-rows.stop // layout.unit[0]) * layout.unit[0] // 8)
         part = [each[_of_component(blocks, layout, component)] for component, each in enumerate(levels)]
-        decoded = Layout(rows.stop - rows.start, layout.width, layout.factors).decoded(part, tables)
-        found.append(fitting(pixels[rows], decoded, asked[rows])[inner])
-    return np.concatenate(found)
+        strip = Layout(rows.stop - rows.start, layout.width, layout.factors)
+        planes = strip.planes(part, tables)
+        whole = strip.coloured(planes)
+        fit = fitting(pixels[rows], whole, asked[rows])
+        fits.append(fit[inner])
+        if not fit.all() and layout.factors not in (None, (1, 1)):
+            own = asked[rows] & ~_beside(_luma_denies(pixels[rows], planes), strip)
+            fit = fitting(pixels[rows], whole, own)
+        changed.append(~fit[inner])
+    return np.concatenate(fits), np.concatenate(changed)
+
+
+def _luma_denies(pixels: NDArray[np.uint8], planes: list[NDArray[np.uint8]]) -> Fits:
+    """Return the blocks in which luma, as unclipped pixels alone tell it, is not what was recovered."""
+    low, high = bounds(pixels, planes, 0)
+    return in_blocks(((planes[0] < low) | (planes[0] > high)) & ~clipped(pixels)) > 0
+
+
+def _beside(changed: Fits, layout: Layout) -> Fits:
+    """Return the pixels (height, width) that are mixed with samples of another unit, one that has `changed` blocks."""
+    down, across = layout.factors or (1, 1)
+    units = _blocks(changed, layout, 1).repeat(8 * down, 0).repeat(8 * across, 1)[: layout.height, : layout.width]
+    return np.asarray(maximum_filter(units, (2 * down - 1, 2 * across - 1)) & ~units)

@@ -59,6 +59,12 @@ class Recovery:
         "one pass each",
         TIME,
     )
+    lists_beside: tuple[List, ...] = tuned(
+        (List(64, 16, steps=True, noise=0.5, far=512), List(512, 64, steps=True, noise=0.5, far=64)),
+        "",
+        "the same of units that were changed in part",
+        TIME,
+    )
     search_memory: int = tuned(8192, "", "points of all lists at once, a bound on memory", TIME)
     search_dear: float = tuned(
         60.0, "", "of a coefficient's next value: twice the log-likelihood that is not tried", HAND

@@ -208,9 +208,9 @@ def _told_margin(proof: Proof) -> str:
 
 
 def _mask(proof: Proof) -> bytes:
-    """Return a PNG of the picture's size, white where a block does not fit."""
+    """Return a PNG of the picture's size, white where a block was changed."""
     assert proof.found is not None
-    white = np.where(proof.found.fits, 0, 255).astype(np.uint8).repeat(8, 0).repeat(8, 1)
+    white = np.where(proof.found.changed, 255, 0).astype(np.uint8).repeat(8, 0).repeat(8, 1)
     buffer = io.BytesIO()
     Image.fromarray(proof.picture_of(white[: proof.found.layout.height, : proof.found.layout.width])).save(
         buffer, "PNG"

@@ -61,3 +61,15 @@ def test_a_changed_block_is_the_one_that_does_not_fit(photograph: np.ndarray) ->
     pixels[40:44, 56:60] ^= 9
     fits = coefficients.recover(pixels, Layout(96, 96, (1, 1)), tables).fits
     assert np.argwhere(~fits).tolist() == [[5, 7]]
+
+
+def test_blocks_beside_a_changed_region_are_not_outlined(photograph: np.ndarray) -> None:
+    """Units of chroma that the region cuts are found from what is left of them."""
+    pixels, tables = jpeg.compress(photograph[:160, :160], 75).copy(), jpeg.standard_tables()[74]
+    whole = pixels.copy()
+    pixels[53:93, 45:85] = photograph[200:240, 300:340]
+    found = coefficients.recover(pixels, Layout(160, 160, (2, 2)), tables)
+    true = coefficients.differing(whole, pixels) > 0
+    assert found.changed[true].all()
+    assert (found.changed & ~true).sum() <= 1
+    assert (~found.fits & ~true).sum() < 12
