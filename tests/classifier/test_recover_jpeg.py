@@ -32,7 +32,10 @@ def test_hostile_pictures_get_one_line(call: Call, decoded: np.ndarray, tmp_path
     deep = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
     changed = decoded.copy()
     changed[50, 50] ^= 64
-    pictures = {"alpha": image.convert("RGBA"), "palette": image.convert("P"), "16 bits": deep,
+    clear = image.copy()
+    clear.putalpha(128)
+    deep = Image.fromarray(np.asarray(deep) + np.uint16(1))  # not written from 8 bits
+    pictures = {"alpha": clear, "blocks could say": image.convert("P"), "16 bits": deep,
                 "no block": image.crop((0, 0, 1, 160)), "fit": Image.fromarray(changed)}  # fmt: skip
     for said, picture in pictures.items():
         picture.save(path := tmp_path / "hostile.png")
@@ -43,6 +46,7 @@ def test_hostile_pictures_get_one_line(call: Call, decoded: np.ndarray, tmp_path
         assert not list((tmp_path / "out").iterdir())
 
 
+@pytest.mark.slow
 def test_a_folder_is_resumed(call: Call, photograph: np.ndarray, decoded: np.ndarray, tmp_path: Path) -> None:
     (folder := tmp_path / "in").mkdir()
     Image.fromarray(decoded).save(folder / "cat.png")
