@@ -13,10 +13,14 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: the threads take a picture each
 
-from q1net_msroi.classifier.estimators import quantisation, registry, table
+import numpy as np
+from numpy.typing import NDArray
+
+from q1net_msroi.classifier.estimators import parts, quantisation, registry, table
 from q1net_msroi.classifier.estimators.options import Asked, add_model_options, add_patch_options
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.classifier.estimators.table import PictureTask
+from q1net_msroi.classifier.lattice.splices import Splices
 from q1net_msroi.utils import files, images, inputs, tasks
 from q1net_msroi.utils import options as flags
 from q1net_msroi.utils.errors import EXIT_OK, UserError, note, run_command, show
@@ -95,24 +99,25 @@ def _one(given: Given, options: argparse.Namespace, asked: Asked) -> int:
     estimator = registry.load(asked)
     if not options.json and kind.warms_up:
         registry.estimate_file(estimator, path, picture)  # the first one warms up, as in the original
-    _print_answer(name, registry.estimate_file(estimator, path, picture, options.fallback), options, asked)
+    answer = registry.estimate_file(estimator, path, picture, options.fallback)
+    _print_answer(name, answer, options, asked)
     if options.map:
-        told = _draw_map(path, picture, Path(options.map), show(Path(name).name), asked)
+        spliced = parts.read_picture(path, picture.pixels, answer.evidence)
+        told = _draw_map(picture.pixels, spliced, Path(options.map), show(Path(name).name), asked)
         note(told) if options.json else print(told)
     return EXIT_OK
 
 
-def _draw_map(path: Path, picture: images.Picture, place: Path, title: str, asked: Asked) -> str:
-    """Write the map and return in one line what it shows: proven parts of a JPEG file first, else the qualities."""
-    from q1net_msroi.classifier.estimators import local, parts
+def _draw_map(pixels: NDArray[np.uint8], spliced: Splices | None, place: Path, title: str, asked: Asked) -> str:
+    """Write the map and return in one line what it shows: parts with another first compression, else qualities."""
+    from q1net_msroi.classifier.estimators import local
 
-    spliced = parts.read_file(path, picture.pixels)
     if spliced is not None and (proof := parts.evidence(spliced)):
-        local.draw_parts(picture.pixels, spliced, place, title)
+        local.draw_parts(pixels, spliced, place, title)
         return f"{show(str(place))}: {proof.apart}"
-    found = local.regions(picture.pixels, asked)
-    local.draw(picture.pixels, found, place, title)
-    return f"{show(str(place))}: {found.told(*picture.pixels.shape[:2])}"
+    found = local.regions(pixels, asked)
+    local.draw(pixels, found, place, title)
+    return f"{show(str(place))}: {found.told(*pixels.shape[:2])}"
 
 
 def _print_answer(name: str, estimate: Estimate, options: argparse.Namespace, asked: Asked) -> None:

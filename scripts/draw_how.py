@@ -4,6 +4,7 @@
 import argparse
 import io
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from q1net_msroi.classifier.estimators import local, parts
 from q1net_msroi.classifier.estimators.network import predictor
 from q1net_msroi.classifier.lattice import blocks
 from q1net_msroi.classifier.q1net import patches
@@ -127,6 +129,51 @@ def draw_region(path: Path) -> None:
             axes.set_axis_off()
 
 
+def pasted(folder: Path) -> Path:
+    """Return a JPEG file, at 90, of a photograph that was one at 50 with a part of another one."""
+    made = jpeg.compress(sample("chelsea"), 50).copy()
+    made[80:240, 160:320] = sample("rocket_jpeg_q80")[83:243, 165:325]
+    path = folder / "pasted.jpg"
+    path.write_bytes(jpeg.encode(made, 90))
+    return path
+
+
+def draw_map(path: Path) -> None:
+    """The map of a photograph with a pasted part."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pasted(Path(folder))
+        pixels = jpeg.decode(file.read_bytes())
+        found = parts.read_file(file, pixels)
+        assert found is not None
+        local.draw_parts(pixels, found, path, "pasted.jpg")
+    with Image.open(path) as drawn:
+        small = drawn.quantize(200, method=Image.Quantize.FASTOCTREE)  # a third of the bytes
+    small.save(path, optimize=True)
+
+
+def draw_pasted(path: Path) -> None:
+    """One frequency's stored coefficients of the same file: in the pasted part, and in the rest."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pasted(Path(folder))
+        stored = jpeg.luma_blocks(file)
+        found = parts.read_file(file, jpeg.decode(file.read_bytes()))
+    assert stored is not None
+    assert found is not None
+    told = (
+        (~found.marked, "the rest, at 50 and then at 90: hardly anything but multiples of 5"),
+        (found.marked, "the pasted part, at 90 alone: every number"),
+    )
+    with figures.figure(path, 8, 4) as drawing:
+        for place, (where, title) in enumerate(told, 1):
+            axes = drawing.add_subplot(2, 1, place)
+            values = stored[: where.shape[0], : where.shape[1]][where][:, FREQUENCY]
+            axes.hist(values, bins=np.arange(-20.5, 21), color="#2b6cb0")
+            axes.set_yscale("log")
+            axes.set_title(title, fontsize=10)
+            axes.set_ylabel("blocks")
+        axes.set_xlabel("stored coefficient of one frequency")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw all figures."""
     parser = argparse.ArgumentParser(prog="draw_how.py", description=__doc__, allow_abbrev=False)
@@ -136,6 +183,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ("blocks", draw_blocks),
         ("lattice", draw_lattice),
         ("patches", draw_patches),
+        ("map", draw_map),
+        ("pasted", draw_pasted),
         ("region", draw_region),
     ):
         draw(folder / f"how_{name}.png")

@@ -117,8 +117,7 @@ def read(content: bytes, folder: Path) -> tuple[Splices, float]:
 
 def pixelwise(found: Splices, truth: NDArray[np.bool_]) -> tuple[float, float]:
     """Return the AUC of the map's pixels, and how far the outlined ones are the pasted: intersection over union."""
-    places = np.ix_(*(np.arange(length) // (8 * found.stride) for length in truth.shape))
-    score, marked = found.nats[places], found.marked[places]
+    score, marked = found.per_pixel(*truth.shape)
     return auc(score, truth), float((marked & truth).sum() / (marked | truth).sum())
 
 

@@ -33,6 +33,7 @@ accuracy conditions --qualities=5-95:30
 accuracy conditions_lattice --qualities=1-100:6 --conditions "crop 64" "crop 128" "twice, aligned" "twice, shifted" \
     --estimators jpeg_lattice auto --workers 1
 "$python" scripts/measure_maps.py --in_path "$Q1NET_DATA/pristine_val" --out "$kept/maps.json"
+"$python" scripts/measure_splices.py --images "$Q1NET_DATA/pristine_val" --out "$kept/splices.json"
 
 [ -f "$kept/benchmark.json" ] || "$python" scripts/benchmark.py --out "$kept/benchmark.json" \
     --parts cold_start warm_estimate lattice folder gen_data training evaluation

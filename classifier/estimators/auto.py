@@ -32,6 +32,7 @@ from q1net_msroi.classifier.estimators.result import Estimate, Evidence, any_of,
 from q1net_msroi.classifier.lattice import history as stories
 from q1net_msroi.classifier.lattice.grid import find_phase
 from q1net_msroi.classifier.lattice.settings import LATTICE
+from q1net_msroi.classifier.lattice.splices import Splices
 from q1net_msroi.classifier.q1net import weights
 from q1net_msroi.classifier.q1net.configs import AREA, CONFIGS
 from q1net_msroi.utils import jpeg
@@ -209,13 +210,14 @@ class AutoEstimator:
         if header is not None:
             said = estimate_header(header)
             before = history(header, said, coefficients, pixels, shown)
-            found = parts.evidence(parts.read(header, coefficients, pixels))
-            answer = with_header(said, before, lattice, network, found)
+            answer, spliced = with_header(said, before, lattice, network), parts.read(header, coefficients, pixels)
         else:
             assert lattice is not None
+            assert shown is not None
             answer = without_header(lattice, network, lowest_never(self._best))
+            spliced = parts.read_pixels(pixels, shown)
         last = answer.evidence if network is None else network.evidence
-        evidence = replace(answer.evidence, used=last.used, parts=last.parts, spread=last.spread)
+        evidence = replace(with_parts(answer, spliced), used=last.used, parts=last.parts, spread=last.spread)
         return replace(answer, evidence=evidence, seconds=time.perf_counter() - started)
 
 
@@ -261,17 +263,20 @@ def history(
 
 
 def with_header(
-    header: Estimate,
-    before: HistoryEvidence,
-    lattice: Estimate | None,
-    network: Estimate | None,
-    found: parts.PartsEvidence | None = None,
+    header: Estimate, before: HistoryEvidence, lattice: Estimate | None, network: Estimate | None
 ) -> Estimate:
     """Return the answer for a JPEG file: the header's quality, and what was found of an earlier compression."""
     said = _of(HeaderEvidence, header)
-    told = (said, before, *filter(None, [found]), *_all(lattice, network))
-    earlier = before.earlier_quality if found is None else found.earlier_quality
-    return replace(header, evidence=AutoEvidence(said, earlier, told))
+    told = (said, before, *_all(lattice, network))
+    return replace(header, evidence=AutoEvidence(said, before.earlier_quality, told))
+
+
+def with_parts(answer: Estimate, spliced: Splices | None) -> AutoEvidence:
+    """Return an answer's evidence with the parts that are unlike the rest, whose first quality is the earlier one."""
+    evidence, found = _of(AutoEvidence, answer), parts.evidence(spliced)
+    if found is None:
+        return evidence
+    return replace(evidence, earlier_quality=found.earlier_quality, asked=(*evidence.asked, found))
 
 
 def _leaves(lattice: Estimate, shown: LatticeEvidence) -> bool:

@@ -251,11 +251,11 @@ def draw(pixels: Pixels, found: Regions, path: Path, title: str) -> None:
 def draw_parts(pixels: Pixels, found: Splices, path: Path, title: str) -> None:
     """Draw the photograph and, beside it, how far its blocks are the main part's or another's; outline the parts."""
     (height, width), step = pixels.shape[:2], drawn_step(*pixels.shape[:2])
-    y, x = (np.arange(0, length, step) // (BLOCK * found.stride) for length in (height, width))
+    nats, marked = found.per_pixel(height, width, step)
     main = "main part: not compressed before" if found.main is None else f"main part: {found.main} before"
     label = "nats for another first compression than the main part's, or none"
     limits = (-NATS_DRAWN, NATS_DRAWN)
-    shown = Overlay(found.nats[np.ix_(y, x)], found.marked[np.ix_(y, x)], label, "PiYG_r", limits)
+    shown = Overlay(nats, marked, label, "PiYG_r", limits)
     draw_beside(pixels[::step, ::step], shown, path, title, f"{main}; outlined: unlike it")
 
 

@@ -95,6 +95,17 @@ def mass(last: int, first: int = 0, most: int = REACH, sigma: float = LATTICE.pi
 
     if not first:
         return cells(last, most + 1).astype(np.float32)
+    share = reached(last, first, most, sigma)
+    share[0, 1:] *= 2  # zero reaches +k and -k
+    through: Floats = cells(first, len(share)) @ share
+    return through.astype(np.float32)
+
+
+def reached(last: int, first: int, most: int, sigma: float = LATTICE.pixel_sigma) -> Floats:
+    """Return which share of coefficients at the points 0, 1, ... of the first lattice reaches each point of the last.
+
+    (points of the first, most + 1), after a change of pixels of standard deviation `sigma` in grey levels.
+    """
     number = ((most + 1) * last + int(4 * sigma)) // first + 3
     distance = np.arange(most + 1)[None] * last - np.arange(number)[:, None] * first
 
@@ -103,10 +114,7 @@ def mass(last: int, first: int = 0, most: int = REACH, sigma: float = LATTICE.pi
         share: Floats = 1 / (1 + np.exp(np.clip(-1.702 / sigma * x, -60, 60)))
         return share
 
-    reached = below(distance + last / 2) - below(distance - last / 2)
-    reached[0, 1:] *= 2  # zero reaches +k and -k
-    through: Floats = cells(first, number) @ reached
-    return through.astype(np.float32)
+    return below(distance + last / 2) - below(distance - last / 2)
 
 
 def _fitted(counts: Floats, masses: NDArray[np.float32], rounds: int) -> Floats:
@@ -149,34 +157,59 @@ class Aligned:
         others = float(self._number[:, 1:].sum())
         return float(self._missing.sum()) / others if others else 0.0
 
-    def explained(self, quality: int, sigma: float = LATTICE.pixel_sigma) -> tuple[float, float]:
-        """Return the gain in nats by a first `quality`, pixels changed by `sigma` since, and what could be gained."""
-        gain, missing, _ = self._gains(np.array([quality]), 64, LATTICE.fit_rounds, sigma)[:, 0]
+    def explained(self, first: Integers, sigma: float = LATTICE.pixel_sigma) -> tuple[float, float]:
+        """Return the gain in nats by a first table (64,), and what could be gained.
+
+        Pixels were changed by `sigma`, a standard deviation in grey levels, between the two.
+        """
+        gain, missing, _ = self._gains(first[None], 64, LATTICE.fit_rounds, sigma)[:, 0]
         return float(gain), float(missing)
 
-    def _gains(self, qualities: Integers, most: int, rounds: int, sigma: float = LATTICE.pixel_sigma) -> Floats:
-        """Return of each first quality the gain in nats, what could be gained, and how many entries gain: 3 rows."""
-        steps = likelihood.steps_of_quality()[qualities - 1][:, self._rows[:most]] + 1
-        coarser = steps > self._last[:most]  # elsewhere the first is not seen
-        quality, entry = np.nonzero(coarser)
-        if not len(quality):
-            return np.zeros((3, len(qualities)))
-        pairs = zip(self._last[entry].tolist(), steps[coarser].tolist(), strict=True)
-        through = np.array([mass(last, first, self._most, sigma) for last, first in pairs])
-        outliers = np.float32(LATTICE.pair_outliers)
-        both = _fitted(self._number[entry], (1 - outliers) * through + outliers * self._masses[entry], rounds)
-        gain = both - self._alone[entry]
-        sums = (gain, self._missing[entry], gain > LATTICE.entry_gain)
-        return np.stack([np.bincount(quality, values, minlength=len(qualities)) for values in sums])
+    def free(self) -> Integers:
+        """Return the first table (64,) whose steps are chosen one by one; 0 where a step does not gain enough."""
+        table = np.zeros(64, np.int64)
+        few = len(self._rows[: LATTICE.splice_free_frequencies])
+        pairs = [
+            (row, first) for row in range(few) for first in range(self._last[row] + 1, LATTICE.splice_free_reach + 1)
+        ]
+        if not pairs:
+            return table
+        row, first = np.array(pairs).T
+        gain = self._entry_gains(row, first, LATTICE.glance_rounds, LATTICE.pixel_sigma, LATTICE.splice_free_outliers)
+        for each in range(few):
+            best = int(np.where(row == each, gain, -np.inf).argmax())
+            if row[best] == each and gain[best] > LATTICE.splice_free_gain:
+                table[self._rows[each]] = first[best]
+        return table
+
+    def _entry_gains(self, row: Integers, first: Integers, rounds: int, sigma: float, outliers: float) -> Floats:
+        """Return the gains in nats by first steps, each of the entry in a row of the numbers."""
+        pairs = zip(self._last[row].tolist(), first.tolist(), strict=True)
+        through = np.array([mass(last, step, self._most, sigma) for last, step in pairs])
+        share = np.float32(outliers)
+        both = _fitted(self._number[row], (1 - share) * through + share * self._masses[row], rounds)
+        gain: Floats = both - self._alone[row]
+        return gain
+
+    def _gains(self, firsts: Integers, most: int, rounds: int, sigma: float = LATTICE.pixel_sigma) -> Floats:
+        """Return of each first table the gain in nats, what could be gained, and how many entries gain: 3 rows."""
+        steps = firsts[:, self._rows[:most]]
+        table, row = np.nonzero(steps > self._last[:most])  # elsewhere the first is not seen
+        if not len(table):
+            return np.zeros((3, len(firsts)))
+        gain = self._entry_gains(row, steps[table, row], rounds, sigma, LATTICE.pair_outliers)
+        sums = (gain, self._missing[row], gain > LATTICE.entry_gain)
+        return np.stack([np.bincount(table, values, minlength=len(firsts)) for values in sums])
 
     def likeliest(self, below: int, phase: tuple[int, int] = (0, 0)) -> First | None:
         """Return the earlier compression of a quality below `below` that explains most; None where few entries gain."""
         qualities = np.arange(1, below)
         if not len(self._rows) or not len(qualities):
             return None
-        glance = self._gains(qualities, LATTICE.glance_frequencies, LATTICE.glance_rounds)[0]
+        firsts = likelihood.steps_of_quality() + 1
+        glance = self._gains(firsts[qualities - 1], LATTICE.glance_frequencies, LATTICE.glance_rounds)[0]
         finalists = np.sort(qualities[np.argsort(-glance)[: LATTICE.first_finalists]])
-        gain, missing, entries = self._gains(finalists, 64, LATTICE.fit_rounds)
+        gain, missing, entries = self._gains(firsts[finalists - 1], 64, LATTICE.fit_rounds)
         best = int(gain.argmax())
         if entries[best] < LATTICE.pair_entries:
             return None

@@ -18,6 +18,7 @@ SIGMAS = (0.22, 0.4, 0.7, 1.2, 2.0)
 ENTRIES = "known tables left out of the prior, 60 photographs of pristine_train"
 SMALL = "300 standard and 300 known tables, crops of 64 and 128 pixels; pristine_train"
 FAST = "240 standard tables, a quarter each by the fast transform, 60 pairs: at most 17 nats; pristine_train"
+SPLICES = "scripts/measure_splices.py; pristine_train"
 CONTEXTS = (1, 2, 3, 5, 8, 13, 21, 34, 55)
 T = TypeVar("T")
 
@@ -206,22 +207,30 @@ class Lattice:
 
     # Parts of a file that another first compression explains, or none.
     splice_blocks: int = tuned(65_536, "blocks", "whose first compression is read; larger pictures: every n-th", TIME)
+    splice_rounding: float = tuned(1.2, GREYS, "of decoded coefficients to stored ones, at most", "deviation: 0.29")
+    splice_decoded: float = tuned(0.9, "", "of a part's blocks that are that near, at least", HAND)
     splice_frequencies: int = tuned(24, "", "frequencies, those with the most coefficients", TIME)
-    splice_classes: int = tuned(6, "classes", "of blocks by how active they are", HAND)
-    splice_block_nats: float = tuned(20.0, "nats", "of one block that count, at most", HAND)
-    splice_side: int = tuned(7, "blocks", "of the square around a block that is summed over", HAND)
-    splice_presence: float = tuned(60.0, "nats", "LLR of a square that begins a part", HAND)
-    splice_edge: float = tuned(10.0, "nats", "LLR of a square that goes on a part", HAND)
-    splice_close: int = tuned(3, "blocks", "of the square that tells where a part ends", HAND)
-    splice_false_alarms: float = tuned(0.01, "of pictures", "in one piece in which a part is told, at most", HAND)
+    splice_classes: int = tuned(6, "classes", "of blocks by how active they are", SPLICES)
+    splice_block_nats: float = tuned(20.0, "nats", "of one block that count, at most", SPLICES)
+    splice_side: int = tuned(7, "blocks", "of the square around a block that is summed over", SPLICES)
+    splice_presence: float = tuned(60.0, "nats", "LLR of a square that begins a part", SPLICES)
+    splice_edge: float = tuned(10.0, "nats", "LLR of a square that goes on a part", SPLICES)
+    splice_close: int = tuned(3, "blocks", "of the square that tells where a part ends", SPLICES)
+    splice_false_alarms: float = tuned(0.01, "of pictures", "in one piece in which a part is told: 0 of 1000", SPLICES)
     splice_regions: int = tuned(8, "regions", "that are looked at closely", TIME)
-    splice_proof: float = tuned(60.0, "nats", "LLR of a part and of the rest over the other's story, blurred too", HAND)
+    splice_proof: float = tuned(60.0, "nats", "LLR of a part and of the rest over the other's story", SPLICES)
     splice_blurs: tuple[float, ...] = tuned(
-        (0.6, 1.0, 1.6, 2.5), "grey levels", "changes between two compressions that a lattice may have seen", HAND
+        (0.6, 1.0, 1.6, 2.5), "grey levels", "changes between two compressions that a lattice may have seen", SPLICES
     )
-    splice_sharp: float = tuned(0.95, "times", "the LLR of changed pixels that unchanged ones have in the rest", HAND)
-    splice_rest: Fits = tuned(Fits(0.9, 0.05), f"; {A_COEFFICIENT}", "what is told of the rest has to explain", HAND)
-    splice_part: Fits = tuned(Fits(0.5, 0.3), f"; {A_COEFFICIENT}", "the same of a part, whose edge is blurred", HAND)
+    splice_least: int = tuned(16, "blocks", "of a part that can say something, at least", SPLICES)
+    splice_sharp: float = tuned(0.95, "times", "the LLR of pixels changed between, at least", SPLICES)
+    splice_free_frequencies: int = tuned(24, "", "frequencies whose first steps are chosen one by one", TIME)
+    splice_free_reach: int = tuned(96, "", "the coarsest of these", TIME)
+    splice_free_outliers: float = tuned(0.1, "", "share of coefficients left to a pasted part", SPLICES)
+    splice_free_gain: float = tuned(10.0, "nats", "that a free step gains, at least", SPLICES)
+    splice_free_entries: int = tuned(6, "entries", "of a first table of free steps", SPLICES)
+    splice_rest: Fits = tuned(Fits(0.9, 0.05), f"; {A_COEFFICIENT}", "what is told of the rest has to explain", SPLICES)
+    splice_part: Fits = tuned(Fits(0.5, 0.3), f"; {A_COEFFICIENT}", "the same of a part", SPLICES)
 
     # Blocks with clipped pixels.
     fewest_known: int = tuned(16, "pixels", "of 64 that a block must know", HAND)

@@ -1,13 +1,8 @@
 """Parts of a JPEG file that were not compressed before as the rest was: pasted in, then saved once more.
 
 A stored coefficient of a picture that was compressed twice on one grid lies next to a point of the first lattice, as
-history.py tells of the whole picture. Here every block is asked: the log-likelihood ratio of its stored coefficients,
-compressed at a first quality or not at all, is summed over its frequencies and over the blocks around it (Bianchi and
-Piva, Image forgery localization via block-grained analysis of JPEG artifacts, 2012). What most of the picture is of is
-its main part; regions that another first quality, or none, explains far better may be parts.
-
-Zeros say how smooth a block is, not what it was before, so that only coefficients that are not zero speak, and blocks
-are compared with those that are as active. Blocks with clipped pixels had no lattice left when they were saved again.
+history.py tells of the whole picture and blockwise.py of every block. What reaches furthest over the picture is its
+main part; regions that another first table, or none, explains far better may be parts.
 
 A region is told only if it and the rest each fit what is told of them, and neither fits the other's first compression
 with pixels changed since: noise, a filter or a change of brightness blur the first lattice here more than there.
@@ -20,20 +15,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from q1net_msroi.classifier.lattice import history, likelihood, prior
+from q1net_msroi.classifier.lattice import blockwise, history, likelihood
+from q1net_msroi.classifier.lattice.blockwise import SIDE, Floats, Integers, Marks
 from q1net_msroi.classifier.lattice.settings import LATTICE, Fits
 
-SIDE = 8  # pixels of a block
-TINY = 1e-9  # no log of zero
-Floats = NDArray[np.float32]
-Integers = NDArray[np.int64]
-Marks = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
+Place = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Part:
     """A region unlike the main part: its first `quality`, None: it was not compressed on this grid before.
+
+    Where its first table is not `standard`, `quality` is the nearest one.
 
     `box` is (left, top, right, bottom) in pixels, right and bottom beyond it; `nats` by how much this explains the
     `blocks` that could say something better than the main part's first compression, sharp or blurred.
@@ -43,6 +37,7 @@ class Part:
     quality: int | None
     nats: float
     blocks: int
+    standard: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,8 @@ class Splices:
     """The first quality of the picture's `main` part, None where it shows none, and the parts unlike it.
 
     `nats` (rows, columns) tells of every block, or every `stride`-th both ways, by how much the blocks around it are
-    better explained as a part than as the main part; `marked` which of them lie in a part.
+    better explained as a part than as the main part; `marked` which of them lie in a part. The first block begins at
+    `phase` (y, x) in pixels.
     """
 
     main: int | None
@@ -58,29 +54,50 @@ class Splices:
     nats: Floats
     marked: Marks
     stride: int = 1
+    phase: tuple[int, int] = (0, 0)
+    main_standard: bool = True
+
+    def per_pixel(self, height: int, width: int, step: int = 1) -> tuple[Floats, Marks]:
+        """Return `nats` and `marked` of each pixel, every `step`-th both ways, by the block that it is in."""
+        places = [
+            np.clip((np.arange(0, length, step) - first) // (SIDE * self.stride), 0, count - 1)
+            for length, first, count in zip((height, width), self.phase, self.nats.shape, strict=True)
+        ]
+        return self.nats[np.ix_(*places)], self.marked[np.ix_(*places)]
 
 
 @dataclass(frozen=True)
 class Story:
-    """What blocks went through before: compressed at `quality`, or (None) not at all.
+    """What blocks went through before: compressed with the table `first` (64,), or (zeros) not at all.
 
-    `nats` is by how much it explains them better than none does, `share` which part that is of what any story could
-    gain, `missing` how many nats a coefficient none leaves unexplained.
+    `quality` is the first table's, or nearest to it where that is not `standard`; None without one. `nats` is by how
+    much the story explains the blocks better than none before does, `share` which part that is of what any could gain.
     """
 
     aligned: history.Aligned
+    first: Integers
     quality: int | None
+    standard: bool
     nats: float
     share: float
 
     @classmethod
     def of(cls, coefficients: NDArray[np.int16], table: Integers, below: int) -> Story:
-        """Return the likeliest story of coefficients (blocks, 64)."""
+        """Return the likeliest story of coefficients (blocks, 64): none, a standard table's, or that of free steps."""
         aligned = history.Aligned(history.stored_points(coefficients, history.reach(table)), table)
-        first = aligned.likeliest(below)
-        if first is None or first.gain < LATTICE.splice_proof:
-            return cls(aligned, None, 0.0, 1.0)
-        return cls(aligned, first.quality, first.gain, first.share)
+        none = cls(aligned, np.zeros(64, np.int64), None, True, 0.0, 1.0)
+        if aligned.missing <= LATTICE.splice_rest.missing:
+            return none
+        found, told = aligned.likeliest(below), none
+        if found is not None and found.gain >= LATTICE.splice_proof:
+            first = likelihood.steps_of_quality()[found.quality - 1] + 1
+            told = cls(aligned, first, found.quality, True, found.gain, found.share)
+        if told.quality is None or told.share < LATTICE.splice_rest.share:
+            first = aligned.free()
+            nats, missing = aligned.explained(first)
+            if np.count_nonzero(first) >= LATTICE.splice_free_entries and nats > told.nats + LATTICE.splice_proof:
+                return cls(aligned, first, nearest_quality(first), False, nats, nats / max(missing, 1.0))
+        return told
 
     def holds(self, needs: Fits) -> bool:
         """Tell whether it explains the blocks as well as it `needs` to."""
@@ -88,17 +105,17 @@ class Story:
 
     def sharp(self) -> bool:
         """Tell whether pixels that were not changed between the two compressions explain the blocks about best."""
-        return self.quality is None or self.nats >= LATTICE.splice_sharp * self.blurred(self.quality)
+        return self.quality is None or self.nats >= LATTICE.splice_sharp * self.blurred(self)
 
-    def blurred(self, quality: int) -> float:
-        """Return the nats of a compression at `quality` if pixels were changed since, by whatever fits best."""
-        return max(self.aligned.explained(quality, sigma)[0] for sigma in LATTICE.splice_blurs)
+    def blurred(self, other: Story) -> float:
+        """Return the nats of the other's first table if pixels were changed since, by whatever fits best."""
+        return max(self.aligned.explained(other.first, sigma)[0] for sigma in LATTICE.splice_blurs)
 
     def over(self, other: Story) -> float:
         """Return by how many nats it explains its blocks better than the other's does, sharp or blurred."""
         if other.quality is None:
             return self.nats
-        return self.nats - max(self.aligned.explained(other.quality)[0], self.blurred(other.quality))
+        return self.nats - max(self.aligned.explained(other.first)[0], self.blurred(other))
 
     def differs(self, other: Story) -> bool:
         """Tell whether the two are of first qualities that can be told apart."""
@@ -107,43 +124,40 @@ class Story:
         return abs(self.quality - other.quality) >= LATTICE.quality_gap
 
 
-def stride_of(rows: int, columns: int) -> int:
-    """Return of how many blocks one is read each way: as many as are read in bounded time and memory."""
-    return int(np.ceil(np.sqrt(rows * columns / LATTICE.splice_blocks)))
+def nearest_quality(table: Integers) -> int:
+    """Return the quality whose steps are nearest by their ratios to those of a table (64,) that are not 0."""
+    known = table > 0
+    ratios = np.log(table[known] / (likelihood.steps_of_quality()[:, known] + 1))
+    return int(np.abs(ratios).mean(axis=1).argmin()) + 1
 
 
-def whole_and_unclipped(pixels: NDArray[np.uint8], rows: int, columns: int) -> Marks:
-    """Return which blocks (rows, columns) of (height, width, 3) pixels lie inside and hold no clipped pixel."""
-    height, width = (length // SIDE * SIDE for length in pixels.shape[:2])
-    square = pixels[:height, :width].reshape(height // SIDE, SIDE, width // SIDE, SIDE * 3)
-    least, most = square.min(axis=(1, 3)), square.max(axis=(1, 3))
-    inside = np.zeros((rows, columns), bool)
-    inside[: len(least), : least.shape[1]] = ((least > 0) & (most < 255))[:rows, :columns]
-    return inside
-
-
-def find(coefficients: NDArray[np.int16], table: Integers, below: int, usable: Marks) -> Splices:
+def find(
+    coefficients: NDArray[np.int16], table: Integers, below: int, usable: Marks, stride: int = 1, phase: Place = (0, 0)
+) -> Splices:
     """Return the parts of stored luma coefficients (rows, columns, 64) with the table (64,) they are quantised with.
 
-    First qualities below `below` are looked for; `usable` (rows, columns) are the blocks that may speak.
+    First qualities below `below` are looked for; `usable` (rows, columns) are the blocks that may speak. They are every
+    `stride`-th block both ways of a picture whose first one begins at `phase` (y, x) in pixels.
     """
-    stride = stride_of(*usable.shape)
-    coefficients, usable = coefficients[::stride, ::stride], usable[::stride, ::stride]
-    nothing = Splices(None, (), np.zeros(usable.shape, np.float32), np.zeros(usable.shape, bool), stride)
-    usable = usable & _different(coefficients)
+    nothing = Splices(None, (), np.zeros(usable.shape, np.float32), np.zeros(usable.shape, bool), stride, phase)
+    usable = usable & blockwise.different(coefficients)
     if below <= 1 or not usable.any():
         return nothing
-    firsts = likelihood.steps_of_quality()[: below - 1] + 1
-    evidence = block_evidence(coefficients.reshape(-1, 64), table, firsts, usable.ravel())
+    firsts, quality = likelihood.steps_of_quality()[: below - 1] + 1, np.arange(below)
+    whole = Story.of(coefficients[usable], table, below)
+    if not whole.standard and whole.quality is not None:
+        firsts, quality = np.vstack([firsts, whole.first]), np.append(quality, whole.quality)
+    evidence = blockwise.evidence(coefficients.reshape(-1, 64), table, firsts, usable.ravel())
     evidence = evidence.reshape(-1, *usable.shape)
-    main = main_part(evidence)
-    others = np.arange(len(evidence))
-    others = others[(np.abs(others - main) >= LATTICE.quality_gap) | ((others == 0) & (main > 0))]
+    main = main_part(evidence, quality)
+    others = np.flatnonzero((np.abs(quality - quality[main]) >= LATTICE.quality_gap) | ((quality == 0) & (main > 0)))
+    if not len(others):
+        return nothing
     ahead = np.clip(evidence[others] - evidence[main], -LATTICE.splice_block_nats, LATTICE.splice_block_nats)
-    around = around_each(ahead)
+    around = blockwise.around_each(ahead)
     regions = _regions(evidence[others], ahead, around)
     named = [region.other for region in regions] or [int(np.maximum(around, 0).sum(axis=(1, 2)).argmax())]
-    nothing = replace(nothing, nats=around[np.unique(named)].max(axis=0))
+    nothing = replace(nothing, nats=around[named].max(axis=0))
     if not regions:
         return nothing
     rest = Story.of(coefficients[usable & ~np.any([region.wide for region in regions], axis=0)], table, below)
@@ -151,105 +165,34 @@ def find(coefficients: NDArray[np.int16], table: Integers, below: int, usable: M
         return nothing
     parts, marked = [], nothing.marked.copy()
     for region in regions:
+        speaking = int((usable & region.close).sum())
+        if speaking < LATTICE.splice_least:
+            continue
         own = Story.of(coefficients[usable & region.sure], table, below)
         proof = min(own.over(rest), rest.over(own))
         if own.differs(rest) and own.holds(LATTICE.splice_part) and own.sharp() and proof >= LATTICE.splice_proof:
             marked |= region.close
-            speaking = int((usable & region.close).sum())
-            parts.append(Part(_box(region.close, stride), own.quality, own.over(rest), speaking))
+            parts.append(Part(_box(region.close, stride, phase), own.quality, own.over(rest), speaking, own.standard))
     told = tuple(sorted(parts, key=lambda part: -part.nats))
-    return replace(nothing, main=rest.quality, parts=told, marked=marked)
+    return replace(nothing, main=rest.quality, main_standard=rest.standard, parts=told, marked=marked)
 
 
-def block_evidence(coefficients: NDArray[np.int16], table: Integers, firsts: Integers, live: Marks) -> Floats:
-    """Return the nats of blocks (blocks, 64) for no compression before, which are 0, and for each first table.
-
-    `firsts` (tables, 64) are the steps of those; (tables + 1, blocks), 0 for blocks that are not `live`.
-    """
-    magnitude = np.minimum(np.abs(coefficients.astype(np.int32)), history.REACH + 1)
-    frequencies = np.argsort(-np.count_nonzero(magnitude[live, 1:], axis=0))[: LATTICE.splice_frequencies] + 1
-    kinds = _kinds(magnitude[:, frequencies], live)
-    evidence = np.zeros((len(firsts) + 1, len(magnitude)), np.float32)
-    for frequency in frequencies.tolist():
-        k, last = magnitude[:, frequency], int(table[frequency])
-        speaks = np.flatnonzero(live & (k > 0) & (k <= history.REACH))
-        steps = np.unique(firsts[:, frequency])
-        steps = steps[steps > last]  # elsewhere the first is not seen
-        if not len(steps):
-            continue
-        ratios = _ratios(_numbers(kinds[live], k[live]), last, steps)[:, kinds[speaks], k[speaks]]
-        for step, nats in zip(steps, ratios, strict=True):
-            for row in np.flatnonzero(firsts[:, frequency] == step) + 1:
-                evidence[row, speaks] += nats
-    return evidence
-
-
-def _kinds(magnitude: NDArray[np.int32], live: Marks) -> NDArray[np.intp]:
-    """Return for blocks (blocks, frequencies) how active they are, in classes that are as large among the live."""
-    activity = np.log2(1 + magnitude).sum(axis=1)
-    edges = np.quantile(activity[live], np.arange(1, LATTICE.splice_classes) / LATTICE.splice_classes)
-    kinds: NDArray[np.intp] = np.searchsorted(edges, activity)
-    return kinds
-
-
-def _numbers(kinds: NDArray[np.intp], k: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Return how often each class of blocks has the coefficient 0, 1, ...: (classes, REACH + 1)."""
-    points = history.REACH + 2
-    number = np.bincount(kinds * points + k, minlength=LATTICE.splice_classes * points)
-    return number.reshape(-1, points)[:, :-1].astype(np.float32)
-
-
-def _ratios(number: NDArray[np.float32], last: int, firsts: Integers) -> Floats:
-    """Return the nats of coefficients 0, 1, ... of the step `last` for each first step: (firsts, classes, REACH + 1).
-
-    The prior of each class is fitted to its `number` (classes, REACH + 1); what is zero says nothing.
-    """
-    alone = history.mass(last)
-    weights = prior.fit(number, alone)
-    once = weights @ alone
-    through = np.stack([weights @ history.mass(last, first) for first in firsts.tolist()])
-    twice = (1 - LATTICE.pair_outliers) * through + LATTICE.pair_outliers * once
-    logs = [np.log(np.maximum(each[..., 1:] / each[..., 1:].sum(-1, keepdims=True), TINY)) for each in (twice, once)]
-    ratios: Floats = np.pad(logs[0] - logs[1], ((0, 0), (0, 0), (1, 0)))
-    return ratios
-
-
-def _different(coefficients: NDArray[np.int16]) -> Marks:
-    """Return which blocks (rows, columns, 64) are the first of their kind: equal ones are one surface."""
-    rows = np.ascontiguousarray(coefficients).reshape(-1, 64).view(np.dtype((np.void, 2 * 64))).ravel()
-    _, first, _ = np.unique(rows, return_index=True, return_counts=True)
-    different = np.zeros(len(rows), bool)
-    different[first] = True
-    return different.reshape(coefficients.shape[:2])
-
-
-def around_each(values: Floats, side: int = LATTICE.splice_side) -> Floats:
-    """Return the sum over the square of `side` (odd) blocks around each block: (..., rows, columns)."""
-    for axis in (-2, -1):
-        ends = [(0, 0)] * values.ndim
-        ends[axis] = (side // 2 + 1, side // 2)
-        total = np.cumsum(np.pad(values, ends), axis=axis, dtype=np.float32)
-        total = np.moveaxis(total, axis, -1)
-        values = np.moveaxis(total[..., side:] - total[..., :-side], -1, axis)
-    return values
-
-
-def main_part(evidence: Floats) -> int:
+def main_part(evidence: Floats, quality: Integers) -> int:
     """Return the row of evidence (rows, height, width) that a picture's main part is of; 0: not compressed before.
 
     Every place where one explains the blocks around far better than none has a voice. Where others explain many places
     far better than the row with the most voices, that is the main part which reaches further: a part is in one place.
     """
-    around = around_each(evidence)
+    around = blockwise.around_each(evidence)
     best, most = around.argmax(axis=0), LATTICE.splice_presence
     sure = around.max(axis=0) > most
     if not sure.any():
         return 0
     first = int(np.bincount(best[sure]).argmax())
-    first = int(evidence[:, around[first] > most].sum(axis=1).argmax())
+    first = int(around[:, around[first] > most].sum(axis=1).argmax())
     best[~sure] = 0
     against = around.max(axis=0) - around[first] > most
-    near = np.abs(best - first) < LATTICE.quality_gap
+    near = np.abs(quality[best] - quality[first]) < LATTICE.quality_gap
     speaking, against = (around[first] > most) & ~against, against & ~(near & (best > 0))
     if _reach(against) <= _reach(speaking):
         return first
@@ -260,8 +203,9 @@ def _reach(marked: Marks) -> float:
     """Return how many blocks the middle nine tenths of the marked ones' rows and columns span."""
     if not marked.any():
         return 0.0
-    low, high = np.percentile(np.nonzero(marked), (5, 95), axis=1)
-    return float(np.prod(high - low + 1))
+    ranked = np.sort(np.nonzero(marked), axis=1)
+    few = ranked.shape[1] // 20
+    return float(np.prod(ranked[:, -1 - few] - ranked[:, few] + 1))
 
 
 @dataclass(frozen=True)
@@ -282,10 +226,13 @@ def _regions(evidence: Floats, ahead: Floats, around: Floats) -> list[Region]:
 
     `evidence` (others, rows, columns) are its nats over none, `ahead` over the main part, `around` summed over squares.
     """
+    ahead_somewhere = around.max(axis=0, initial=-np.inf) > LATTICE.splice_presence
+    if not ahead_somewhere.any():
+        return []  # without loading SciPy
     from scipy import ndimage
 
     found: list[Region] = []
-    seeds, count = ndimage.label(around.max(axis=0, initial=-np.inf) > LATTICE.splice_presence)
+    seeds, count = ndimage.label(ahead_somewhere)
     taken = np.zeros(seeds.shape, bool)
     for number in np.argsort(-np.bincount(seeds.ravel(), minlength=count + 1)[1:])[: LATTICE.splice_regions] + 1:
         inside = (seeds == number) & ~taken
@@ -294,7 +241,7 @@ def _regions(evidence: Floats, ahead: Floats, around: Floats) -> list[Region]:
         other = int(evidence[:, inside].sum(axis=1).argmax())
         grown, _ = ndimage.label(around[other] > LATTICE.splice_edge)
         wide = np.isin(grown, np.setdiff1d(grown[inside], 0)) & ~taken
-        sure = wide & (around_each(ahead[other], LATTICE.splice_close) > 0)
+        sure = wide & (blockwise.around_each(ahead[other], LATTICE.splice_close) > 0)
         joined = ndimage.binary_closing(np.pad(sure, SIDE), np.ones((3, 3)), iterations=2)[SIDE:-SIDE, SIDE:-SIDE]
         pieces, count = ndimage.label(ndimage.binary_fill_holes(joined))
         if count:
@@ -305,9 +252,9 @@ def _regions(evidence: Floats, ahead: Floats, around: Floats) -> list[Region]:
     return found
 
 
-def _box(region: Marks, stride: int) -> Box:
+def _box(region: Marks, stride: int, phase: Place) -> Box:
     """Return the box around a region, in pixels."""
     rows, columns = np.nonzero(region)
-    edges = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
-    left, top, right, bottom = (int(edge) * SIDE * stride for edge in edges)
+    top, bottom = (int(edge) * SIDE * stride + phase[0] for edge in (rows.min(), rows.max() + 1))
+    left, right = (int(edge) * SIDE * stride + phase[1] for edge in (columns.min(), columns.max() + 1))
     return left, top, right, bottom

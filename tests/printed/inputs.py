@@ -48,6 +48,9 @@ def pictures(folder: Path) -> None:
     other = jpeg.compress(photograph("rocket"), 60)
     pasted[80:240, 160:320] = other[83:243, 165:325]
     save(folder / "suspicious.png", pasted)
+    again = jpeg.compress(cat, 50).copy()
+    again[80:240, 160:320] = photograph("rocket")[83:243, 165:325]
+    write(folder / "pasted.jpg", jpeg.encode(again, 90))
     write(folder / "photo.jpg", jpeg.encode(cat, 92))
     write(folder / "again.jpg", twice)
     write(folder / "photos" / "cat.jpg", jpeg.encode(cat, 92))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from PIL import Image
 
 from q1net_msroi.classifier.estimators import parts, table
 from q1net_msroi.classifier.estimators.auto import AutoEstimator
+from q1net_msroi.classifier.estimators.lattice_evidence import LatticeEvidence
 from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.parts import PartsEvidence
 from q1net_msroi.classifier.lattice.splices import Part
@@ -41,12 +43,17 @@ def pasted(photograph: np.ndarray) -> np.ndarray:
     ],
 )
 def test_sentences(main: int | None, quality: int | None, said: str) -> None:
-    told = PartsEvidence(main, (Part((120, 40, 340, 260), quality, 812.34, 321),), 0.01)
+    told = PartsEvidence(main, (Part((120, 40, 340, 260), quality, 812.34, 321),), false_alarm_rate=0.01)
     assert told.apart == f"a part at 120,40 to 340,260 {said}"
     assert told.earlier_quality == main
     assert told.lines() == [f"part: {told.apart}: 812 nats of 321 blocks; false alarms: at most 1% of pictures"]
-    found = [{"box": (120, 40, 340, 260), "quality": quality, "nats": 812.3, "blocks": 321}]
-    assert told.values() == {"main_quality": main, "found": found, "false_alarm_rate": 0.01}
+    found = [{"box": (120, 40, 340, 260), "quality": quality, "nats": 812.3, "blocks": 321, "standard": True}]
+    values = {"main_quality": main, "main_standard": True, "found": found, "false_alarm_rate": 0.01}
+    assert told.values() == values
+    about = PartsEvidence(main, (Part((120, 40, 340, 260), quality, 812.34, 321, False),), main_standard=False)
+    assert about.apart == told.apart.replace("at 50", "at about 50").replace("at 60", "at about 60").replace(
+        "at 70", "at about 70"
+    )
 
 
 @needs_weights
@@ -72,6 +79,35 @@ def test_words_json_and_table(tmp_path: Path, pasted: np.ndarray, photograph: np
     assert answer.sentence() == "saved at 90, but compressed at about 50 before"
     assert "parts" not in answer.record("a", "auto")["evidence"]
     assert table.make_row("a", answer)["parts"] is None
+
+
+@needs_weights
+@pytest.mark.parametrize("cut", [(0, 0), (3, 5)])
+def test_decoded_pixels_tell_it_too(tmp_path: Path, pasted: np.ndarray, cut: tuple[int, int]) -> None:
+    """A PNG of that JPEG, and a crop of it: its stored coefficients are read off the pixels."""
+    pixels = np.ascontiguousarray(jpeg.decode(jpeg.encode(pasted, 90))[cut[0] :, cut[1] :])
+    answer = AutoEstimator(Asked("auto")).estimate(pixels)
+    assert answer.sentence().startswith("compressed at 90, but compressed at about 50 before; a part at ")
+    (part,) = answer.record("a", "auto")["evidence"]["parts"]["found"]
+    assert np.abs(np.subtract(part["box"], (160 - cut[1], 96 - cut[0], 304 - cut[1], 208 - cut[0]))).max() <= 24
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    told = parts.read_picture(tmp_path / "a.png", pixels, answer.evidence)
+    assert told is not None
+    assert told.parts[0].box == tuple(part["box"])
+    assert parts.read_picture(tmp_path / "a.png", pixels, answer.evidence.asked[-1]) is None
+
+
+def test_what_was_pasted_into_pixels_has_no_coefficients_of_theirs(photograph: np.ndarray) -> None:
+    """A square of a JPEG at 55 in the pixels of one at 85: the file that is asked for never was."""
+    made = jpeg.compress(photograph, 85).copy()
+    made[96:208, 160:304] = jpeg.compress(photograph, 55)[96:208, 160:304]
+    seen = LatticeEvidence(verdict="compressed", tables="standard", quality=85, phase=(0, 0), noise="exact")
+    told = parts.read_pixels(made, seen)
+    assert told is None or not told.parts
+    assert parts.read_pixels(made, replace(seen, partly=True)) is None
+    whole = parts.read_pixels(jpeg.compress(made, 85), seen)
+    assert whole is not None
+    assert [part.quality for part in whole.parts] == [55]
 
 
 @needs_weights

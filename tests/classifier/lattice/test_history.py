@@ -1,10 +1,12 @@
 """An earlier compression: two stories of one grid and periods of the others, against loops; pairs, singles, repeats."""
 
 import math
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from q1net_msroi.classifier.lattice import blocks, fit, grid, history, prior, score, tables
 from q1net_msroi.classifier.lattice.noise import RESOLUTION
@@ -139,7 +141,7 @@ def test_an_entry_must_gain_three_nats_to_speak(third: tuple[int, ...], entries:
     for row, numbers in ((1, (1500, 900, 450, 150)), (2, (1500, 900, 450, 150)), (3, third)):
         number[row, np.rint(np.arange(4) * standard(20)[row] / standard(80)[row]).astype(int)] = numbers
     three, two = (
-        history.Aligned(kept, standard(80))._gains(np.array([20]), 64, LATTICE.fit_rounds)[:, 0]
+        history.Aligned(kept, standard(80))._gains(standard(20)[None], 64, LATTICE.fit_rounds)[:, 0]
         for kept in (number, number * (np.arange(64) < 3)[:, None])
     )
     assert three[0] > two[0]
@@ -206,7 +208,7 @@ def test_the_gains_against_a_loop(most: int) -> None:
     number[3, 0] = 50  # only zeros
     told = history.Aligned(number, last)
     qualities = np.array([20, 55, 95])
-    found = told._gains(qualities, most, 7)
+    found = told._gains(np.stack([standard(quality) for quality in qualities.tolist()]), most, 7)
     rows = sorted((1, 2, 4), key=lambda row: -number[row, 1:].sum())[:most]
     for place, quality in enumerate(qualities):
         gain = missing = entries = 0.0
@@ -449,3 +451,37 @@ def test_last_tables_of_sixteen_bits(photograph: np.ndarray, tmp_path: Path, sca
 def test_the_prior_reaches_as_far_as_the_masses_need() -> None:
     """The last tabled half unit is beyond what any component reaches visibly."""
     assert prior.half_tails(history.TAILS)[:, -1].max() < 1e-3
+
+
+def test_what_one_compression_leaves_unexplained_and_blurred_pixels_explain(photograph: np.ndarray) -> None:
+    """Once: hardly anything. Twice: much, most of it by the first table; if pixels were changed, by a blurred one."""
+    before = jpeg.compress(photograph, 50)
+    changed = np.clip(before + np.random.default_rng(0).normal(0, 1, before.shape), 0, 255).astype(np.uint8)
+    told = {}
+    for name, pixels in (("once", photograph), ("twice", before), ("changed", changed)):
+        with tempfile.TemporaryDirectory() as folder:
+            number = history.stored_points(stored(jpeg.encode(pixels, 90), Path(folder)))
+        told[name] = history.Aligned(number, standard(90))
+    assert told["once"].missing < 0.05
+    assert told["twice"].missing > 0.5
+    gain, missing = told["twice"].explained(standard(50))
+    assert 0.9 < gain / missing < 1
+    assert gain > told["twice"].explained(standard(50), 1.0)[0] > 0
+    assert told["changed"].explained(standard(50))[0] < told["changed"].explained(standard(50), 1.0)[0]
+    assert told["once"].explained(standard(50))[0] < 0
+    assert history.Aligned(np.zeros((64, 33)), standard(90)).missing == 0
+
+
+@pytest.mark.parametrize("scale", [0.8, 1.3])
+def test_first_steps_chosen_one_by_one(photograph: np.ndarray, tmp_path: Path, scale: float) -> None:
+    """A table of nobody's: nearly all steps that are told are right, and of one compression hardly any is."""
+    first = np.rint(scale * (14 + 4 * np.sin(np.arange(64)))).astype(int)
+    before = Image.fromarray(photograph)
+    before.save(tmp_path / "first.jpg", qtables=[first.tolist()] * 2, subsampling="4:2:0")
+    content = jpeg.encode(jpeg.decode((tmp_path / "first.jpg").read_bytes()), 92)
+    found = history.Aligned(history.stored_points(stored(content, tmp_path)), standard(92)).free()
+    assert np.count_nonzero(found) >= 12
+    assert (found[found > 0] == first[found > 0]).mean() > 0.9
+    once = history.stored_points(stored(jpeg.encode(photograph, 92), tmp_path))
+    assert np.count_nonzero(history.Aligned(once, standard(92)).free()) <= 2
+    assert not history.Aligned(np.zeros((64, 33)), standard(90)).free().any()

@@ -1,12 +1,12 @@
-"""Parts of a file with another first compression: likelihoods against a loop, composites, edits that make no part."""
+"""Parts of a file with another first compression: composites, and edits that make no part."""
 
-import math
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from q1net_msroi.classifier.lattice import history, likelihood, prior, splices
+from q1net_msroi.classifier.lattice import blockwise, splices
 from q1net_msroi.classifier.lattice.settings import LATTICE
 from q1net_msroi.classifier.lattice.splices import Splices
 from q1net_msroi.utils import jpeg
@@ -32,8 +32,9 @@ def found(pixels: np.ndarray, last: int, folder: Path) -> Splices:
     assert stored is not None
     decoded = jpeg.decode(path.read_bytes())
     rows, columns = -(-decoded.shape[0] // 8), -(-decoded.shape[1] // 8)
-    usable = splices.whole_and_unclipped(decoded, rows, columns)
-    return splices.find(stored[:rows, :columns], standard(last), last - 4, usable)
+    stride, usable = blockwise.stride_of(rows, columns), blockwise.whole_and_unclipped(decoded, rows, columns)
+    some = stored[:rows:stride, :columns:stride]
+    return splices.find(some, standard(last), last - 4, usable[::stride, ::stride], stride)
 
 
 def pasted(into: np.ndarray, what: np.ndarray) -> np.ndarray:
@@ -64,6 +65,33 @@ def test_a_pasted_part_is_found(
     assert overlap(told) > 0.6
 
 
+def test_first_tables_need_not_be_standard(photograph: np.ndarray, other: np.ndarray, tmp_path: Path) -> None:
+    """Steps of the first table are then chosen one by one, and the nearest quality is named."""
+    table = np.rint(14 + 4 * np.sin(np.arange(64))).astype(int)
+    Image.fromarray(photograph).save(tmp_path / "first.jpg", qtables=[table.tolist()] * 2, subsampling="4:2:0")
+    told = found(pasted(jpeg.decode((tmp_path / "first.jpg").read_bytes()), other), 92, tmp_path)
+    assert [(part.quality, part.standard) for part in told.parts] == [(None, True)]
+    assert told.main_standard is False
+    assert told.main is not None
+    assert overlap(told) > 0.6
+
+
+@pytest.mark.parametrize("quality", [20, 50, 75, 90])
+def test_the_nearest_quality_of_steps_that_are_known(quality: int) -> None:
+    table = standard(quality).copy()
+    table[20:] = 0
+    assert splices.nearest_quality(table) == quality
+    table[3:9] += 1
+    assert abs(splices.nearest_quality(table) - quality) <= 3
+
+
+def test_a_part_of_few_blocks_is_not_told(photograph: np.ndarray, other: np.ndarray, tmp_path: Path) -> None:
+    made = jpeg.compress(photograph, 50).copy()
+    made[96:120, 160:184] = other[96:120, 160:184]
+    told = found(made, 90, tmp_path)
+    assert (told.parts, told.marked.any()) == ((), False)
+
+
 @pytest.mark.parametrize("treatment", ["once", "twice", "noise", "brighter", "softer", "shifted"])
 def test_what_is_of_one_piece_has_no_part(photograph: np.ndarray, tmp_path: Path, treatment: str) -> None:
     """A picture changed between two compressions keeps more of the first in one place than in another."""
@@ -80,75 +108,29 @@ def test_what_is_of_one_piece_has_no_part(photograph: np.ndarray, tmp_path: Path
     assert found(pixels, 90, tmp_path).parts == ()
 
 
-def test_likelihoods_of_blocks_against_a_loop() -> None:
-    """Every block, frequency and first table by itself, from the prior of the blocks that are as active."""
-    random = np.random.default_rng(3)
-    last, firsts = standard(90), np.stack([standard(40), standard(89), standard(70)])
-    blocks = np.rint(random.laplace(0, random.uniform(0.1, 3, (80, 1)), (80, 64))).astype(np.int16)
-    live = random.random(80) < 0.8
-    number = [sum(blocks[b, f] != 0 for b in range(80) if live[b]) for f in range(64)]
-    frequencies = sorted(range(1, 64), key=lambda f: -number[f])[: LATTICE.splice_frequencies]
-    # Of frequencies with as many coefficients any may be the last that is read.
-    sure = [f for f in frequencies if number[f] > number[frequencies[-1]]]
-    assert len(sure) < len(frequencies)
-    read = [f for f in range(1, 64) if f in sure or number[f] == number[frequencies[-1]]]
-    assert len(read) >= LATTICE.splice_frequencies
-    only = np.where(np.isin(np.arange(64), sure), blocks, 0).astype(np.int16)
-    got = splices.block_evidence(only, last, firsts, live)
-
-    activity = [sum(math.log2(1 + abs(int(only[b, f]))) for f in sure) for b in range(80)]
-    edges = np.quantile([activity[b] for b in range(80) if live[b]], np.arange(1, 6) / 6)
-    kinds = [sum(edge < one - 1e-6 for edge in edges) for one in activity]
-    expected = np.zeros((4, 80))
-    for f in sure:
-        for kind in range(LATTICE.splice_classes):
-            ks = [abs(int(only[b, f])) for b in range(80) if live[b] and kinds[b] == kind]
-            counted = np.array([[ks.count(k) for k in range(history.REACH + 1)]], np.float32)
-            weights = prior.fit(counted, history.mass(int(last[f])))[0]
-            once = weights @ history.mass(int(last[f]))
-            for row, first in enumerate(firsts[:, f].tolist(), 1):
-                if first <= last[f]:
-                    continue
-                twice = 0.99 * (weights @ history.mass(int(last[f]), first)) + 0.01 * once
-                for b in range(80):
-                    k = abs(int(only[b, f]))
-                    if live[b] and kinds[b] == kind and 0 < k <= history.REACH:
-                        expected[row, b] += math.log(twice[k] / twice[1:].sum()) - math.log(once[k] / once[1:].sum())
-    assert not got[:, ~live].any()
-    assert not got[0].any()
-    np.testing.assert_allclose(got, expected, atol=2e-3)
-
-
-@pytest.mark.parametrize("side", [3, 7])
-def test_sums_over_squares_against_a_loop(side: int) -> None:
-    values = np.random.default_rng(0).normal(0, 1, (2, 9, 5)).astype(np.float32)
-    summed, half = splices.around_each(values, side), side // 2
-    for i in range(9):
-        for j in range(5):
-            square = values[:, max(i - half, 0) : i + half + 1, max(j - half, 0) : j + half + 1]
-            np.testing.assert_allclose(summed[:, i, j], square.sum((1, 2)), atol=1e-4)
+def test_a_pixel_is_told_by_its_block() -> None:
+    nats = np.arange(6, dtype=np.float32).reshape(2, 3)
+    told = Splices(None, (), nats, nats > 3, 2, (5, 1))
+    values, marked = told.per_pixel(40, 60, 3)
+    for i, y in enumerate(range(0, 40, 3)):
+        for j, x in enumerate(range(0, 60, 3)):
+            assert values[i, j] == nats[min(max(y - 5, 0) // 16, 1), min(max(x - 1, 0) // 16, 2)]
+    assert np.array_equal(marked, values > 3)
 
 
 def test_the_main_part_is_what_most_places_are_of() -> None:
     evidence = np.zeros((50, 40, 40), np.float32)
-    assert splices.main_part(evidence) == 0
+    assert splices.main_part(evidence, np.arange(50)) == 0
     evidence[1:] = -5
     evidence[20, :12, :12] = 30  # a part, however sure
-    assert splices.main_part(evidence) == 0
+    assert splices.main_part(evidence, np.arange(50)) == 0
     evidence[20] = 5
     evidence[40, :12, :12] = 30
-    assert splices.main_part(evidence) == 20
+    assert splices.main_part(evidence, np.arange(50)) == 20
     evidence[:, 8:] = 0  # most places cannot say
     evidence[20, 30, 4::8] = 20
     evidence[20, :, 36:] = 20
-    assert splices.main_part(evidence) == 20
-
-
-def test_clipped_and_cut_blocks_do_not_speak() -> None:
-    pixels = np.full((20, 27, 3), 128, np.uint8)
-    pixels[3, 9, 2], pixels[15, 17, 0] = 255, 0
-    told = splices.whole_and_unclipped(pixels, 3, 4)
-    np.testing.assert_array_equal(told, [[1, 0, 1, 0], [1, 1, 0, 0], [0, 0, 0, 0]])
+    assert splices.main_part(evidence, np.arange(50)) == 20
 
 
 def test_equal_blocks_speak_once_and_flat_ones_not_at_all(tmp_path: Path, photograph: np.ndarray) -> None:
@@ -159,12 +141,19 @@ def test_equal_blocks_speak_once_and_flat_ones_not_at_all(tmp_path: Path, photog
     flat = np.full_like(photograph, 90)
     told = found(flat, 90, tmp_path)
     assert (told.parts, told.main) == ((), None)
-    assert not told.nats.any()
+    assert np.count_nonzero(told.nats) <= LATTICE.splice_side**2  # around one block, the first of its kind
 
 
 def test_few_blocks_and_few_qualities_tell_nothing() -> None:
     one = np.ones((1, 1, 64), np.int16)
-    for blocks, below in ((one, 80), (one, 1), (np.repeat(one, 30, 0), -3), (np.zeros((9, 9, 64), np.int16), 80)):
+    for blocks, below in (
+        (one, 80),
+        (one, 1),
+        (one, 2),
+        (one, 5),
+        (np.repeat(one, 30, 0), -3),
+        (np.zeros((9, 9, 64), np.int16), 80),
+    ):
         told = splices.find(blocks, standard(90), below, np.ones(blocks.shape[:2], bool))
         assert (told.parts, told.main) == ((), None)
         assert told.nats.shape == told.marked.shape == blocks.shape[:2]
@@ -179,8 +168,8 @@ def test_no_first_table_may_be_coarser(photograph: np.ndarray, tmp_path: Path) -
 def test_large_pictures_are_read_in_steps(
     photograph: np.ndarray, other: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert splices.stride_of(256, 256) == 1
-    assert splices.stride_of(780, 1000) == 4
+    assert blockwise.stride_of(256, 256) == 1
+    assert blockwise.stride_of(780, 1000) == 4
     monkeypatch.setattr(type(LATTICE), "splice_blocks", 600)
     into = jpeg.compress(np.tile(photograph, (2, 2, 1)), 50).copy()
     into[96:496, 160:560] = np.tile(other, (2, 2, 1))[96:496, 160:560]
@@ -190,12 +179,3 @@ def test_large_pictures_are_read_in_steps(
     assert [part.quality for part in told.parts] == [None]
     for edge, true in zip(told.parts[0].box, (160, 96, 560, 496), strict=True):
         assert abs(edge - true) <= 96
-
-
-def test_the_scale_of_a_prior_changes_no_evidence_of_zeros() -> None:
-    """Smooth blocks hold zeros alone: whatever came before, they say nothing."""
-    blocks = np.zeros((50, 64), np.int16)
-    blocks[:25, 1:9] = np.random.default_rng(0).integers(-9, 10, (25, 8))
-    got = splices.block_evidence(blocks, standard(90), likelihood.steps_of_quality()[:80] + 1, np.ones(50, bool))
-    assert got[:, :25].any()
-    assert not got[:, 25:].any()
