@@ -101,6 +101,10 @@ def _add_model_7(parser: argparse.ArgumentParser) -> None:
     been = "the JPEG quality that the picture has been through: no bytes are spent above it"
     auto = "auto: as a JPEG's own header says; for others predict_cls.py finds the number (default: auto)"
     add("--source_quality", metavar="auto|QUALITY", type=parse_quality, help=f"{been}. {auto}")
+    was = (
+        "the JPEG that the picture was, kept where its bytes suffice; of a folder the folder that recover_jpeg.py wrote"
+    )
+    add("--recovered", metavar="FILE|DIR", help=was)
     chroma = "chroma halved in both directions, or not, or what costs less at this size (default: 4:2:0)"
     add("--subsampling", choices=SUBSAMPLINGS, help=chroma)
 

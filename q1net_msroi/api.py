@@ -20,7 +20,7 @@ from q1net_msroi.classifier.estimators.options import Asked
 from q1net_msroi.classifier.estimators.result import Estimate
 from q1net_msroi.msroi.encoder import source
 from q1net_msroi.msroi.encoder.combine import encoded
-from q1net_msroi.msroi.encoder.options import MODEL_7, RATE_DISTORTION, EncodingOptions
+from q1net_msroi.msroi.encoder.options import AUTO, MODEL_7, RATE_DISTORTION, EncodingOptions
 from q1net_msroi.msroi.encoder.semantic import Encoded
 from q1net_msroi.msroi.roi import batch, generate
 from q1net_msroi.msroi.roi.generate import MapResult
@@ -109,6 +109,8 @@ def encode(picture: Source, region: MapResult | NDArray[np.uint8] | None = None,
         path, read = Path(picture), source.read_source(picture, asked.strip)
     else:
         path, read = Path("picture"), source.Source(_read(picture).pixels, "pixels")
+    if asked.model == RATE_DISTORTION and asked.source_quality == AUTO and not asked.strip:
+        read = _with_recovered(read)
     values = region_map(picture) if region is None else region
     saliency = np.asarray(values.values if isinstance(values, MapResult) else values)
     if saliency.dtype != np.uint8 or saliency.shape != read.pixels.shape[:2]:
@@ -116,6 +118,20 @@ def encode(picture: Source, region: MapResult | NDArray[np.uint8] | None = None,
         raise UserError(f"a map of {saliency.dtype}, {shape}, does not fit; uint8 of the picture's height x width does")
     made = encoded(path, read, saliency, asked)
     return replace(made, notices=(*read.notices, *made.notices))
+
+
+def _with_recovered(read: source.Source) -> source.Source:
+    """Return a picture with the JPEG that it was, where the pixels prove one."""
+    from q1net_msroi.classifier.recovery import proof, writing
+    from q1net_msroi.utils import jpeg_writer
+
+    if read.format in writing.LOSSY:
+        return read
+    found = proof.prove(read.pixels)
+    if not found.complete or found.found is None or found.cropped or found.orientation > 1:
+        return read
+    content = writing.content_of(found.found)
+    return source.with_recovered(read, jpeg_writer.with_metadata(content, read.exif, read.icc_profile))
 
 
 def _read(picture: Source) -> images.Picture:

@@ -5,7 +5,8 @@
 # writes OUT/maps/map_<file name>.jpg, OUT/_original_<file name>_<quality>.jpg, OUT/_compressed_<file name>_.jpg, and
 # OUT/summary.csv. --workers N, --scheduler ADDRESS (a Dask cluster) and --overwrite hold for the maps too. With -model 7
 # predict_cls.py finds out first which JPEG quality each photograph has been through (OUT/source_qualities.jsonl), so
-# that no bytes are spent above it; --source_quality N or auto saves that.
+# that no bytes are spent above it; --source_quality N or auto saves that. PNG, TIFF and WebP files that once were JPEGs
+# are recovered first (recover_jpeg.py, OUT/recovered), and kept as they were where the bytes suffice.
 # PYTHON names the interpreter (default: python3). Exit code 1: some pictures failed, the rest is done.
 set -u
 case "${1:-}" in
@@ -55,6 +56,10 @@ if [ "$model" = 7 ] && [ -z "$known" ]; then
     [ "$code" -le 1 ] || exit "$code"
     mv -- "$found.partial" "$found"
     set -- "$@" --source_qualities "$found"
+    "$python" "$root/classifier/recover_jpeg.py" --in_path "$images" --recursive --out_path "$out/recovered" \
+        ${workers:+"--workers=$workers"} ${scheduler:+"--scheduler=$scheduler"} > "$out/recovered.log" 2>&1 || code=$?
+    [ "$code" -le 1 ] || exit "$code"
+    set -- "$@" --recovered "$out/recovered"
 fi
 "$python" "$root/msroi/combine_images.py" -single 0 --images "$images" --maps "$out/maps" --recursive \
     --output_directory "$out" "$@" || failed=$?

@@ -257,3 +257,14 @@ def test_a_table_of_many(jpeg_file: Callable[..., Path], tmp_path: Path) -> None
     assert q1net_msroi.estimate_table([]) == []
     with pytest.raises(UserError, match="is missing"):
         q1net_msroi.estimate_table([first], save_path=str(tmp_path))
+
+
+def test_a_picture_that_was_a_jpeg_is_not_coded_anew_at_its_own_size(photograph: np.ndarray) -> None:
+    pixels = jpeg.compress(np.ascontiguousarray(photograph[:144, :208]), 75)
+    region = np.zeros(pixels.shape[:2], np.uint8)
+    region[40:100, 60:150] = 255
+    made = q1net_msroi.encode(pixels, region, jpeg_compression=75)
+    assert len(made.content) <= len(made.plain)
+    assert made.content == made.plain or np.array_equal(jpeg.decode(made.content), pixels)
+    larger = q1net_msroi.encode(pixels, region, jpeg_compression=75, source_quality=None)
+    assert not np.array_equal(jpeg.decode(larger.content), pixels)

@@ -155,6 +155,8 @@ def combine(image: Path, saliency_map: Path, folder: Path, options: EncodingOpti
     plain_file = None if name else plain_path(image, folder, options)
     refuse_own_input([path for path in (plain_file, *our_files) if path], [image, saliency_map])
     picture = source.read_source(image, options.strip)
+    if options.recovered and not options.strip and Path(options.recovered).is_file():
+        picture = source.with_recovered(picture, Path(options.recovered).read_bytes())
     saliency, notices = source.read_map(saliency_map, picture)
     doubt, certain = origin.stranger(saliency_map, image)
     if certain:

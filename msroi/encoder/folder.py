@@ -174,6 +174,9 @@ def plan(request: Request) -> list[Job]:
         settings = request.settings
         if quality := request.qualities.get(text(path)):
             settings = replace(settings, source_quality=quality)
+        if settings.recovered:
+            named = path.stem if stems[path.with_suffix("")] == 1 else path.name
+            settings = replace(settings, recovered=str(Path(settings.recovered) / path.parent / f"{named}.jpg"))
         image, into = request.pictures / path, request.output / path.parent
         jobs.append(Job(image, saliency_map, into, settings, page, here, request.metrics, code, name, key=str(path)))
     return jobs

@@ -10,7 +10,9 @@ from q1net_msroi.utils.jpeg import Subsampling
 
 RATE_DISTORTION = 7  # the model that is no level rule
 MODELS = (*RULES, RATE_DISTORTION)
-MODEL_7 = frozenset(("target_size", "strength", "min_background_quality", "source_quality", "subsampling"))  # its own
+MODEL_7 = frozenset(
+    ("target_size", "strength", "min_background_quality", "source_quality", "subsampling", "recovered")
+)  # its own
 AUTO = "auto"  # the source's quality is read from its own header; the subsampling is chosen by what it costs
 SUBSAMPLINGS = ("4:2:0", "4:4:4", AUTO)
 UNITS = {"": 1, "B": 1, "K": 1000, "KB": 1000, "M": 1000**2, "MB": 1000**2, "KIB": 1024, "MIB": 1024**2}
@@ -21,8 +23,8 @@ class EncodingOptions:
     """How to encode, each field named like its flag; `jpeg_compression` and `--target_quality` are the same.
 
     From `target_size` (bytes) on for model 7 only: its file is not larger than that, or else than the plain JPEG.
-    `source_quality`: 1..100, `AUTO` or None for no limit. `subsampling`: `AUTO` chooses 4:2:0 or 4:4:4. Raises
-    `UserError` for a value out of range.
+    `source_quality`: 1..100, `AUTO` or None for no limit. `subsampling`: `AUTO` chooses 4:2:0 or 4:4:4. `recovered`:
+    the JPEG that the picture was, as classifier/recover_jpeg.py writes it. Raises `UserError` for a value out of range.
     """
 
     model: int = 3
@@ -36,6 +38,7 @@ class EncodingOptions:
     min_background_quality: int | None = None
     source_quality: int | str | None = AUTO
     subsampling: Subsampling | Literal["auto"] = "4:2:0"
+    recovered: str | None = None
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:

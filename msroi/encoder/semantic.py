@@ -12,6 +12,7 @@ from PIL import Image, JpegImagePlugin
 from q1net_msroi.msroi.encoder import jpeg_file, rate_distortion
 from q1net_msroi.msroi.encoder.options import AUTO, EncodingOptions
 from q1net_msroi.msroi.encoder.scene import Costs, Scene, subsampling_loss
+from q1net_msroi.msroi.encoder.settings import SETTINGS
 from q1net_msroi.msroi.encoder.source import Source
 from q1net_msroi.utils import jpeg, jpeg_writer
 from q1net_msroi.utils.errors import show
@@ -72,6 +73,8 @@ def encode(image: Path, source: Source, saliency: NDArray[np.uint8], options: En
     scene = Scene(source.pixels, saliency, chroma, keep_colour=bool(source.icc_profile))  # an RGB profile needs three
     metadata = len(jpeg_writer.metadata_segments(source.exif, source.icc_profile))
     plain_quality, plain, size, notices = _plain(scene, source, options, metadata, source_quality)
+    if source.recovered and len(source.recovered) <= SETTINGS.copy_share * size and not options.target_size:
+        return _own_copy(source, size, plain_quality, plain, notices)
     own_size = image.stat().st_size if source.format == "JPEG" and not options.target_size else size
     target = rate_distortion.Target(min(size, own_size) - metadata, plain_quality, finest, len(plain) - metadata)
     scene, plain_costs = _with_better_chroma(scene, source, saliency, target, options)
@@ -93,6 +96,20 @@ def encode(image: Path, source: Source, saliency: NDArray[np.uint8], options: En
     content = jpeg_writer.with_metadata(found.content, source.exif, source.icc_profile)
     ours = nearest_quality(found.tables), content
     return Encoded(plain_quality, plain, (ours,), (*notices, *found.notices, *_advice(source, len(content), scene)))
+
+
+def _own_copy(source: Source, size: int, plain_quality: int, plain: bytes, notices: list[str]) -> Encoded:
+    """Return the JPEG that a source was, where the bytes suffice: nothing is nearer to its pixels than they themselves.
+
+    A little short of it plain JPEG, whose coefficients are then nearly the same, is nearer than what we would make.
+    """
+    if len(source.recovered) <= size:
+        said = (
+            "the picture was a JPEG, which has no more bytes than asked for: its own coefficients are kept, all exact"
+        )
+        return Encoded(plain_quality, plain, ((plain_quality, source.recovered),), (*notices, said))
+    said = "the picture was a JPEG of nearly as many bytes, so the plain JPEG, nearly the same, is written"
+    return Encoded(plain_quality, plain, ((plain_quality, plain),), (*notices, said))
 
 
 def _with_better_chroma(

@@ -93,6 +93,9 @@ class EncoderSettings:
     safety_margin: float = tuned(0.05, "dB", "how much more than a strength promises is aimed at", HAND)
     least_region: float = tuned(0.001, "share", "of the picture; a map that prefers less prefers nothing", HAND)
     greatest_region: float = tuned(0.95, "share", "of the picture; a map that prefers more prefers nothing", HAND)
+    copy_share: float = tuned(
+        1.02, "of the bytes asked for", "of the JPEG that a picture was: up to there plain JPEG nearly repeats it", HAND
+    )
     drawn_share: float = tuned(0.5, "share", "of pixels like their left neighbour from which a picture is drawn", HAND)
     gray_limit: float = tuned(0.05, "grey levels", "largest chroma coefficient of a gray picture", "float32's rounding")
     aspect_tolerance: float = tuned(0.02, "share", "difference of shape up to which a map is stretched", HAND)

@@ -1,14 +1,14 @@
 """What goes into the encoder: a picture's pixels as stored with its colour profile and EXIF data, and its map."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from q1net_msroi.msroi.encoder.settings import SETTINGS
-from q1net_msroi.utils import images
+from q1net_msroi.utils import images, jpeg
 from q1net_msroi.utils.errors import UserError, show
 
 EXIF_MAXIMUM = 65_533  # one APP1 segment
@@ -23,7 +23,10 @@ CHANGED = {  # what reading notes, as a person who encodes is told
 
 @dataclass(frozen=True)
 class Source:
-    """A picture: `pixels` (height, width, 3) uint8 RGB as stored, metadata for the output, notices for a person."""
+    """A picture: `pixels` (height, width, 3) uint8 RGB as stored, metadata for the output, notices for a person.
+
+    `recovered` is a JPEG, with its metadata, that decodes to exactly the pixels; empty where none is known.
+    """
 
     pixels: NDArray[np.uint8]
     format: str
@@ -31,6 +34,7 @@ class Source:
     icc_profile: bytes = b""
     orientation: int = 1
     notices: tuple[str, ...] = ()
+    recovered: bytes = b""
 
 
 def _metadata(picture: images.Picture) -> tuple[bytes, bytes, list[str]]:
@@ -63,6 +67,12 @@ def read_source(path: str | os.PathLike[str], strip: bool = False) -> Source:
         notices = [f"EXIF orientation {picture.orientation} stripped too: viewers will show the pixels as stored"]
     notices += [said for found, said in CHANGED.items() if found in picture.notes]
     return Source(picture.pixels, picture.format, exif, profile, picture.orientation, tuple(notices))
+
+
+def with_recovered(source: Source, content: bytes) -> Source:
+    """Return a picture with the JPEG that it was, unless that decodes to other pixels."""
+    same = bool(content) and np.array_equal(jpeg.decode(content), source.pixels)
+    return replace(source, recovered=content) if same else source
 
 
 def read_map(path: str | os.PathLike[str], source: Source) -> tuple[NDArray[np.uint8], list[str]]:
