@@ -79,3 +79,13 @@ def test_wrong_use(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "absent does not exist" in done.stderr
     assert not (tmp_path / "out" / "summary.csv").exists()
+
+
+@pytest.mark.slow
+def test_what_was_a_jpeg_is_kept(tmp_path: Path, photograph: np.ndarray) -> None:
+    (tmp_path / "photos").mkdir()
+    pixels = jpeg.compress(np.ascontiguousarray(photograph[:240, :320]), 75)
+    Image.fromarray(pixels).save(tmp_path / "photos" / "was.png")
+    done = encode("photos", "out", "-model", "7", "-jpeg_compression", "75", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / "_compressed_was.png_.jpg")), pixels)
