@@ -115,6 +115,7 @@ def test_cases_are_what_they_say(others: list[fit_lattice.Tables]) -> None:
     assert [case.kind for case in fit_lattice.cases(wrong.pixels, np.random.default_rng(0))] == KINDS
 
 
+@pytest.mark.slow
 def test_every_statistic_is_a_number_on_its_cases(others: list[fit_lattice.Tables]) -> None:
     made = list(fit_lattice.cases(pictures.photographs()["rocket"], np.random.default_rng(1), others))
     for name, (kinds, statistic) in fit_lattice.MEASURES.items():

@@ -33,6 +33,7 @@ def words(files: Path, *more: str) -> list[str]:
     return ["--images", str(files), "--origins", str(origins), "--out", str(out), "--workers", "1", *more]
 
 
+@pytest.mark.slow
 def test_real_files(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = words(files, "--sets", "real", "--treatments", "file", "decoded")
     assert measure_wild.main(asked) == 0

@@ -63,6 +63,7 @@ def test_a_changed_block_is_the_one_that_does_not_fit(photograph: np.ndarray) ->
     assert np.argwhere(~fits).tolist() == [[5, 7]]
 
 
+@pytest.mark.slow
 def test_blocks_beside_a_changed_region_are_not_outlined(photograph: np.ndarray) -> None:
     """Units of chroma that the region cuts are found from what is left of them."""
     pixels, tables = jpeg.compress(photograph[:160, :160], 75).copy(), jpeg.standard_tables()[74]

@@ -67,6 +67,7 @@ def test_refused_by_name(photograph: np.ndarray, change: Callable[[np.ndarray], 
     assert said in found.sentence()
 
 
+@pytest.mark.slow
 def test_mozjpegs_tables(photograph: np.ndarray) -> None:
     moz = jpeg.decode(jpeg.written_by(np.ascontiguousarray(photograph[:288, :432]), 75, jpeg.MOZJPEG))
     assert proof.prove(moz).sentence().endswith("mozjpeg's quality 75, 4:2:0")

@@ -71,6 +71,7 @@ def test_metadata_are_kept(pixels: np.ndarray, tmp_path: Path) -> None:
         assert image.info["progressive"]
 
 
+@pytest.mark.slow
 def test_residual(pixels: np.ndarray, tmp_path: Path) -> None:
     changed = pixels.copy()
     changed[40:60, 40:60] = 255 - changed[40:60, 40:60]

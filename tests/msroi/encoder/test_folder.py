@@ -165,6 +165,7 @@ def test_a_name_too_long_for_a_map_has_none(tmp_path: Path) -> None:
     assert folder.find_map(tmp_path, "x" * 250) is None
 
 
+@pytest.mark.slow
 def test_without_maps_they_are_made_and_names_are_kept(tmp_path: Path) -> None:
     photos, output, pages = tmp_path / "photos", tmp_path / "small", tmp_path / "pages"
     photos.mkdir()
